@@ -1,0 +1,50 @@
+//! The catalogue: one line per kind of remote system. Pages and API know bridge kinds only through it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rialto_core::run::Trigger;
+use secrecy::SecretString;
+
+use crate::error::FieldError;
+use crate::form::FormField;
+use crate::http::Outbound;
+use crate::Connector;
+
+pub type Settings = BTreeMap<String, String>;
+pub type Secrets = BTreeMap<String, SecretString>;
+
+/// What a record with a remote "no" becomes (`rules.md` section 2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoMode {
+    ImportAsSuppressed,
+    LeaveOut,
+}
+
+/// A kind of remote system.
+pub struct BridgeKind {
+    /// As in the API, e.g. `personify360`.
+    pub kind: &'static str,
+    /// As on the pages, e.g. `Personify360`.
+    pub name: &'static str,
+    /// What this system calls a list, e.g. `MKT List`.
+    pub list_name: &'static str,
+    pub settings: &'static [FormField],
+    pub secrets: &'static [FormField],
+    pub triggers: &'static [Trigger],
+    pub no_mode: NoMode,
+    /// Checks settings and secrets without network; every fault with its key.
+    pub check: fn(&Settings, &Secrets) -> Vec<FieldError>,
+    /// Makes a connector from settings that passed `check`.
+    pub open: fn(&Settings, &Secrets, &Outbound) -> Result<Arc<dyn Connector>, Vec<FieldError>>,
+}
+
+static KINDS: &[&BridgeKind] = &[&crate::personify360::KIND];
+
+pub fn kinds() -> &'static [&'static BridgeKind] {
+    KINDS
+}
+
+pub fn kind(name: &str) -> Option<&'static BridgeKind> {
+    KINDS.iter().find(|k| k.kind == name).copied()
+}

@@ -1,0 +1,82 @@
+//! Connectors: pure translators between one remote system and Rialto's vocabulary. They cannot see the store or the web.
+//! How to write one: `docs/CONNECTORS.md`.
+
+pub mod catalogue;
+pub mod error;
+pub mod form;
+pub mod http;
+pub mod personify360;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use rialto_core::fields::FieldType;
+use rialto_core::person::RemotePerson;
+use rialto_core::Instant;
+
+pub use catalogue::{kind, kinds, BridgeKind};
+pub use error::{ConnectorError, FieldError};
+
+/// A list of people as the remote system names it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RemoteList {
+    /// The remote's own key of the list.
+    pub code: String,
+    pub name: String,
+    pub description: String,
+    pub active: bool,
+    /// How often the remote regenerates the list, in its words; empty when it does not say.
+    pub regeneration: String,
+    /// When the list's content was last made: the age of its data.
+    pub refreshed_at: Option<Instant>,
+    pub modified_at: Option<Instant>,
+    /// How many people the list has as of `refreshed_at`: the completeness proof.
+    pub members: Option<u64>,
+}
+
+/// A personalization field as the remote system offers it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RemoteField {
+    /// The remote's name of the column.
+    pub name: String,
+    pub label: String,
+    pub kind: FieldType,
+    /// Longest text in characters, for texts.
+    pub length: Option<u32>,
+}
+
+/// One page of a list's people.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Rows in the remote's order; a row whose key cannot be read has `remote_id: None`. Cells stand in the order of the
+    /// `fields` that were asked for; a column the remote did not send is `Cell::Absent`, unless its dialect leaves out nulls.
+    pub rows: Vec<RemotePerson>,
+}
+
+/// What a read-only look at the remote found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeReport {
+    pub lists: usize,
+    pub fields: usize,
+    /// Set-up faults that do not stop reading, each as a sentence that says what to do.
+    pub warnings: Vec<String>,
+}
+
+/// One configured remote system. Constructing a connector never opens a connection and never spawns.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Read-only look: can we sign in, do the lists and fields answer?
+    async fn probe(&self) -> Result<ProbeReport, ConnectorError>;
+
+    /// All lists. An empty answer is an answer; the engine decides what it means.
+    async fn lists(&self) -> Result<Vec<RemoteList>, ConnectorError>;
+
+    /// One list as it is now; `None` when the remote has no such list.
+    async fn list(&self, code: &str) -> Result<Option<RemoteList>, ConnectorError>;
+
+    async fn fields(&self) -> Result<Vec<RemoteField>, ConnectorError>;
+
+    /// The people of a list, page by page, each page once, the next one fetched while this one is used. The stream ends after
+    /// the last page or with its first error. A required column (key, address, flags) or one of `fields` missing from the
+    /// answers is `ConnectorError::Protocol` naming the column.
+    fn people<'a>(&'a self, code: &'a str, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>>;
+}

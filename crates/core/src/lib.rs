@@ -1,0 +1,21 @@
+//! Vocabulary and rules of Rialto: identity, consent, mapping, the sync plan and its guard, the books.
+//! No I/O, no async, no SQL, no HTTP: everything here is a pure function of its arguments.
+
+pub mod address;
+pub mod books;
+pub mod consent;
+pub mod fields;
+pub mod gate;
+pub mod hash;
+pub mod ids;
+pub mod permissions;
+pub mod person;
+pub mod random;
+pub mod run;
+pub mod time;
+
+pub use address::{Address, AddressState};
+pub use books::Counts;
+pub use ids::{Kind, PublicId};
+pub use random::Random;
+pub use time::{Clock, Instant};

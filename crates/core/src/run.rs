@@ -1,0 +1,57 @@
+//! Sync runs: kinds, states, phases and triggers (`rules.md` section 3).
+
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $(#[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+
+names! {
+    /// What a run does.
+    RunKind { Lists = "lists", People = "people", Upload = "upload", Approval = "approval", Undo = "undo", Test = "test" }
+}
+
+names! {
+    RunState {
+        Queued = "queued", Running = "running", Succeeded = "succeeded", Incomplete = "incomplete", Held = "held",
+        Approved = "approved", Discarded = "discarded", Superseded = "superseded", Failed = "failed",
+    }
+}
+
+names! {
+    Phase { Reading = "reading", Planning = "planning", Applying = "applying" }
+}
+
+names! {
+    Trigger {
+        Login = "login", Send = "send", RefreshGroups = "refresh_groups", RefreshBridge = "refresh_bridge",
+        Resync = "resync", Info = "info", Overnight = "overnight", Upload = "upload", Api = "api", Cli = "cli",
+    }
+}
+
+impl RunState {
+    /// Nothing will change the run's rows any more, unless a person decides on a held one.
+    pub fn ended(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}

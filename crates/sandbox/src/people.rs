@@ -1,0 +1,289 @@
+//! People as a pure function of seed and index.
+
+use std::borrow::Cow;
+use std::io::Write as _;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::names::{COMPANIES, DOMAINS, FIRST, LAST, PLACES, TITLES, WEST};
+
+/// A text that is mostly one of the built-in words.
+pub type Word = Cow<'static, str>;
+
+/// A constituent as the data service knows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Person {
+    /// Zero-padded id.
+    pub master_customer_id: String,
+    /// Second part of the id.
+    pub sub_customer_id: u32,
+    /// Primary e-mail address, as stored (it may be malformed).
+    pub email: Option<String>,
+    /// "Allow Email".
+    pub allow_email: bool,
+    /// "Allow Solicitation"; off implies that `allow_email` is off.
+    pub allow_solicitation: bool,
+    /// Given name.
+    pub first_name: Word,
+    /// Family name.
+    pub last_name: Word,
+    /// Name as on a label.
+    pub label_name: String,
+    /// Job title.
+    pub job_title: Option<Word>,
+    /// Company.
+    pub company_name: Option<Word>,
+    /// City.
+    pub city: Word,
+    /// State.
+    pub state: Option<Word>,
+    /// ISO 3166 alpha-3 code.
+    pub country_code: Word,
+    /// Member since.
+    pub member_since: Option<Date>,
+    /// Whether a member at present.
+    pub member_flag: bool,
+    /// Number of the membership.
+    pub member_number: Option<i64>,
+    /// What they owe, in hundredths.
+    pub dues_balance_cents: i64,
+}
+
+impl Person {
+    /// The id as Rialto writes it, for example `000000000101-0`.
+    pub fn remote_id(&self) -> String {
+        format!("{}-{}", self.master_customer_id, self.sub_customer_id)
+    }
+
+    /// Puts the rule "solicitation off implies e-mail off" into force.
+    pub(crate) fn settle(&mut self) {
+        self.allow_email &= self.allow_solicitation;
+    }
+}
+
+/// Changes to a person; what is absent stays as it is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PersonPatch {
+    /// New address, or null to take it away.
+    #[serde(deserialize_with = "present")]
+    pub email: Option<Option<String>>,
+    /// New value of "Allow Email".
+    pub allow_email: Option<bool>,
+    /// New value of "Allow Solicitation".
+    pub allow_solicitation: Option<bool>,
+    /// New given name.
+    pub first_name: Option<String>,
+    /// New family name.
+    pub last_name: Option<String>,
+    /// New label name.
+    pub label_name: Option<String>,
+    /// New job title, or null.
+    #[serde(deserialize_with = "present")]
+    pub job_title: Option<Option<String>>,
+    /// New company, or null.
+    #[serde(deserialize_with = "present")]
+    pub company_name: Option<Option<String>>,
+    /// New city.
+    pub city: Option<String>,
+}
+
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+impl PersonPatch {
+    /// Applies the changes.
+    pub fn apply(self, person: &mut Person) {
+        if let Some(email) = self.email {
+            person.email = email;
+        }
+        set(&mut person.allow_email, self.allow_email);
+        set(&mut person.allow_solicitation, self.allow_solicitation);
+        set(&mut person.first_name, self.first_name.map(Cow::Owned));
+        set(&mut person.last_name, self.last_name.map(Cow::Owned));
+        set(&mut person.label_name, self.label_name);
+        set(&mut person.job_title, self.job_title.map(|v| v.map(Cow::Owned)));
+        set(&mut person.company_name, self.company_name.map(|v| v.map(Cow::Owned)));
+        set(&mut person.city, self.city.map(Cow::Owned));
+    }
+}
+
+fn set<T>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}
+
+/// One bulk change to people: so many in a thousand moved to another city and job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChangeRound {
+    pub round: u64,
+    pub permille: u64,
+}
+
+impl ChangeRound {
+    pub(crate) fn hits(self, seed: u64, index: u64) -> bool {
+        mix(seed, 0x4000_0000 ^ self.round, index) % 1000 < self.permille
+    }
+}
+
+/// A well-mixed number from seed, purpose and index.
+pub(crate) fn mix(seed: u64, salt: u64, index: u64) -> u64 {
+    let mut z = seed
+        .wrapping_mul(0xA24B_AED4_963E_E407)
+        .wrapping_add(salt.wrapping_mul(0x9FB2_1C65_1E98_DF25))
+        .wrapping_add(index.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// The people there could be: everything follows from the seed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Population {
+    pub seed: u64,
+}
+
+impl Population {
+    fn roll(self, salt: u64, index: u64) -> u64 {
+        mix(self.seed, salt, index)
+    }
+
+    /// Whether this one is the second record (sub id 1) of the one before.
+    fn is_second(self, index: u64) -> bool {
+        let drawn = |i| self.roll(1, i).is_multiple_of(400);
+        index > 1 && drawn(index) && !drawn(index - 1)
+    }
+
+    /// The two ids as numbers.
+    pub(crate) fn key(self, index: u64) -> (u64, u32) {
+        if self.is_second(index) { (index - 1, 1) } else { (index, 0) }
+    }
+
+    /// The index behind two ids.
+    pub(crate) fn index(self, master: &str, sub: i64) -> Option<u64> {
+        let number = parse_master(master)?;
+        let index = match sub {
+            0 => number,
+            1 => number.checked_add(1)?,
+            _ => return None,
+        };
+        let known = index > 0 && self.key(index) == (number, u32::try_from(sub).ok()?);
+        known.then_some(index)
+    }
+
+    /// First index whose ids are greater than the given ones.
+    pub(crate) fn after(self, master: u64, sub: i64) -> u64 {
+        if sub < 0 {
+            return master;
+        }
+        let next = master.saturating_add(1);
+        if sub >= 1 && self.is_second(next) { next.saturating_add(1) } else { next }
+    }
+
+    fn place(self, index: u64) -> usize {
+        (self.roll(2, index) % PLACES.len() as u64) as usize
+    }
+
+    /// Whether they live in the West, as generated.
+    pub(crate) fn is_west(self, index: u64) -> bool {
+        PLACES[self.place(index)].1.is_some_and(|state| WEST.contains(&state))
+    }
+
+    /// Whether their membership has lapsed, as generated.
+    pub(crate) fn is_lapsed(self, index: u64) -> bool {
+        self.roll(3, index) % 100 < 9
+    }
+
+    fn own_email(self, index: u64) -> Option<String> {
+        let kind = self.roll(4, index) % 1000;
+        if kind < 30 {
+            return None;
+        }
+        let first = FIRST[pick(self.roll(5, index), FIRST.len())].1;
+        let last = LAST[pick(self.roll(6, index), LAST.len())].1;
+        let domain = DOMAINS[pick(self.roll(7, index), DOMAINS.len())];
+        Some(match kind {
+            30..34 => format!("{first}.{last}{index}.{domain}"),
+            34..37 => format!("{first} {last}{index}@{domain}"),
+            37..40 => format!("{first}@@{last}{index}.{domain}"),
+            40..50 => format!("{}.{last}{index}@{domain}", first.to_ascii_uppercase()),
+            _ => format!("{first}.{last}{index}@{domain}"),
+        })
+    }
+
+    fn email(self, index: u64) -> Option<String> {
+        let shares = index > 1 && self.roll(8, index) % 100 < 1;
+        let shared = if shares { self.own_email(index - 1) } else { None };
+        shared.or_else(|| self.own_email(index))
+    }
+
+    /// The person, with the bulk changes made so far.
+    pub(crate) fn person(self, index: u64, changes: &[ChangeRound]) -> Person {
+        let (master, sub) = self.key(index);
+        let first = FIRST[pick(self.roll(5, index), FIRST.len())].0;
+        let last = LAST[pick(self.roll(6, index), LAST.len())].0;
+        let consent = self.roll(9, index) % 1000;
+        let misc = self.roll(10, index);
+        let lapsed = self.is_lapsed(index);
+        let mut place = self.place(index);
+        let mut title = pick(misc, TITLES.len());
+        for change in changes.iter().filter(|c| c.hits(self.seed, index)) {
+            let step = self.roll(0x5000_0000 ^ change.round, index);
+            place = (place + 1 + pick(step, PLACES.len() - 1)) % PLACES.len();
+            title = (title + 1) % TITLES.len();
+        }
+        let (city, state, country) = PLACES[place];
+        Person {
+            master_customer_id: format_master(master),
+            sub_customer_id: sub,
+            email: self.email(index),
+            allow_email: consent >= 80,
+            allow_solicitation: consent >= 30,
+            first_name: first.into(),
+            last_name: last.into(),
+            label_name: [first, last].join(" "),
+            job_title: ((misc >> 16) % 10 > 0).then(|| TITLES[title].into()),
+            company_name: ((misc >> 24) % 8 > 0)
+                .then(|| COMPANIES[pick(misc >> 32, COMPANIES.len())].into()),
+            city: city.into(),
+            state: state.map(Cow::Borrowed),
+            country_code: country.into(),
+            member_since: joined(self.roll(11, index)),
+            member_flag: !lapsed,
+            member_number: (!lapsed).then_some(100_000 + index as i64),
+            dues_balance_cents: dues(self.roll(12, index)),
+        }
+    }
+}
+
+fn pick(roll: u64, len: usize) -> usize {
+    (roll % len as u64) as usize
+}
+
+fn joined(roll: u64) -> Option<Date> {
+    let year = 1985 + (roll % 40) as i16;
+    let month = 1 + ((roll >> 8) % 12) as i8;
+    let day = 1 + ((roll >> 16) % 28) as i8;
+    Date::new(year, month, day).ok()
+}
+
+fn dues(roll: u64) -> i64 {
+    if roll.is_multiple_of(3) { ((roll >> 8) % 60_000) as i64 } else { 0 }
+}
+
+/// Twelve digits, zero-padded.
+pub(crate) fn format_master(number: u64) -> String {
+    let mut text = Vec::with_capacity(12);
+    let _ = write!(text, "{number:012}");
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Reads a master id; exactly the form that `format_master` writes.
+pub(crate) fn parse_master(text: &str) -> Option<u64> {
+    let shaped = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+    shaped.then(|| text.parse().ok()).flatten()
+}

@@ -1,0 +1,82 @@
+//! Statements: one text for both databases wherever possible, two where lists or locks are spelled differently.
+
+/// One statement. `sqlite` and `postgres` are the same text unless a dialect fragment stands in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sql {
+    pub sqlite: &'static str,
+    pub postgres: &'static str,
+}
+
+impl From<&'static str> for Sql {
+    fn from(text: &'static str) -> Self {
+        Self { sqlite: text, postgres: text }
+    }
+}
+
+/// A value bound to a statement.
+#[derive(Clone, Debug)]
+pub enum Arg {
+    Int(i64),
+    OptInt(Option<i64>),
+    Text(String),
+    OptText(Option<String>),
+    Bool(bool),
+    OptBool(Option<bool>),
+}
+
+macro_rules! arg_from {
+    ($($t:ty => |$v:ident| $e:expr),+ $(,)?) => { $(impl From<$t> for Arg { fn from($v: $t) -> Self { $e } })+ };
+}
+
+arg_from! {
+    i64 => |v| Arg::Int(v),
+    i32 => |v| Arg::Int(v.into()),
+    i16 => |v| Arg::Int(v.into()),
+    Option<i64> => |v| Arg::OptInt(v),
+    rialto_core::Instant => |v| Arg::Int(v.0),
+    Option<rialto_core::Instant> => |v| Arg::OptInt(v.map(|i| i.0)),
+    &str => |v| Arg::Text(v.to_owned()),
+    String => |v| Arg::Text(v),
+    &String => |v| Arg::Text(v.clone()),
+    Option<String> => |v| Arg::OptText(v),
+    Option<&str> => |v| Arg::OptText(v.map(str::to_owned)),
+    bool => |v| Arg::Bool(v),
+    Option<bool> => |v| Arg::OptBool(v),
+}
+
+/// `args![a, b]`: the values of `$1`, `$2`, … in order.
+#[macro_export]
+macro_rules! args {
+    ($($v:expr),* $(,)?) => { vec![$($crate::sql::Arg::from($v)),*] };
+}
+
+/// Declares a module's statements as constants and lists them in `ALL`, so that a test prepares each on both databases.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)+) => {
+        $($(#[$doc])* const $name: $crate::sql::Sql = $sql;)+
+        #[cfg(test)]
+        pub(crate) const ALL: &[(&str, $crate::sql::Sql)] = &[$((stringify!($name), $name)),+];
+    };
+}
+
+/// `sql!("…")`: the same text on both databases. `sql!("… IN ", ids 2, " …")`: a JSON list of whole numbers bound as `$2`
+/// becomes a bracketed subquery; `texts 2` the same for a JSON list of texts; `alias ids 2` for use behind FROM.
+/// `sql!(sqlite "…", postgres "…")`: two texts.
+macro_rules! sql {
+    ($text:literal) => { $crate::sql::Sql { sqlite: $text, postgres: $text } };
+    (sqlite $a:literal, postgres $b:literal) => { $crate::sql::Sql { sqlite: $a, postgres: $b } };
+    ($a:literal, ids $n:literal, $b:literal) => {
+        $crate::sql::Sql {
+            sqlite: concat!($a, "(SELECT value FROM json_each($", $n, "))", $b),
+            postgres: concat!($a, "(SELECT value::bigint AS value FROM json_array_elements_text($", $n, "::json))", $b),
+        }
+    };
+    ($a:literal, texts $n:literal, $b:literal) => {
+        $crate::sql::Sql {
+            sqlite: concat!($a, "(SELECT value FROM json_each($", $n, "))", $b),
+            postgres: concat!($a, "(SELECT value FROM json_array_elements_text($", $n, "::json))", $b),
+        }
+    };
+}
+
+pub(crate) use {sql, statements};

@@ -36,3 +36,15 @@ impl ContentHash {
 pub fn key(text: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }
+
+/// HMAC-SHA-256: keyed hashes that do not give away what was hashed.
+pub fn keyed(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    use hmac::{KeyInit, Mac};
+    // A key of 32 bytes is always accepted.
+    let mut mac = match hmac::Hmac::<sha2::Sha256>::new_from_slice(key) {
+        Ok(mac) => mac,
+        Err(_) => return [0; 32],
+    };
+    mac.update(message);
+    mac.finalize().into_bytes().into()
+}

@@ -1,0 +1,245 @@
+//! Sync runs: asked for, claimed under a lease, watched, ended. One run at a time per subject.
+
+use rialto_core::run::{Phase, RunKind, RunState, Trigger};
+use rialto_core::{Counts, Instant};
+
+use crate::args;
+use crate::audit::{self, Actor};
+use crate::db::{Read, Tx};
+use crate::error::StoreError;
+use crate::ids;
+use crate::sql::{sql, statements};
+
+statements! {
+    GET = sql!("SELECT * FROM sync_run WHERE id = $1");
+    OPEN_OF_SUBJECT = sql!("SELECT * FROM sync_run WHERE subject = $1 AND state IN ('queued', 'running')");
+    INSERT = sql!("INSERT INTO sync_run (id, created_at, kind, run_trigger, actor, bridge_id, group_id, subject, state, plan_only,
+        parent_run, attempt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10, $11)");
+    INSERT_TRIGGER = sql!("INSERT INTO sync_run_trigger (run_id, number, run_trigger, actor, at)
+        SELECT $1, COALESCE(MAX(number), 0) + 1, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT)
+        FROM sync_run_trigger WHERE run_id = $1");
+    TRIGGERS = sql!("SELECT run_trigger, actor, at FROM sync_run_trigger WHERE run_id = $1 ORDER BY number");
+    CLAIM = sql!(
+        sqlite "UPDATE sync_run SET state = 'running', phase = 'reading', worker = $1, lease_until = $2, started_at = $3
+            WHERE id = (SELECT id FROM sync_run WHERE state = 'queued' ORDER BY id LIMIT 1) RETURNING *",
+        postgres "UPDATE sync_run SET state = 'running', phase = 'reading', worker = $1, lease_until = $2, started_at = $3
+            WHERE id = (SELECT id FROM sync_run WHERE state = 'queued' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *"
+    );
+    EXPIRED = sql!("SELECT * FROM sync_run WHERE state = 'running' AND lease_until < $1 ORDER BY id LIMIT 20");
+    HEARTBEAT = sql!("UPDATE sync_run SET lease_until = $3, progress = $4, phase = $5
+        WHERE id = $1 AND worker = $2 AND state = 'running'");
+    ANNOUNCED = sql!("UPDATE sync_run SET announced = $3 WHERE id = $1 AND worker = $2 AND state = 'running'");
+    FINISH = sql!("UPDATE sync_run SET state = $3, phase = NULL, finished_at = $4, counts = $5, reason = $6, advice = $7,
+        error_kind = $8, data_as_of = $9, stats = $10, lease_until = 0
+        WHERE id = $1 AND worker = $2 AND state = 'running'");
+    DECIDE = sql!("UPDATE sync_run SET state = $2 WHERE id = $1 AND state = 'held'");
+    SUPERSEDE = sql!("UPDATE sync_run SET state = 'superseded', reason = $3 WHERE group_id = $1 AND id < $2 AND state = 'held'");
+    HELD_OF_GROUP = sql!("SELECT * FROM sync_run WHERE group_id = $1 AND state = 'held' ORDER BY id DESC LIMIT 1");
+}
+
+/// A row of `sync_run`. Names of kind, state, phase and trigger are those of `rules.md` section 3.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Run {
+    pub id: i64,
+    pub created_at: i64,
+    pub kind: String,
+    pub run_trigger: String,
+    pub actor: String,
+    pub bridge_id: Option<i64>,
+    pub group_id: Option<i64>,
+    pub subject: String,
+    pub state: String,
+    pub phase: Option<String>,
+    pub plan_only: bool,
+    pub parent_run: Option<i64>,
+    pub attempt: i64,
+    pub started_at: Option<i64>,
+    pub finished_at: Option<i64>,
+    pub applied_at: Option<i64>,
+    pub base_run: Option<i64>,
+    /// Rows the remote announced.
+    pub announced: Option<i64>,
+    /// Rows handled so far.
+    pub progress: i64,
+    counts: String,
+    pub members_after: Option<i64>,
+    /// Age of the list's own data: when the remote last regenerated it.
+    pub data_as_of: Option<i64>,
+    /// Why it ended as it did, and what to do; sentences for people.
+    pub reason: String,
+    pub advice: String,
+    pub error_kind: String,
+    pub worker: String,
+    pub lease_until: i64,
+    /// Measurements of the run (JSON), e.g. the longest write transaction in ms.
+    pub stats: String,
+}
+
+impl Run {
+    pub fn kind(&self) -> RunKind {
+        RunKind::from_name(&self.kind).unwrap_or(RunKind::People)
+    }
+
+    pub fn state(&self) -> RunState {
+        RunState::from_name(&self.state).unwrap_or(RunState::Failed)
+    }
+
+    pub fn trigger(&self) -> Trigger {
+        Trigger::from_name(&self.run_trigger).unwrap_or(Trigger::Api)
+    }
+
+    pub fn counts(&self) -> Counts {
+        serde_json::from_str(&self.counts).unwrap_or_default()
+    }
+}
+
+/// What a run is about; decides which runs wait for each other.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject {
+    /// People of one target group.
+    Group { group_id: i64, bridge_id: i64 },
+    /// Lists and fields of one bridge.
+    Lists { bridge_id: i64 },
+    /// A read-only test of one bridge.
+    Test { bridge_id: i64 },
+}
+
+impl Subject {
+    fn key(self) -> String {
+        match self {
+            Self::Group { group_id, .. } => format!("g{group_id}"),
+            Self::Lists { bridge_id } => format!("b{bridge_id}"),
+            Self::Test { bridge_id } => format!("t{bridge_id}"),
+        }
+    }
+
+    fn ids(self) -> (i64, Option<i64>) {
+        match self {
+            Self::Group { group_id, bridge_id } => (bridge_id, Some(group_id)),
+            Self::Lists { bridge_id } | Self::Test { bridge_id } => (bridge_id, None),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct NewRun {
+    pub kind: RunKind,
+    pub subject: Subject,
+    pub trigger: Trigger,
+    pub plan_only: bool,
+    pub parent_run: Option<i64>,
+    pub attempt: i64,
+}
+
+impl NewRun {
+    /// An ordinary first attempt.
+    pub fn of(kind: RunKind, subject: Subject, trigger: Trigger) -> Self {
+        Self { kind, subject, trigger, plan_only: false, parent_run: None, attempt: 1 }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Requested {
+    pub run_id: i64,
+    pub created_at: i64,
+    /// A run of the same subject was already open; this trigger joined it.
+    pub joined: bool,
+}
+
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct TriggerRow {
+    pub run_trigger: String,
+    pub actor: String,
+    pub at: i64,
+}
+
+/// Asks for a run, or joins the one that is open for the same subject. A plan joins only a plan, an approval joins nothing:
+/// these answer `Conflict` while another run is open. Writes the trigger and an audit row in the same transaction.
+pub async fn request(tx: &mut Tx, new: NewRun, who: &Actor) -> Result<Requested, StoreError> {
+    let subject = new.subject.key();
+    let open: Option<Run> = tx.opt(OPEN_OF_SUBJECT, args![&subject]).await?;
+    let requested = match open {
+        Some(run) if run.kind == new.kind.name() && run.plan_only == new.plan_only && new.kind != RunKind::Approval => {
+            Requested { run_id: run.id, created_at: run.created_at, joined: true }
+        }
+        Some(_) => return Err(StoreError::Conflict("Another run of this target group is under way. Try again when it has ended.".into())),
+        None => {
+            let id = ids::next(tx, "sync_run").await?;
+            let (bridge_id, group_id) = new.subject.ids();
+            tx.run(INSERT, args![id, who.at, new.kind.name(), new.trigger.name(), &who.name, bridge_id, group_id, subject,
+                new.plan_only, new.parent_run, new.attempt]).await?;
+            Requested { run_id: id, created_at: who.at.0, joined: false }
+        }
+    };
+    tx.run(INSERT_TRIGGER, args![requested.run_id, new.trigger.name(), &who.name, who.at]).await?;
+    let detail = serde_json::json!({"kind": new.kind.name(), "trigger": new.trigger.name(), "joined": requested.joined, "plan_only": new.plan_only});
+    audit::write(tx, who, "sync_run.request", "sync_run", Some(requested.run_id), detail).await?;
+    Ok(requested)
+}
+
+pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Run>, StoreError> {
+    read.opt(GET, args![id]).await
+}
+
+/// All triggers of a run, the first being the one that made it.
+pub async fn triggers(mut read: Read<'_>, id: i64) -> Result<Vec<TriggerRow>, StoreError> {
+    read.all(TRIGGERS, args![id]).await
+}
+
+/// Takes the oldest queued run under a lease.
+pub async fn claim(tx: &mut Tx, worker: &str, now: Instant, lease_seconds: i64) -> Result<Option<Run>, StoreError> {
+    tx.opt(CLAIM, args![worker, now.plus_seconds(lease_seconds), now]).await
+}
+
+/// Runs whose worker died.
+pub async fn expired(mut read: Read<'_>, now: Instant) -> Result<Vec<Run>, StoreError> {
+    read.all(EXPIRED, args![now]).await
+}
+
+/// Keeps the lease and shows progress. False when the run is no longer this worker's: stop at once.
+pub async fn heartbeat(tx: &mut Tx, id: i64, worker: &str, lease_until: Instant, progress: i64, phase: Phase) -> Result<bool, StoreError> {
+    Ok(tx.run(HEARTBEAT, args![id, worker, lease_until, progress, phase.name()]).await? == 1)
+}
+
+pub async fn announced(tx: &mut Tx, id: i64, worker: &str, rows: i64) -> Result<(), StoreError> {
+    tx.run(ANNOUNCED, args![id, worker, rows]).await.map(drop)
+}
+
+/// How a run ends.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    pub state: RunState,
+    pub counts: Counts,
+    pub reason: String,
+    pub advice: String,
+    pub error_kind: String,
+    pub data_as_of: Option<Instant>,
+    pub stats: serde_json::Value,
+}
+
+/// Ends a run that is still this worker's. False when it is not.
+pub async fn finish(tx: &mut Tx, id: i64, worker: &str, now: Instant, end: &Ending) -> Result<bool, StoreError> {
+    let counts = serde_json::to_string(&end.counts).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+    let changed = tx
+        .run(FINISH, args![id, worker, end.state.name(), now, counts, &end.reason, &end.advice, &end.error_kind, end.data_as_of,
+            end.stats.to_string()])
+        .await?;
+    Ok(changed == 1)
+}
+
+/// A person's decision on a held run: `approved` or `discarded`. `Conflict` when it is not held any more.
+pub async fn decide(tx: &mut Tx, id: i64, state: RunState, who: &Actor) -> Result<(), StoreError> {
+    if tx.run(DECIDE, args![id, state.name()]).await? == 0 {
+        return Err(StoreError::Conflict("This run does not wait for a decision any more.".into()));
+    }
+    audit::write(tx, who, &format!("sync_run.{}", state.name()), "sync_run", Some(id), serde_json::json!({})).await
+}
+
+/// Held runs of the group before `run_id` are overtaken by its complete read.
+pub async fn supersede(tx: &mut Tx, group_id: i64, run_id: i64) -> Result<(), StoreError> {
+    tx.run(SUPERSEDE, args![group_id, run_id, "A later complete sync took its place."]).await.map(drop)
+}
+
+pub async fn held_of_group(mut read: Read<'_>, group_id: i64) -> Result<Option<Run>, StoreError> {
+    read.opt(HELD_OF_GROUP, args![group_id]).await
+}

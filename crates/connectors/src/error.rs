@@ -26,6 +26,9 @@ pub enum ConnectorError {
     /// An answer that is not what the protocol promises: HTML, cut, wrong shape, too large.
     #[error("the remote system sent something unexpected: {detail}")]
     Protocol { detail: String },
+    /// Rialto itself refuses to connect there: a private or special network that the operator has not allowed.
+    #[error("Rialto does not connect to this address: {detail}")]
+    Blocked { detail: String },
 }
 
 impl ConnectorError {
@@ -37,6 +40,7 @@ impl ConnectorError {
             Self::Rejected { .. } => "rejected",
             Self::Transient { .. } => "transient",
             Self::Protocol { .. } => "protocol",
+            Self::Blocked { .. } => "blocked",
         }
     }
 
@@ -48,6 +52,7 @@ impl ConnectorError {
             Self::Rejected { .. } => "Check the names of lists and procedures in the bridge's settings.",
             Self::Transient { .. } => "Try again in a few minutes; if it lasts, ask whoever runs the remote system.",
             Self::Protocol { .. } => "Check that the bridge's address is the service root, and that nothing (a login page, a proxy) answers in its place.",
+            Self::Blocked { .. } => "Ask the operator of this installation to allow the network, or correct the bridge's address.",
         }
     }
 }

@@ -39,10 +39,17 @@ pub struct ChurnReport {
 
 impl State {
     /// Applies a bulk change. People brought in by it are on no other list.
-    pub(crate) fn churn(&mut self, code: &str, churn: Churn, now: Timestamp) -> Option<ChurnReport> {
+    pub(crate) fn churn(
+        &mut self,
+        code: &str,
+        churn: Churn,
+        now: Timestamp,
+    ) -> Option<ChurnReport> {
         let before = self.lists.get(code)?.clone();
         let count = self.count(&before);
-        let joining = count.saturating_mul(churn.new_permille.min(1000)).div_ceil(1000);
+        let joining = count
+            .saturating_mul(churn.new_permille.min(1000))
+            .div_ceil(1000);
         let old_end = self.end;
         let mut after = before.clone();
         after.rounds.push(MemberRound {
@@ -50,7 +57,10 @@ impl State {
             gone_permille: churn.gone_permille,
             new: old_end + 1..=old_end + joining,
         });
-        let change = ChangeRound { round: churn.round, permille: churn.changed_permille };
+        let change = ChangeRound {
+            round: churn.round,
+            permille: churn.changed_permille,
+        };
         let (stayed, changed) = self.compare(&before, &after, change);
         self.end = old_end + joining;
         self.changes.push(change);

@@ -90,7 +90,12 @@ pub struct FaultRule {
 impl FaultRule {
     /// A rule for every request until cleared.
     pub fn always(fault: Fault) -> Self {
-        Self { fault, procedure: None, skip: 0, times: None }
+        Self {
+            fault,
+            procedure: None,
+            skip: 0,
+            times: None,
+        }
     }
 
     /// Limits the rule to a procedure or a part of the path.
@@ -129,8 +134,12 @@ struct Armed {
 
 impl Armed {
     fn matches(&self, seen: &Seen<'_>) -> bool {
-        let Some(wanted) = &self.rule.procedure else { return true };
-        let named = seen.procedure.is_some_and(|name| name.eq_ignore_ascii_case(wanted));
+        let Some(wanted) = &self.rule.procedure else {
+            return true;
+        };
+        let named = seen
+            .procedure
+            .is_some_and(|name| name.eq_ignore_ascii_case(wanted));
         named || seen.path.contains(wanted.as_str())
     }
 
@@ -187,7 +196,12 @@ impl Faults {
     }
 
     pub(crate) fn inject(&self, rule: FaultRule) {
-        self.lock().push(Armed { rule, seen: 0, fired: 0, reading: false });
+        self.lock().push(Armed {
+            rule,
+            seen: 0,
+            fired: 0,
+            reading: false,
+        });
     }
 
     pub(crate) fn clear(&self) {
@@ -195,7 +209,10 @@ impl Faults {
     }
 
     pub(crate) fn status(&self) -> Vec<FaultStatus> {
-        let show = |armed: &Armed| FaultStatus { rule: armed.rule.clone(), fired: armed.fired };
+        let show = |armed: &Armed| FaultStatus {
+            rule: armed.rule.clone(),
+            fired: armed.fired,
+        };
         self.lock().iter().map(show).collect()
     }
 
@@ -238,7 +255,7 @@ impl<'a> Tweaks<'a> {
     }
 
     pub(crate) fn drops_key(&self, row: u64) -> bool {
-        matches!(self.0, Some(Fault::MissingKey)) && row.is_multiple_of(7)
+        matches!(self.0, Some(Fault::MissingKey)) && row % 7 == 3
     }
 
     pub(crate) fn duplicates(&self) -> bool {

@@ -1,1 +1,39 @@
-//! sandbox
+//! A simulated Personify360 data service: HTTP Basic, `$metadata`, Atom and verbose JSON,
+//! stored-procedure calls, Create and Save, over any number of invented people.
+//!
+//! People and list membership are pure functions of a seed; only edits take memory. Faults
+//! can be injected, and everything the service holds can be read directly, so that what was
+//! synchronized from it can be compared with the truth.
+
+mod admin;
+mod answer;
+mod churn;
+mod dataset;
+mod faults;
+mod http;
+mod journal;
+mod lists;
+mod names;
+mod odata;
+mod options;
+mod people;
+mod procedures;
+mod reply;
+mod sandbox;
+mod save;
+mod server;
+mod service;
+mod setup;
+mod state;
+mod target;
+mod xml;
+
+pub use churn::{Churn, ChurnReport};
+pub use faults::{Fault, FaultRule, FaultStatus};
+pub use journal::{Requests, Seen};
+pub use lists::List;
+pub use options::{Clock, EntitySetNames, Options, ProcedureNames, counting_clock};
+pub use people::{Person, PersonPatch, Word};
+pub use sandbox::{Activity, Sandbox, Who};
+pub use server::{Running, serve, start};
+pub use setup::SetupReport;

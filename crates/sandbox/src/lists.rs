@@ -152,7 +152,11 @@ pub(crate) fn initial(options: &Options) -> Vec<ListState> {
     }
     for number in 1..=options.extra_lists {
         let code = format!("EXTRA_{number:04}");
-        lists.push(ListState::new(&code, &format!("Extra list {number}"), Rule::Permille(10)));
+        lists.push(ListState::new(
+            &code,
+            &format!("Extra list {number}"),
+            Rule::Permille(10),
+        ));
     }
     lists
 }

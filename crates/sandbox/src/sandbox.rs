@@ -9,10 +9,10 @@ use crate::churn::{Churn, ChurnReport};
 use crate::faults::{FaultRule, FaultStatus, Faults};
 use crate::journal::{Journal, Requests};
 use crate::lists::{List, ListState, Rule};
+use crate::odata::value::Value;
 use crate::options::Options;
 use crate::people::{Person, format_master, parse_master};
 use crate::state::{State, Table};
-use crate::odata::value::Value;
 
 /// Whom an edit of a list concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Who {
 }
 
 /// A contact-tracking entry written to the sandbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Activity {
     /// Generated id.
     pub id: i64,
@@ -54,7 +54,14 @@ impl Sandbox {
     pub fn new(options: Options) -> Self {
         let state = RwLock::new(State::new(&options));
         let (faults, journal) = (Faults::default(), Journal::default());
-        Self { inner: Arc::new(Inner { options, faults, journal, state }) }
+        Self {
+            inner: Arc::new(Inner {
+                options,
+                faults,
+                journal,
+                state,
+            }),
+        }
     }
 
     /// Its settings.
@@ -63,11 +70,17 @@ impl Sandbox {
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.inner.state.read().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.inner.state.write().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .state
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -81,7 +94,7 @@ impl Sandbox {
     }
 
     /// How many people there are.
-    pub fn people(&self) -> u64 {
+    pub fn people_count(&self) -> u64 {
         self.read().end
     }
 
@@ -108,14 +121,18 @@ impl Sandbox {
     pub fn for_each_member(&self, code: &str, mut visit: impl FnMut(&Person)) {
         let state = self.read();
         if let Some(list) = state.lists.get(code) {
-            state.members(list, 1).for_each(|index| visit(&state.person_at(index)));
+            state
+                .members(list, 1)
+                .for_each(|index| visit(&state.person_at(index)));
         }
     }
 
     /// Members of a list from an offset on.
     pub fn member_slice(&self, code: &str, offset: usize, limit: usize) -> Vec<Person> {
         let state = self.read();
-        let Some(list) = state.lists.get(code) else { return Vec::new() };
+        let Some(list) = state.lists.get(code) else {
+            return Vec::new();
+        };
         let indexes = state.members(list, 1).skip(offset).take(limit);
         indexes.map(|index| state.person_at(index)).collect()
     }
@@ -156,7 +173,9 @@ impl Sandbox {
 
     /// Sets or takes away the primary address.
     pub fn set_email(&self, master: &str, sub: i64, email: Option<&str>) -> Option<Person> {
-        self.edit_person(master, sub, |person| person.email = email.map(str::to_owned))
+        self.edit_person(master, sub, |person| {
+            person.email = email.map(str::to_owned)
+        })
     }
 
     /// Renames a person.
@@ -171,15 +190,21 @@ impl Sandbox {
     /// Whether the address was marked inactive through CusCommunication.
     pub fn is_address_inactive(&self, master: &str, sub: i64) -> bool {
         let state = self.read();
-        state.index(master, sub).is_some_and(|index| state.inactive_addresses.contains(&index))
+        state
+            .index(master, sub)
+            .is_some_and(|index| state.inactive_addresses.contains(&index))
     }
 
     /// Activities saved for a person, oldest first.
     pub fn activities(&self, master: &str, sub: i64) -> Vec<Activity> {
         let state = self.read();
-        let Some(index) = state.index(master, sub) else { return Vec::new() };
+        let Some(index) = state.index(master, sub) else {
+            return Vec::new();
+        };
         let rows = state.rows_of(Table::Activities, index);
-        rows.iter().map(|row| crate::odata::entities::activity(row)).collect()
+        rows.iter()
+            .map(|row| crate::odata::entities::activity(row))
+            .collect()
     }
 
     /// How many activities were saved in all.
@@ -192,27 +217,36 @@ impl Sandbox {
     /// Opt-in answers saved for a person: code and whether opted in.
     pub fn opt_ins(&self, master: &str, sub: i64) -> Vec<(String, bool)> {
         let state = self.read();
-        let Some(index) = state.index(master, sub) else { return Vec::new() };
+        let Some(index) = state.index(master, sub) else {
+            return Vec::new();
+        };
         let rows = state.rows_of(Table::OptIns, index);
-        rows.iter().map(|row| crate::odata::entities::opt_in(row)).collect()
+        rows.iter()
+            .map(|row| crate::odata::entities::opt_in(row))
+            .collect()
     }
 
     /// Demographics saved for a person: code and subcode.
     pub fn demographics(&self, master: &str, sub: i64) -> Vec<(String, String)> {
         let state = self.read();
-        let Some(index) = state.index(master, sub) else { return Vec::new() };
+        let Some(index) = state.index(master, sub) else {
+            return Vec::new();
+        };
         let text = |value: Option<&Value>| value.map(Value::text).unwrap_or_default();
         let rows = state.rows_of(Table::Demographics, index);
-        rows.iter().map(|row| (text(row.get(3)), text(row.get(4)))).collect()
+        rows.iter()
+            .map(|row| (text(row.get(3)), text(row.get(4))))
+            .collect()
     }
 
     fn choose(&self, code: &str, who: &Who, member: bool) -> Option<Vec<u64>> {
         let state = self.read();
         let list = state.lists.get(code)?;
         Some(match who {
-            Who::Ids(ids) => {
-                ids.iter().filter_map(|(master, sub)| state.index(master, *sub)).collect()
-            }
+            Who::Ids(ids) => ids
+                .iter()
+                .filter_map(|(master, sub)| state.index(master, *sub))
+                .collect(),
             Who::First(n) => (1..=state.end)
                 .filter(|index| state.on_list(list, *index) != member)
                 .take(usize::try_from(*n).unwrap_or(usize::MAX))

@@ -62,7 +62,10 @@ impl State {
             end: options.people,
             changes: Vec::new(),
             overrides: HashMap::new(),
-            lists: initial(options).into_iter().map(|list| (list.code.clone(), list)).collect(),
+            lists: initial(options)
+                .into_iter()
+                .map(|list| (list.code.clone(), list))
+                .collect(),
             inactive_addresses: HashSet::new(),
             rows: HashMap::new(),
             last_id: 0,
@@ -89,7 +92,9 @@ impl State {
 
     /// The index of someone who exists.
     pub(crate) fn index(&self, master: &str, sub: i64) -> Option<u64> {
-        self.population.index(master, sub).filter(|index| *index <= self.end)
+        self.population
+            .index(master, sub)
+            .filter(|index| *index <= self.end)
     }
 
     /// Whether someone is on a list.
@@ -108,7 +113,9 @@ impl State {
 
     /// The exact number of members, counted once and kept.
     pub(crate) fn count(&self, list: &ListState) -> u64 {
-        *list.count.get_or_init(|| self.members(list, 1).count() as u64)
+        *list
+            .count
+            .get_or_init(|| self.members(list, 1).count() as u64)
     }
 
     /// The list as the outside sees it.
@@ -150,7 +157,11 @@ impl State {
             take.remove(index);
             put.insert(*index);
         }
-        let after = if member { before + changed } else { before.saturating_sub(changed) };
+        let after = if member {
+            before + changed
+        } else {
+            before.saturating_sub(changed)
+        };
         list.count = after.into();
         list.refreshed = now;
         Some(changed)

@@ -113,7 +113,6 @@ CREATE TABLE target_group (
   kind TEXT NOT NULL CHECK (kind IN ('remote', 'compound', 'segment', 'persona', 'interest', 'upload')),
   bridge_id BIGINT REFERENCES bridge (id),
   code TEXT,
-  CHECK ((kind = 'remote') = (bridge_id IS NOT NULL AND code IS NOT NULL)),
   name TEXT NOT NULL,
   name_folded TEXT NOT NULL,
   description TEXT NOT NULL DEFAULT '',
@@ -134,6 +133,7 @@ CREATE TABLE target_group (
   data_as_of BIGINT,
   waterfall TEXT,
   waterfall_at BIGINT,
+  CHECK ((kind = 'remote') = (bridge_id IS NOT NULL AND code IS NOT NULL)),
   UNIQUE (bridge_id, code)
 );
 CREATE INDEX target_group_name ON target_group (name_folded, id);
@@ -191,25 +191,6 @@ CREATE TABLE sync_run_trigger (
   at BIGINT NOT NULL,
   PRIMARY KEY (run_id, number)
 );
-
-CREATE TABLE subscriber (
-  id BIGINT NOT NULL PRIMARY KEY,
-  created_at BIGINT NOT NULL,
-  created_run BIGINT NOT NULL,
-  bridge_id BIGINT NOT NULL,
-  remote_id TEXT NOT NULL,
-  address TEXT NOT NULL,
-  canonical TEXT NOT NULL,
-  address_state SMALLINT NOT NULL,
-  -- 1 yes, 2 no: the flag of the last row read, and the last one written to the remote and acknowledged.
-  remote_flag_seen SMALLINT NOT NULL,
-  remote_flag_delivered SMALLINT NOT NULL DEFAULT 0,
-  -- The run that opened the remote_flag cause; 0 when none is open.
-  remote_flag_run BIGINT NOT NULL DEFAULT 0,
-  hash BIGINT NOT NULL
-);
-CREATE UNIQUE INDEX subscriber_remote ON subscriber (bridge_id, remote_id);
-CREATE INDEX subscriber_address ON subscriber (canonical, id);
 
 -- Open causes but remote_flag, which lives on the record it is bound to.
 CREATE TABLE suppression (

@@ -2,15 +2,28 @@
 
 pub mod audit;
 pub mod bridges;
+pub mod consent;
 mod db;
 mod error;
+pub mod fields;
 pub mod groups;
+pub mod idempotency;
 pub mod ids;
+pub mod membership;
 mod migrate;
+pub mod notes;
+pub mod people;
 pub mod runs;
+pub mod sessions;
+pub mod settings;
 pub mod sql;
+pub mod throttle;
+pub mod tokens;
+pub mod users;
 pub mod vault;
+pub mod views;
 mod wake;
+pub mod waterfall;
 
 pub use audit::Actor;
 pub use db::{Db, Read, Row, Tx};
@@ -18,3 +31,6 @@ pub use error::StoreError;
 pub use migrate::run as migrate;
 pub use vault::Vault;
 pub use wake::Wake;
+
+#[cfg(test)]
+mod statements_test;

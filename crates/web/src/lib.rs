@@ -1,1 +1,37 @@
-//! web
+//! The pages, the HTTP API and access control. Never calls a remote system and holds no SQL.
+
+pub mod api;
+pub mod auth;
+pub mod error;
+pub mod health;
+pub mod pages;
+pub mod request_id;
+pub mod security;
+pub mod state;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+
+pub use error::{Error, FieldError};
+pub use state::{App, Settings};
+
+/// Largest request body in bytes.
+pub const BODY_LIMIT: usize = 1 << 20;
+
+/// Everything Rialto answers over HTTP. Serve it with connect info (`SocketAddr`), so that sign-ins are throttled by peer address.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .merge(pages::router())
+        .merge(auth::router())
+        .merge(health::router())
+        .merge(api::router(&app))
+        .fallback(async || Error::NotFound)
+        .layer(from_fn_with_state(app.clone(), auth::csrf::check))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        // Outermost last: an id for the request, then the headers, then errors made readable, panics caught beneath all three.
+        .layer(from_fn(error::render))
+        .layer(from_fn_with_state(app.clone(), security::headers))
+        .layer(from_fn_with_state(app.clone(), request_id::give))
+        .with_state(app)
+}

@@ -1,0 +1,107 @@
+//! Personify360 by its Personify Data Services: marketing lists read through stored procedures that the customer's
+//! administrator installs once ([`setup_script`]), or through entity sets.
+//!
+//! - `settings`: the bridge's form, and its faults.
+//! - `service`: requests to the data service.
+//! - `dataset`: the escaped DataSet inside a procedure's answer; `table`: small answers as tables.
+//! - `lists`, `fields`, `probe`: what the bridge offers.
+//! - `rows`: from cells to people; `people`: page by page; `entity_set`: the same through OData.
+
+mod dataset;
+mod entity_set;
+mod fields;
+mod lists;
+mod metadata;
+mod people;
+mod probe;
+mod rows;
+mod service;
+mod settings;
+mod table;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use rialto_core::run::Trigger;
+
+use crate::catalogue::{BridgeKind, NoMode, Secrets, Settings};
+use crate::http::Outbound;
+use crate::{Connector, ConnectorError, FieldError, Page, ProbeReport, RemoteField, RemoteList};
+use service::Service;
+use settings::ListsVia;
+
+/// The kind as the catalogue has it.
+pub static KIND: BridgeKind = BridgeKind {
+    kind: "personify360",
+    name: "Personify360",
+    list_name: "MKT List",
+    settings: settings::FORM,
+    secrets: settings::SECRETS,
+    triggers: &[
+        Trigger::Login,
+        Trigger::Send,
+        Trigger::RefreshGroups,
+        Trigger::RefreshBridge,
+        Trigger::Resync,
+        Trigger::Overnight,
+        Trigger::Api,
+        Trigger::Cli,
+    ],
+    no_mode: NoMode::ImportAsSuppressed,
+    check: settings::check,
+    open,
+};
+
+/// The T-SQL script that makes the stored procedures under their default names. An administrator adapts the marked
+/// places and runs it once on the Personify database.
+pub fn setup_script() -> &'static str {
+    include_str!("setup.sql")
+}
+
+fn open(settings: &Settings, secrets: &Secrets, outbound: &Outbound) -> Result<Arc<dyn Connector>, Vec<FieldError>> {
+    let settings = settings::read(settings, secrets)?;
+    let service = Service::new(settings, outbound).map_err(|detail| vec![FieldError { field: settings::BASE_URL.into(), detail }])?;
+    Ok(Arc::new(Personify360 { service: Arc::new(service) }))
+}
+
+struct Personify360 {
+    service: Arc<Service>,
+}
+
+#[async_trait]
+impl Connector for Personify360 {
+    async fn probe(&self) -> Result<ProbeReport, ConnectorError> {
+        probe::probe(self).await
+    }
+
+    async fn lists(&self) -> Result<Vec<RemoteList>, ConnectorError> {
+        match self.service.settings.lists_via {
+            ListsVia::Procedures => lists::all(&self.service).await,
+            ListsVia::EntitySet => entity_set::lists(&self.service, None).await,
+        }
+    }
+
+    async fn list(&self, code: &str) -> Result<Option<RemoteList>, ConnectorError> {
+        let lists = match self.service.settings.lists_via {
+            ListsVia::Procedures => lists::all(&self.service).await?,
+            ListsVia::EntitySet => entity_set::lists(&self.service, Some(code)).await?,
+        };
+        Ok(lists.into_iter().find(|l| l.code == code))
+    }
+
+    async fn fields(&self) -> Result<Vec<RemoteField>, ConnectorError> {
+        match self.service.settings.lists_via {
+            ListsVia::Procedures => fields::all(&self.service).await,
+            ListsVia::EntitySet => entity_set::fields(&self.service).await,
+        }
+    }
+
+    fn people<'a>(&'a self, code: &'a str, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>> {
+        let (service, code, fields) = (self.service.clone(), code.to_owned(), fields.to_vec());
+        match self.service.settings.lists_via {
+            ListsVia::Procedures => people::ahead(move |out| people::read(service, code, fields, out)),
+            ListsVia::EntitySet => people::ahead(move |out| entity_set::people(service, code, fields, out)),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The people of a list, page by page through the procedure `usr_Rialto_ListMembers`: each page begins after the two ids
+//! at which the last one ended.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use rialto_core::person::RemotePerson;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::dataset;
+use super::rows::{Columns, History, Position, Rows};
+use super::service::{Service, named, protocol};
+use crate::{ConnectorError, Page};
+
+/// Most pages of one list.
+const PAGES: usize = 200_000;
+
+/// Where a reader puts its pages.
+pub(super) type Out = mpsc::Sender<Result<Option<Page>, ConnectorError>>;
+
+struct Work(JoinHandle<()>);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Runs a reader beside its consumer: while one page is used, the next one waits and the one after it is fetched. The reader
+/// begins at the first poll and stops when the stream is dropped.
+pub(super) fn ahead<F, R>(reader: F) -> BoxStream<'static, Result<Page, ConnectorError>>
+where
+    F: FnOnce(Out) -> R + Send + 'static,
+    R: Future<Output = Result<(), ConnectorError>> + Send + 'static,
+{
+    async_stream::stream! {
+        let (out, mut pages) = mpsc::channel(1);
+        let _work = Work(tokio::spawn(async move {
+            let end = reader(out.clone()).await.map(|()| None);
+            // Nobody listens any more: nothing to tell.
+            let _ = out.send(end).await;
+        }));
+        loop {
+            match pages.recv().await {
+                Some(Ok(Some(page))) => yield Ok(page),
+                Some(Ok(None)) => break,
+                Some(Err(error)) => {
+                    yield Err(error);
+                    break;
+                }
+                None => {
+                    yield Err(ConnectorError::Transient { detail: "reading stopped before the end".into() });
+                    break;
+                }
+            }
+        }
+    }
+    .boxed()
+}
+
+/// Reads a list to its end. A page that does not get on is an error, so that no answer can hold the reader for ever.
+pub(super) async fn read(service: Arc<Service>, code: String, fields: Vec<String>, out: Out) -> Result<(), ConnectorError> {
+    let procedure = service.settings.procedures.list_members.clone();
+    let rows = service.settings.page_rows.to_string();
+    let columns = Arc::new(Columns::of_procedure(&fields));
+    let mut history = History::default();
+    let mut at = Position::default();
+    let mut passed = HashSet::new();
+    for _ in 0..PAGES {
+        let parameters = [("ListCode", code.as_str()), ("AfterMaster", &at.master), ("AfterSub", &at.sub), ("Rows", &rows)];
+        let body = service.call(&procedure, &parameters).await?;
+        let (people, last, seen) = decode(body, columns.clone(), history).await.map_err(|e| named(e, &procedure))?;
+        history = seen;
+        if people.is_empty() {
+            return Ok(());
+        }
+        if last.as_ref().is_some_and(|l| !passed.insert(l.clone())) {
+            return Err(protocol(format!("{procedure}: a page that does not get on, as if @AfterMaster and @AfterSub were ignored")));
+        }
+        if out.send(Ok(Some(Page { rows: people }))).await.is_err() {
+            return Ok(());
+        }
+        // Rows without a key at the very end: there is nothing to go on from, and they are rejected anyway.
+        let Some(next) = last else { return Ok(()) };
+        at = next;
+    }
+    Err(protocol(format!("{procedure}: more than {PAGES} pages")))
+}
+
+type Decoded = (Vec<RemotePerson>, Option<Position>, History);
+
+/// Decodes a page beside the tasks that serve connections.
+async fn decode(body: Bytes, columns: Arc<Columns>, history: History) -> Result<Decoded, ConnectorError> {
+    let work = tokio::task::spawn_blocking(move || decode_page(&body, &columns, history));
+    work.await.unwrap_or_else(|_| Err(protocol("a page that cannot be decoded")))
+}
+
+fn decode_page(body: &[u8], columns: &Columns, mut history: History) -> Result<Decoded, ConnectorError> {
+    let mut rows = Rows::new(columns);
+    if let Some(inner) = dataset::unwrap(body)? {
+        dataset::read(&inner, &mut rows)?;
+    }
+    history.check(&mut rows)?;
+    Ok((rows.people, rows.last, history))
+}

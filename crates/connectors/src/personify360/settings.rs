@@ -1,0 +1,271 @@
+//! The settings of a bridge to Personify360.
+
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::FieldError;
+use crate::catalogue;
+use crate::form::{FormField, Input};
+
+pub(super) const BASE_URL: &str = "base_url";
+
+const REQUIRED: FormField =
+    FormField { key: "", label: "", help: "", input: Input::Text, required: true, default: "", options: &[], advanced: false };
+
+const fn name(key: &'static str, label: &'static str, default: &'static str) -> FormField {
+    FormField {
+        key,
+        label,
+        help: "Letters, digits and underscores. Change it only if the administrator chose another name.",
+        input: Input::Text,
+        required: false,
+        default,
+        options: &[],
+        advanced: true,
+    }
+}
+
+const fn number(key: &'static str, label: &'static str, help: &'static str, default: &'static str) -> FormField {
+    FormField { key, label, help, input: Input::Number, required: false, default, options: &[], advanced: true }
+}
+
+pub(super) static FORM: &[FormField] = &[
+    FormField {
+        key: BASE_URL,
+        label: "Service root",
+        help: "The address of the data services, for example https://crm.example.org/PersonifyDataServices/PersonifyData.svc",
+        input: Input::Url,
+        ..REQUIRED
+    },
+    FormField {
+        key: "lists_via",
+        label: "Read lists through",
+        help: "Stored procedures are made by the set-up script; entity sets are made in the Web Service Designer.",
+        input: Input::Choice,
+        required: false,
+        default: "procedures",
+        options: &["procedures", "entity_set"],
+        advanced: true,
+    },
+    name("procedure_lists", "Procedure: lists", "usr_Rialto_Lists"),
+    name("procedure_fields", "Procedure: fields", "usr_Rialto_Fields"),
+    name("procedure_list_members", "Procedure: list members", "usr_Rialto_ListMembers"),
+    name("procedure_activities", "Procedure: activities", "usr_Rialto_Activities"),
+    name("procedure_codes", "Procedure: activity codes", "usr_Rialto_Codes"),
+    name("entity_set_lists", "Entity set: lists", "MarketingLists"),
+    name("entity_set_list_members", "Entity set: list members", "MarketingListMembers"),
+    number("page_rows", "Rows per page", "How many people one request reads: 100 to 20,000.", "5000"),
+    number("requests_per_second", "Requests per second", "At most so many requests each second: 1 to 100.", "20"),
+];
+
+pub(super) static SECRETS: &[FormField] = &[
+    FormField {
+        key: "username",
+        label: "User name",
+        help: "A Personify user that Rialto signs in with.",
+        input: Input::Secret,
+        ..REQUIRED
+    },
+    FormField { key: "password", label: "Password", help: "The password of that user.", input: Input::Secret, ..REQUIRED },
+];
+
+/// How lists and their members are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ListsVia {
+    Procedures,
+    EntitySet,
+}
+
+/// Settings that passed the check.
+pub(super) struct Settings {
+    /// Service root without a slash at its end.
+    pub base: Url,
+    pub lists_via: ListsVia,
+    pub procedures: Procedures,
+    pub entity_sets: EntitySets,
+    pub page_rows: u32,
+    pub requests_per_second: NonZeroU32,
+    pub username: String,
+    pub password: SecretString,
+}
+
+pub(super) struct Procedures {
+    pub lists: String,
+    pub fields: String,
+    pub list_members: String,
+    pub codes: String,
+}
+
+pub(super) struct EntitySets {
+    pub lists: String,
+    pub list_members: String,
+}
+
+/// Every fault of the settings with its key.
+pub(super) fn check(settings: &catalogue::Settings, secrets: &catalogue::Secrets) -> Vec<FieldError> {
+    read(settings, secrets).err().unwrap_or_default()
+}
+
+/// Reads the settings, or lists all their faults.
+pub(super) fn read(settings: &catalogue::Settings, secrets: &catalogue::Secrets) -> Result<Settings, Vec<FieldError>> {
+    let mut form = Form { settings, secrets, faults: Vec::new() };
+    let base = form.base_url();
+    let lists_via = form.lists_via();
+    let procedures = Procedures {
+        lists: form.name("procedure_lists"),
+        fields: form.name("procedure_fields"),
+        list_members: form.name("procedure_list_members"),
+        codes: form.name("procedure_codes"),
+    };
+    form.name("procedure_activities");
+    let entity_sets = EntitySets { lists: form.name("entity_set_lists"), list_members: form.name("entity_set_list_members") };
+    let page_rows = form.number("page_rows", 100..=20_000);
+    let per_second = form.number("requests_per_second", 1..=100);
+    let username = form.username();
+    let password = form.secret("password").map(|p| SecretString::from(p.to_owned()));
+    match (base, NonZeroU32::new(per_second), username, password) {
+        (Some(base), Some(requests_per_second), Some(username), Some(password)) if form.faults.is_empty() => {
+            Ok(Settings { base, lists_via, procedures, entity_sets, page_rows, requests_per_second, username, password })
+        }
+        _ => Err(form.faults),
+    }
+}
+
+struct Form<'a> {
+    settings: &'a catalogue::Settings,
+    secrets: &'a catalogue::Secrets,
+    faults: Vec<FieldError>,
+}
+
+impl<'a> Form<'a> {
+    fn fault(&mut self, field: &str, detail: &str) {
+        self.faults.push(FieldError { field: field.to_owned(), detail: detail.to_owned() });
+    }
+
+    /// The setting or its default.
+    fn value(&self, key: &str) -> &'a str {
+        let set = self.settings.get(key).map(|v| v.trim()).filter(|v| !v.is_empty());
+        set.unwrap_or_else(|| FORM.iter().find(|f| f.key == key).map_or("", |f| f.default))
+    }
+
+    fn base_url(&mut self) -> Option<Url> {
+        let text = self.value(BASE_URL);
+        if text.is_empty() {
+            self.fault(BASE_URL, "Enter the address of the data services.");
+            return None;
+        }
+        match service_root(text) {
+            Ok(url) => Some(url),
+            Err(detail) => {
+                self.fault(BASE_URL, detail);
+                None
+            }
+        }
+    }
+
+    fn lists_via(&mut self) -> ListsVia {
+        match self.value("lists_via") {
+            "procedures" => ListsVia::Procedures,
+            "entity_set" => ListsVia::EntitySet,
+            _ => {
+                self.fault("lists_via", "Choose procedures or entity_set.");
+                ListsVia::Procedures
+            }
+        }
+    }
+
+    fn name(&mut self, key: &str) -> String {
+        let name = self.value(key);
+        let fits = (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !fits {
+            self.fault(key, "Use 1 to 128 letters, digits and underscores.");
+        }
+        name.to_owned()
+    }
+
+    fn number(&mut self, key: &str, range: RangeInclusive<u32>) -> u32 {
+        match self.value(key).parse().ok().filter(|n| range.contains(n)) {
+            Some(number) => number,
+            None => {
+                self.fault(key, &format!("Enter a whole number from {} to {}.", range.start(), range.end()));
+                *range.start()
+            }
+        }
+    }
+
+    fn secret(&mut self, key: &str) -> Option<&'a str> {
+        let value = self.secrets.get(key).map(|s| s.expose_secret()).filter(|s| !s.is_empty());
+        if value.is_none() {
+            self.fault(key, "Enter a value.");
+        }
+        value
+    }
+
+    fn username(&mut self) -> Option<String> {
+        let name = self.secret("username")?;
+        if name.contains(':') || name.chars().any(char::is_control) {
+            self.fault("username", "A user name holds no colon and no control characters.");
+            return None;
+        }
+        Some(name.to_owned())
+    }
+}
+
+fn service_root(text: &str) -> Result<Url, &'static str> {
+    let mut url = Url::parse(text).map_err(|_| "Enter a complete address that begins with https://.")?;
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err("The address must begin with https:// or http://.");
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("The address names no host.");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("Leave the user name and password out of the address; they have fields of their own.");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("The address must end with the service root, without ? or #.");
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(settings: &[(&str, &str)], secrets: &[(&str, &str)]) -> Vec<String> {
+        let settings = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let secrets = secrets.iter().map(|(k, v)| ((*k).to_owned(), SecretString::from((*v).to_owned()))).collect();
+        check(&settings, &secrets).into_iter().map(|f| f.field).collect()
+    }
+
+    const SIGN_IN: &[(&str, &str)] = &[("username", "u"), ("password", "p")];
+
+    #[test]
+    fn the_address_and_the_sign_in_are_enough() {
+        assert!(faults(&[("base_url", "https://crm.example/x.svc/")], SIGN_IN).is_empty());
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_with_their_keys() {
+        let bad = [
+            ("base_url", "ftp://crm.example/"), ("lists_via", "carrier pigeon"), ("procedure_lists", "a b"), ("procedure_activities", "x;--"),
+            ("page_rows", "99"), ("requests_per_second", "0"), ("entity_set_lists", "Käse"),
+        ];
+        let found = faults(&bad, &[("username", "a:b")]);
+        let expected = ["base_url", "lists_via", "procedure_lists", "procedure_activities", "entity_set_lists", "page_rows", "requests_per_second", "username", "password"];
+        assert_eq!(found, expected);
+        assert_eq!(faults(&[], &[]), ["base_url", "username", "password"]);
+    }
+
+    #[test]
+    fn addresses_that_are_no_service_root_are_refused() {
+        for url in ["crm.example", "https://", "https://u:p@crm.example/", "https://crm.example/?a=1", "https://crm.example/#x", "javascript:alert(1)", "file:///etc/passwd"] {
+            assert_eq!(faults(&[("base_url", url)], SIGN_IN), ["base_url"], "{url}");
+        }
+    }
+}

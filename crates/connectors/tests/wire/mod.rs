@@ -1,0 +1,164 @@
+//! Answers no decent service gives, from a listener that says what it is told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rialto_connectors::ConnectorError;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::support::{Bridge, all_people, bridge};
+
+/// Says the same to everybody; stops when dropped.
+struct Fake {
+    port: u16,
+    asked: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Fake {
+    async fn saying(answer: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let seen = asked.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                seen.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(say(stream, answer.clone()));
+            }
+        });
+        Self { port, asked, task }
+    }
+
+    fn bridge(&self) -> Bridge {
+        bridge(&format!("http://127.0.0.1:{}/x.svc", self.port), &[], "u", "secret-password", &["127.0.0.0/8"]).unwrap()
+    }
+
+    async fn error(&self) -> ConnectorError {
+        let error = all_people(&self.bridge(), "L").await.unwrap_err();
+        assert!(!format!("{error:?}").contains("secret-password"), "{error:?}");
+        error
+    }
+}
+
+/// Reads a request to the end of its body, answers and closes.
+async fn say(mut stream: TcpStream, answer: Vec<u8>) {
+    let mut request = Vec::new();
+    let mut chunk = [0; 4_096];
+    while !request.windows(22).any(|w| w == b"StoredProcedureRequest") || !request.ends_with(b"</StoredProcedureRequest>") {
+        match stream.read(&mut chunk).await {
+            Ok(n) if n > 0 => request.extend_from_slice(&chunk[..n]),
+            _ => return,
+        }
+    }
+    // The client may hang up first.
+    let _ = stream.write_all(&answer).await;
+    let _ = stream.shutdown().await;
+}
+
+fn answer(head: &str, body: &[u8]) -> Vec<u8> {
+    let mut whole = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n{head}\r\n\r\n").into_bytes();
+    whole.extend_from_slice(body);
+    whole
+}
+
+fn xml(inner: &str) -> Vec<u8> {
+    let body = format!("<StoredProcedureOutput><Data>{}</Data></StoredProcedureOutput>", quick_xml::escape::escape(inner));
+    answer(&format!("content-type: application/xml\r\ncontent-length: {}", body.len()), body.as_bytes())
+}
+
+#[tokio::test]
+async fn a_service_that_repeats_its_first_page_does_not_hold_the_reader_for_ever() {
+    let row = "<Table><MASTER_CUSTOMER_ID>1</MASTER_CUSTOMER_ID><SUB_CUSTOMER_ID>0</SUB_CUSTOMER_ID><ALLOW_EMAIL_FLAG>Y</ALLOW_EMAIL_FLAG><ALLOW_SOLICITATION_FLAG>Y</ALLOW_SOLICITATION_FLAG></Table>";
+    let fake = Fake::saying(xml(&format!("<NewDataSet>{row}</NewDataSet>"))).await;
+    let error = fake.error().await;
+    assert_eq!(error.kind(), "protocol");
+    assert!(error.to_string().contains("does not get on"), "{error}");
+    assert_eq!(fake.asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let fake = Fake::saying(b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec()).await;
+    let error = fake.error().await;
+    assert_eq!(error.kind(), "protocol");
+    assert!(!error.to_string().contains("169.254"), "{error}");
+}
+
+/// 64 KiB of blanks, compressed to 97 bytes.
+fn compressed() -> Vec<u8> {
+    let mut member = b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\xed\xc1\x81\0\0\0\0\x80\x20\x95\xfd\x29\x17\xa9\x0a".to_vec();
+    member.resize(86, 0);
+    member.extend_from_slice(b"\x6a\x94\x19\x2c\xb4\0\0\x01\0");
+    member
+}
+
+#[tokio::test]
+async fn a_compressed_body_cannot_grow_beyond_the_limit() {
+    let small = compressed();
+    assert!(small.len() < 100);
+    let bomb: Vec<u8> = small.iter().copied().cycle().take(small.len() * 4_096).collect();
+    let fake = Fake::saying(answer(&format!("content-type: application/xml\r\ncontent-encoding: gzip\r\ncontent-length: {}", bomb.len()), &bomb)).await;
+    let error = fake.error().await;
+    assert!(error.to_string().contains("larger than 16777216 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn broken_protocols_are_errors_in_time() {
+    let long_header = format!("x-long: {}", "x".repeat(4 << 20));
+    for (what, said, kind) in [
+        ("no HTTP at all", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), "transient"),
+        ("a body shorter than announced", answer("content-type: application/xml\r\ncontent-length: 500", b"<StoredProcedureOutput>"), "transient"),
+        ("a chunk that is cut", answer("content-type: application/xml\r\ntransfer-encoding: chunked", b"ff\r\n<Stored"), "transient"),
+        ("an endless header", answer(&long_header, b""), "transient"),
+        ("a huge announcement", answer("content-type: application/xml\r\ncontent-length: 99999999999", b"<"), "protocol"),
+        ("nothing", answer("content-type: application/xml\r\ncontent-length: 0", b""), "protocol"),
+        ("JSON null", answer("content-type: application/json\r\ncontent-length: 4", b"null"), "protocol"),
+        ("no content", b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n".to_vec(), "protocol"),
+    ] {
+        let fake = Fake::saying(said).await;
+        let error = tokio::time::timeout(Duration::from_secs(15), fake.error()).await.expect(what);
+        assert_eq!(error.kind(), kind, "{what}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn private_addresses_are_blocked_also_behind_a_name() {
+    let fake = Fake::saying(xml("No Data Found")).await;
+    let refused = bridge(&format!("http://127.0.0.1:{}/", fake.port), &[], "u", "p", &[]);
+    assert!(refused.is_err_and(|detail| detail.contains("does not connect to")));
+    let by_name = bridge(&format!("http://localhost:{}/", fake.port), &[], "u", "p", &[]).unwrap();
+    let error = by_name.lists().await.unwrap_err();
+    assert_eq!(error.kind(), "blocked", "{error}");
+    assert_eq!(fake.asked.load(Ordering::SeqCst), 0);
+    let allowed = bridge(&format!("http://localhost:{}/", fake.port), &[], "u", "p", &["127.0.0.1"]).unwrap();
+    assert_eq!(allowed.lists().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_error_does_not_tell_a_closed_port_from_a_silent_one() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let bridge = bridge(&format!("http://127.0.0.1:{port}/"), &[], "u", "p", &["127.0.0.1"]).unwrap();
+    let error = bridge.lists().await.unwrap_err();
+    assert_eq!(error.kind(), "transient");
+    assert!(error.to_string().ends_with("no connection to 127.0.0.1 could be made"), "{error}");
+}
+
+#[tokio::test]
+async fn secure_addresses_need_a_certificate_that_holds() {
+    let fake = Fake::saying(Vec::new()).await;
+    match bridge(&format!("https://127.0.0.1:{}/", fake.port), &[], "u", "p", &["127.0.0.1"]) {
+        Ok(bridge) => assert_eq!(bridge.lists().await.unwrap_err().kind(), "transient"),
+        // A machine without any root certificates cannot make secure connections at all.
+        Err(detail) => assert!(detail.contains("certificates"), "{detail}"),
+    }
+}

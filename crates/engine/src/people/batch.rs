@@ -1,0 +1,175 @@
+//! One batch of mapped rows: looked up in one go, compared, and what differs written in short transactions.
+
+use std::collections::{HashMap, HashSet};
+
+use rialto_core::person::Mapped;
+use rialto_store::notes::Note;
+use rialto_store::people::{self, Dirty, Known, Slice};
+use tokio::time::Instant;
+
+use super::classify::{Verdict, classify};
+use super::read::Tally;
+use super::{Job, plan_only};
+use crate::remote::Trouble;
+
+/// Tries of a slice that met a deadlock, or people whom another sync brought meanwhile.
+const MAX_TRIES: usize = 5;
+
+/// Keeps write transactions near a tenth of a second by adapting the rows a slice.
+pub(crate) struct Slicer {
+    rows: usize,
+    /// Longest write transaction so far, in milliseconds.
+    pub longest_ms: u64,
+    pub transactions: u64,
+    pub rows_written: u64,
+}
+
+impl Default for Slicer {
+    fn default() -> Self {
+        Self { rows: 1_000, longest_ms: 0, transactions: 0, rows_written: 0 }
+    }
+}
+
+impl Slicer {
+    const AIM_MS: u64 = 100;
+    const MOST_ROWS: usize = 5_000;
+
+    fn learn(&mut self, rows: usize, took_ms: u64) {
+        self.longest_ms = self.longest_ms.max(took_ms);
+        self.transactions += 1;
+        self.rows_written += rows as u64;
+        if took_ms > Self::AIM_MS * 3 / 2 {
+            self.rows = (self.rows * 2 / 3).max(200);
+        } else if took_ms < Self::AIM_MS && rows >= self.rows {
+            self.rows = (self.rows * 5 / 4).min(Self::MOST_ROWS);
+        }
+    }
+}
+
+pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped]) -> Result<(), Trouble> {
+    let rows = without_repeats(tally, rows);
+    let keys: Vec<&str> = rows.iter().map(|r| r.remote_id.as_str()).collect();
+    let known = people::lookup(&job.parts.db, job.remote.bridge.id, &keys).await?;
+    if job.run.plan_only {
+        plan_only::take(job, tally, &rows, &known);
+        return Ok(());
+    }
+    let mut dirty = Vec::new();
+    for row in rows {
+        let known = known.get(&row.remote_id).copied();
+        let verdict = classify(row, known, job.remote.leaves_out());
+        if known.is_some_and(|k| tally.seen.contains(k.id as u64) || tally.left_out.contains(k.id as u64)) {
+            duplicate(tally, row);
+        } else if verdict.dirty {
+            dirty.push((Dirty { row, known, suppress: verdict.suppress }, verdict));
+        } else {
+            place(tally, known, verdict);
+        }
+    }
+    // One order everywhere keeps two syncs from waiting for each other in a circle.
+    dirty.sort_unstable_by(|(a, _), (b, _)| a.row.remote_id.cmp(&b.row.remote_id));
+    let mut rest = dirty.as_slice();
+    while !rest.is_empty() {
+        if job.lease.is_gone() {
+            return Err(Trouble::Interrupted);
+        }
+        let (now, later) = rest.split_at(tally.slicer.rows.min(rest.len()));
+        write(job, tally, now).await?;
+        rest = later;
+    }
+    Ok(())
+}
+
+/// Takes out rows whose key came before in the same batch; those of earlier batches are found by their id.
+fn without_repeats<'a>(tally: &mut Tally, rows: &'a [Mapped]) -> Vec<&'a Mapped> {
+    let mut keys = HashSet::with_capacity(rows.len());
+    let (first, repeats): (Vec<_>, Vec<_>) = rows.iter().partition(|r| keys.insert(r.remote_id.as_str()));
+    for row in repeats {
+        duplicate(tally, row);
+    }
+    first
+}
+
+pub(crate) fn duplicate(tally: &mut Tally, row: &Mapped) {
+    tally.counts.duplicate += 1;
+    tally.notes.add(Note {
+        kind: "duplicate",
+        remote_id: row.remote_id.clone(),
+        subscriber_id: None,
+        detail: "The key came before in this read; the first row counts.".into(),
+    });
+}
+
+/// Puts somebody whose row needed no write where they belong.
+fn place(tally: &mut Tally, known: Option<Known>, verdict: Verdict) {
+    match known {
+        Some(known) => seen(tally, known.id, verdict),
+        // Left out and unknown: nothing is kept.
+        None => tally.counts.left_out += 1,
+    }
+}
+
+fn seen(tally: &mut Tally, id: i64, verdict: Verdict) {
+    let id = id as u64;
+    if verdict.left_out {
+        tally.left_out.insert(id);
+        tally.counts.left_out += 1;
+        return;
+    }
+    tally.seen.insert(id);
+    if verdict.lift {
+        tally.lifts.insert(id);
+    }
+    if !tally.members.contains(id) {
+        tally.counts.added += 1;
+    } else if tally.changed.contains(id) {
+        tally.counts.updated += 1;
+    } else {
+        tally.counts.unchanged += 1;
+    }
+}
+
+async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[(Dirty<'_>, Verdict)]) -> Result<(), Trouble> {
+    let mut slice_rows: Vec<Dirty<'_>> = rows.iter().map(|(d, _)| *d).collect();
+    let slice = Slice {
+        bridge_id: job.remote.bridge.id,
+        run_id: job.run.id,
+        source: &job.remote.bridge.name,
+        fields: &job.specs,
+        now: job.parts.clock.now(),
+    };
+    for attempt in 1.. {
+        let began = Instant::now();
+        match people::write_slice(&job.parts.db, slice, &slice_rows).await {
+            Ok(written) => {
+                tally.slicer.learn(rows.len(), began.elapsed().as_millis() as u64);
+                tally.suppressed += written.suppressed as i64;
+                for ((id, dirty), (_, verdict)) in written.ids.iter().zip(&slice_rows).zip(rows) {
+                    if dirty.known.is_none() {
+                        tally.created.insert(*id as u64);
+                    }
+                    tally.changed.insert(*id as u64);
+                    seen(tally, *id, *verdict);
+                }
+                return Ok(());
+            }
+            Err(e) if attempt < MAX_TRIES && (e.is_retryable() || e.is_unique_violation()) => {
+                tracing::info!(run = job.run.id, error = %e, "a slice is written again");
+                look_again(job, &mut slice_rows).await?;
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Another sync may have brought some of the new people meanwhile.
+async fn look_again(job: &Job<'_>, rows: &mut [Dirty<'_>]) -> Result<(), Trouble> {
+    let keys: Vec<&str> = rows.iter().map(|d| d.row.remote_id.as_str()).collect();
+    let known: HashMap<String, Known> = people::lookup(&job.parts.db, job.remote.bridge.id, &keys).await?;
+    for dirty in rows.iter_mut() {
+        dirty.known = known.get(&dirty.row.remote_id).copied();
+        dirty.suppress = classify(dirty.row, dirty.known, job.remote.leaves_out()).suppress;
+    }
+    Ok(())
+}

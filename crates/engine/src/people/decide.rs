@@ -1,0 +1,160 @@
+//! After the read: gate, plan, apply, books.
+
+use rialto_core::gate::{self, Difference, Proof};
+use rialto_core::run::{Phase, RunState};
+use rialto_core::{Counts, Instant};
+use rialto_store::membership::{self, Change, Op, Refused};
+use rialto_store::runs::{self, Ending, NewRun, Subject};
+use rialto_store::{Actor, groups, waterfall};
+use roaring::RoaringTreemap;
+use serde_json::json;
+
+use super::Job;
+use super::read::Tally;
+use crate::remote::Trouble;
+
+/// The difference between the read and today's members, split by what may happen now.
+struct Plan {
+    joins: RoaringTreemap,
+    leaves: RoaringTreemap,
+    withheld: RoaringTreemap,
+    lifts: RoaringTreemap,
+    lifts_withheld: RoaringTreemap,
+    state: RunState,
+    reason: String,
+}
+
+pub(crate) async fn conclude(job: &Job<'_>, tally: Tally, proof: &Proof, data_as_of: Option<Instant>) -> Result<Ending, Trouble> {
+    let plan = make_plan(job, &tally, proof);
+    let mut counts = books(&tally, &plan);
+    counts.check().map_err(|e| Trouble::refused(e.to_string(), "Report this with the run's id: it is a fault of Rialto. Nobody was removed."))?;
+    write_plan(job, &plan).await?;
+    if job.lease.is_gone() {
+        return Err(Trouble::Interrupted);
+    }
+    job.lease.enter(Phase::Applying);
+    let complete = *proof == Proof::Complete;
+    counts.lifted = apply(job, &plan, counts.members_after).await?;
+    settle(job, &tally, counts, complete, data_as_of).await?;
+    let stats = json!({
+        "longest_write_ms": tally.slicer.longest_ms, "write_transactions": tally.slicer.transactions,
+        "people_written": tally.slicer.rows_written,
+    });
+    Ok(Ending { state: plan.state, counts, reason: plan.reason, advice: advice(plan.state).into(), error_kind: String::new(), data_as_of: None, stats })
+}
+
+fn make_plan(job: &Job<'_>, tally: &Tally, proof: &Proof) -> Plan {
+    let joins = &tally.seen - &tally.members;
+    let left_out = &tally.left_out & &tally.members;
+    let absent = &tally.members - &tally.seen - &tally.left_out;
+    let difference = Difference { members_before: tally.members.len(), leaving: absent.len(), lifts: tally.lifts.len() };
+    let none = RoaringTreemap::new;
+    match gate::judge(job.parts.settings.limits, proof, difference) {
+        gate::Verdict::Apply => Plan {
+            reason: format!("{} joined, {} left, {} changed.", joins.len(), absent.len() + left_out.len(), tally.counts.updated),
+            joins, leaves: absent | left_out, withheld: none(), lifts: tally.lifts.clone(), lifts_withheld: none(),
+            state: RunState::Succeeded,
+        },
+        gate::Verdict::Wait(why) => Plan {
+            joins, leaves: left_out, withheld: absent, lifts: none(), lifts_withheld: tally.lifts.clone(),
+            state: RunState::Incomplete, reason: why,
+        },
+        gate::Verdict::Hold(why) => Plan {
+            joins, leaves: left_out, withheld: absent, lifts: none(), lifts_withheld: tally.lifts.clone(),
+            state: RunState::Held, reason: why,
+        },
+    }
+}
+
+fn books(tally: &Tally, plan: &Plan) -> Counts {
+    let (removed, withheld) = (plan.leaves.len() as i64, plan.withheld.len() as i64);
+    Counts {
+        leaving: removed + withheld,
+        removed,
+        withheld,
+        created: tally.created.len() as i64,
+        suppressed: tally.suppressed,
+        lifted: plan.lifts.len() as i64,
+        lifts_withheld: plan.lifts_withheld.len() as i64,
+        members_after: tally.counts.members_before + tally.counts.added - removed,
+        ..tally.counts
+    }
+}
+
+/// Writes the plan's rows. Those of an incomplete read are not written: absence means nothing there.
+async fn write_plan(job: &Job<'_>, plan: &Plan) -> Result<(), Trouble> {
+    let db = &job.parts.db;
+    membership::plan(db, job.run.id, Op::Joins, &plan.joins).await?;
+    membership::plan(db, job.run.id, Op::Leaves, &plan.leaves).await?;
+    if plan.state == RunState::Held {
+        membership::plan(db, job.run.id, Op::Withheld, &plan.withheld).await?;
+    }
+    Ok(())
+}
+
+async fn apply(job: &Job<'_>, plan: &Plan, members_after: i64) -> Result<i64, Trouble> {
+    let none = RoaringTreemap::new();
+    let change = Change {
+        run_id: job.run.id,
+        worker: &job.lease.worker,
+        group_id: job.group.id,
+        base_run: job.group.applied_run,
+        members_after,
+        joins: &plan.joins,
+        leaves: &plan.leaves,
+        lifts: &plan.lifts,
+        lifts_withheld: if plan.state == RunState::Held { &plan.lifts_withheld } else { &none },
+        source: &job.remote.bridge.name,
+        now: job.parts.clock.now(),
+    };
+    match membership::apply(&job.parts.db, change).await? {
+        Ok(lifted) => Ok(lifted),
+        Err(Refused::NotMine) => Err(Trouble::Interrupted),
+        Err(Refused::Moved | Refused::Mismatch) => {
+            ask_again(job).await?;
+            Err(Trouble::refused("The target group changed while this run was planned; nothing was removed. A new run follows.", ""))
+        }
+    }
+}
+
+/// The group moved on: compare and plan again, as a new run that is queued when this one has ended.
+async fn ask_again(job: &Job<'_>) -> Result<(), Trouble> {
+    membership::drop_plan(&job.parts.db, job.run.id).await?;
+    let mut tx = job.parts.db.write().await?;
+    let now = job.parts.clock.now();
+    let ending = crate::worker::failed(&Trouble::refused("The target group changed while this run was planned; nothing was removed. A new run follows.", ""));
+    let ending = Ending { state: RunState::Superseded, ..ending };
+    if runs::finish(&mut tx, job.run.id, &job.lease.worker, now, &ending).await? {
+        let subject = Subject::Group { group_id: job.group.id, bridge_id: job.remote.bridge.id };
+        let who = Actor { name: job.run.actor.clone(), request_id: String::new(), at: now };
+        runs::request(&mut tx, NewRun::of(job.run.kind(), subject, job.run.trigger()), &who).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What follows from the applied run: held runs that it overtakes, the group's ages, the waterfall.
+async fn settle(job: &Job<'_>, tally: &Tally, counts: Counts, complete: bool, data_as_of: Option<Instant>) -> Result<(), Trouble> {
+    let db = &job.parts.db;
+    if !complete && let Some(held) = runs::held_of_group(db.read(), job.group.id).await? {
+        membership::seen_again(db, held.id, &tally.seen).await?;
+    }
+    let waterfall = waterfall::compute(db, job.group.id, counts.members_after, counts).await?;
+    let now = job.parts.clock.now();
+    let mut tx = db.write().await?;
+    if complete {
+        runs::supersede(&mut tx, job.group.id, job.run.id).await?;
+        groups::synced(&mut tx, job.group.id, job.run.id, now, data_as_of).await?;
+    }
+    groups::set_waterfall(&mut tx, job.group.id, &waterfall, now).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn advice(state: RunState) -> &'static str {
+    match state {
+        RunState::Held => "Look at who would be removed, then remove them or keep everyone.",
+        RunState::Incomplete => "Sync again; removals wait until a read proves that it is complete.",
+        _ => "",
+    }
+}

@@ -1,0 +1,143 @@
+//! People sync of one target group (`rules.md` section 3): read, write people, prove, gate, plan, apply.
+
+mod batch;
+mod classify;
+mod decide;
+mod plan_only;
+mod read;
+
+use rialto_connectors::RemoteList;
+use rialto_core::gate::{self, Evidence};
+use rialto_core::person::FieldSpec;
+use rialto_core::run::Phase;
+use rialto_store::groups::{self, Group};
+use rialto_store::runs::{self, Ending, Run};
+use rialto_store::{fields, membership};
+
+use crate::Parts;
+use crate::lease::Lease;
+use crate::remote::{self, Remote, Trouble};
+use read::Tally;
+
+/// Times a list that changes while it is read is read from the start.
+const MAX_READS: usize = 3;
+
+/// Everything that stays the same during a run.
+pub(crate) struct Job<'a> {
+    pub parts: &'a Parts,
+    pub run: &'a Run,
+    pub lease: &'a Lease,
+    pub remote: Remote,
+    pub group: Group,
+    pub code: String,
+    pub specs: Vec<FieldSpec>,
+}
+
+pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
+    let job = prepare(parts, run, lease).await?;
+    let members = membership::members(&parts.db, job.group.id).await?;
+    let mut tally = Tally::new(members);
+    let (list, trouble) = read_until_stable(&job, &mut tally).await?;
+    tally.notes.flush(&parts.db, run.id).await?;
+    if lease.is_gone() {
+        return Err(Trouble::Interrupted);
+    }
+    lease.enter(Phase::Planning);
+    let announced = list.as_ref().and_then(|l| l.members);
+    let proof = match trouble {
+        Some(ref error) => gate::Proof::Incomplete(format!("The read broke off: {error}.")),
+        None => gate::prove(&Evidence {
+            announced,
+            read: tally.counts.read.unsigned_abs(),
+            rejected: tally.counts.rejected.unsigned_abs(),
+            duplicate: tally.counts.duplicate.unsigned_abs(),
+            stable: tally.stable,
+        }),
+    };
+    let data_as_of = list.and_then(|l| l.refreshed_at);
+    let mut ending = if run.plan_only {
+        plan_only::conclude(&job, tally, &proof).await?
+    } else {
+        decide::conclude(&job, tally, &proof, data_as_of).await?
+    };
+    ending.data_as_of = data_as_of;
+    if let Some(error) = trouble {
+        ending.advice = error.advice().to_owned();
+        ending.error_kind = error.kind().to_owned();
+    }
+    Ok(ending)
+}
+
+/// Opens the bridge, finds the list, brings the fields up to date.
+async fn prepare<'a>(parts: &'a Parts, run: &'a Run, lease: &'a Lease) -> Result<Job<'a>, Trouble> {
+    let group_id = run.group_id.unwrap_or(0);
+    let group = groups::get(parts.db.read(), group_id).await?.ok_or_else(|| {
+        Trouble::refused("The target group was deleted.", "Choose another target group.")
+    })?;
+    let code = group.code.clone().ok_or_else(|| Trouble::refused("This target group mirrors no remote list.", "Only remote target groups can be synced."))?;
+    let remote = remote::open(parts, group.bridge_id).await?;
+    let offered = remote::offered_fields(&remote).await?;
+    let known = fields::list(parts.db.read(), remote.bridge.id).await?;
+    if offered.is_empty() && known.iter().any(|f| f.gone_at.is_none()) {
+        return Err(Trouble::refused("The remote system offers no personalization field any more.", "Check the personalization view and the set-up script, then refresh the target group list."));
+    }
+    let specs = if run.plan_only {
+        fields::specs(&known, &offered)
+    } else {
+        let mut tx = parts.db.write().await?;
+        let specs = fields::mirror(&mut tx, remote.bridge.id, &offered, parts.clock.now()).await?;
+        tx.commit().await?;
+        specs
+    };
+    Ok(Job { parts, run, lease, remote, group, code, specs })
+}
+
+/// Reads the list, again when it was regenerated meanwhile. A read that breaks off after its first rows is told, not thrown: what it
+/// brought stands.
+async fn read_until_stable(job: &Job<'_>, tally: &mut Tally) -> Result<(Option<RemoteList>, Option<rialto_connectors::ConnectorError>), Trouble> {
+    let mut before = list_now(job).await?;
+    for _ in 0..MAX_READS {
+        announce(job, before.members).await?;
+        tally.restart();
+        job.lease.restart();
+        if let Err(trouble) = read::read_once(job, tally).await {
+            return match trouble {
+                Trouble::Remote(error) if tally.counts.read > 0 => Ok((Some(before), Some(error))),
+                other => Err(other),
+            };
+        }
+        let after = list_now(job).await?;
+        if after.refreshed_at == before.refreshed_at && after.members == before.members {
+            tally.stable = true;
+            return Ok((Some(after), None));
+        }
+        tracing::info!(run = job.run.id, "the list was regenerated while it was read; reading it again");
+        before = after;
+    }
+    Ok((Some(before), None))
+}
+
+/// The list as the remote describes it now. A vanished list marks its group gone.
+async fn list_now(job: &Job<'_>) -> Result<RemoteList, Trouble> {
+    if let Some(list) = job.remote.connector.list(&job.code).await? {
+        return Ok(list);
+    }
+    // One list missing proves little when all are: an empty list of lists marks nothing gone.
+    if !job.run.plan_only && !job.remote.connector.lists().await?.is_empty() {
+        let mut tx = job.parts.db.write().await?;
+        groups::set_state(&mut tx, job.group.id, "gone").await?;
+        tx.commit().await?;
+    }
+    Err(Trouble::refused(
+        format!("{} has no list {} any more. Nobody was removed.", job.remote.kind.name, job.code),
+        "Refresh the target group list, or choose another target group.",
+    ))
+}
+
+async fn announce(job: &Job<'_>, members: Option<u64>) -> Result<(), Trouble> {
+    let Some(members) = members.and_then(|n| i64::try_from(n).ok()) else { return Ok(()) };
+    let mut tx = job.parts.db.write().await?;
+    runs::announced(&mut tx, job.run.id, &job.lease.worker, members).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Reading a list: pages are mapped on one task while the batch before is compared and written on another.
+
+use std::collections::HashSet;
+
+use futures::StreamExt;
+use rialto_core::Counts;
+use rialto_core::person::{FieldSpec, Mapped, RemotePerson, map};
+use rialto_store::notes::{Note, Notes};
+use roaring::RoaringTreemap;
+use tokio::sync::mpsc;
+
+use super::{Job, batch};
+use crate::remote::Trouble;
+
+/// Rows looked up at once: the cheapest sizes measured (`docs/PERFORMANCE.md`).
+const BATCH_SQLITE: usize = 20_000;
+const BATCH_POSTGRES: usize = 5_000;
+
+/// What a run knows so far. Sets hold internal ids.
+pub(crate) struct Tally {
+    pub counts: Counts,
+    pub members: RoaringTreemap,
+    /// Everybody the read saw who belongs in the group.
+    pub seen: RoaringTreemap,
+    /// Seen, but left out by the connector's mode.
+    pub left_out: RoaringTreemap,
+    pub lifts: RoaringTreemap,
+    /// Written by this run, in whichever of its reads.
+    pub changed: RoaringTreemap,
+    pub created: RoaringTreemap,
+    pub suppressed: i64,
+    /// Keys of people nobody knows yet: only a plan keeps them, since it gives out no ids.
+    pub unknown: HashSet<u64>,
+    pub notes: Notes,
+    pub stable: bool,
+    pub slicer: batch::Slicer,
+}
+
+impl Tally {
+    pub fn new(members: RoaringTreemap) -> Self {
+        Self {
+            counts: Counts { members_before: members.len() as i64, ..Counts::default() },
+            members,
+            seen: RoaringTreemap::new(),
+            left_out: RoaringTreemap::new(),
+            lifts: RoaringTreemap::new(),
+            changed: RoaringTreemap::new(),
+            created: RoaringTreemap::new(),
+            suppressed: 0,
+            unknown: HashSet::new(),
+            notes: Notes::default(),
+            stable: false,
+            slicer: batch::Slicer::default(),
+        }
+    }
+
+    /// Before another read of the same list: what was written stays written, what was counted is counted anew.
+    pub fn restart(&mut self) {
+        self.counts = Counts { members_before: self.counts.members_before, ..Counts::default() };
+        self.seen.clear();
+        self.left_out.clear();
+        self.lifts.clear();
+        self.unknown.clear();
+    }
+}
+
+/// Rows of a batch after mapping; `Err` holds why a row is rejected.
+struct MappedBatch {
+    rows: Vec<Mapped>,
+    rejected: Vec<(String, &'static str)>,
+}
+
+/// Reads the list once. Whatever was brought before an error stays brought.
+pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally) -> Result<(), Trouble> {
+    let size = if job.parts.db.is_sqlite() { BATCH_SQLITE } else { BATCH_POSTGRES };
+    let (send, mut receive) = mpsc::channel::<MappedBatch>(1);
+    let connector = job.remote.connector.clone();
+    let (code, specs) = (job.code.clone(), job.specs.clone());
+    let reader = tokio::spawn(async move {
+        let names: Vec<String> = specs.iter().map(|s| s.name.clone()).collect();
+        let mut pages = connector.people(&code, &names);
+        let mut rows: Vec<RemotePerson> = Vec::new();
+        let mut end = Ok(());
+        while let Some(page) = pages.next().await {
+            match page {
+                Ok(page) => rows.extend(page.rows),
+                Err(error) => {
+                    end = Err(error);
+                    break;
+                }
+            }
+            while rows.len() >= size {
+                let later = rows.split_off(size);
+                if send.send(map_batch(std::mem::replace(&mut rows, later), &specs)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        if !rows.is_empty() {
+            let _ = send.send(map_batch(rows, &specs)).await;
+        }
+        end
+    });
+    let _abort = AbortOnDrop(reader.abort_handle());
+    loop {
+        let batch = tokio::select! {
+            batch = receive.recv() => batch,
+            () = job.lease.gone() => return Err(Trouble::Interrupted),
+        };
+        let Some(batch) = batch else { break };
+        take_batch(job, tally, batch).await?;
+    }
+    match reader.await {
+        Ok(end) => Ok(end?),
+        Err(_) => Err(Trouble::refused("The reader of the remote system stopped unexpectedly.", "Try again; if it lasts, report it with the run's id.")),
+    }
+}
+
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn map_batch(rows: Vec<RemotePerson>, specs: &[FieldSpec]) -> MappedBatch {
+    let mut batch = MappedBatch { rows: Vec::with_capacity(rows.len()), rejected: Vec::new() };
+    for row in rows {
+        let key: String = row.remote_id.as_deref().unwrap_or("").chars().take(80).collect();
+        match map(row, specs) {
+            Ok(mapped) => batch.rows.push(mapped),
+            Err(why) => batch.rejected.push((key, match why {
+                rialto_core::person::Unreadable::NoKey => "The row has no key.",
+                rialto_core::person::Unreadable::BadKey => "The row's key is too long or not readable.",
+            })),
+        }
+    }
+    batch
+}
+
+async fn take_batch(job: &Job<'_>, tally: &mut Tally, batch: MappedBatch) -> Result<(), Trouble> {
+    let rows = batch.rows.len() + batch.rejected.len();
+    tally.counts.read += rows as i64;
+    tally.counts.rejected += batch.rejected.len() as i64;
+    for (remote_id, why) in batch.rejected {
+        tally.notes.add(Note { kind: "rejected", remote_id, subscriber_id: None, detail: why.to_owned() });
+    }
+    note_misfits(job, tally, &batch.rows);
+    batch::take(job, tally, &batch.rows).await?;
+    job.lease.advance(rows as i64);
+    Ok(())
+}
+
+fn note_misfits(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped]) {
+    for row in rows.iter().filter(|r| !r.misfits.is_empty()) {
+        if !tally.notes.wants("misfit") {
+            return;
+        }
+        let list: Vec<String> = row
+            .misfits
+            .iter()
+            .map(|(number, misfit)| {
+                let name = job.specs.iter().find(|s| s.number == *number).map_or("?", |s| s.name.as_str());
+                format!("{name}: {misfit}")
+            })
+            .collect();
+        tally.notes.add(Note { kind: "misfit", remote_id: row.remote_id.clone(), subscriber_id: None, detail: list.join("; ") });
+    }
+}

@@ -1,0 +1,158 @@
+//! The worker loop: claim a run, keep its lease, carry it out, write how it ended; and take over from workers that died.
+
+use std::time::Duration;
+
+use rialto_core::run::{Phase, RunKind, RunState};
+use rialto_core::{Counts, Instant};
+use rialto_store::runs::{self, Ending, NewRun, Run, Subject};
+use rialto_store::{Actor, StoreError, membership};
+use tokio_util::sync::CancellationToken;
+
+use crate::lease::Lease;
+use crate::remote::Trouble;
+use crate::{Engine, approval, bridge_test, lists, people};
+
+/// Tries of a run whose worker died, the first one included.
+const MAX_ATTEMPTS: i64 = 3;
+
+pub(crate) async fn work(engine: Engine, number: usize, stop: CancellationToken) {
+    let name = format!("{}-{number}", engine.inner.name);
+    let parts = engine.parts();
+    while !stop.is_cancelled() {
+        let worked = match step(&engine, &name, &stop).await {
+            Ok(worked) => worked,
+            Err(e) => {
+                tracing::error!(error = %e, "the worker could not look for work");
+                false
+            }
+        };
+        if !worked {
+            let pause = tokio::time::sleep(Duration::from_millis(parts.settings.poll_millis));
+            tokio::select! { () = parts.wake.heard() => {}, () = pause => {}, () = stop.cancelled() => {} }
+        }
+    }
+}
+
+pub(crate) async fn until_idle(engine: &Engine, stop: &CancellationToken) -> Result<(), StoreError> {
+    let name = format!("{}-idle", engine.inner.name);
+    while step(engine, &name, stop).await? {}
+    Ok(())
+}
+
+/// Takes over from dead workers, then does one run. False when there is nothing to do.
+async fn step(engine: &Engine, worker: &str, stop: &CancellationToken) -> Result<bool, StoreError> {
+    let parts = engine.parts();
+    take_over(engine).await?;
+    let mut tx = parts.db.write().await?;
+    let run = runs::claim(&mut tx, worker, parts.clock.now(), parts.settings.lease_seconds).await?;
+    tx.commit().await?;
+    let Some(run) = run else { return Ok(false) };
+    // Others may find more work while this one is busy.
+    parts.wake.ring();
+    carry_out(engine, &run, worker, stop).await?;
+    Ok(true)
+}
+
+async fn carry_out(engine: &Engine, run: &Run, worker: &str, stop: &CancellationToken) -> Result<(), StoreError> {
+    let parts = engine.parts();
+    let lease = Lease::new(run.id, worker, stop);
+    let beats = tokio::spawn(lease.clone().keep(parts.db.clone(), parts.clock.clone(), parts.settings.lease_seconds));
+    tracing::info!(run = run.id, kind = %run.kind, group = run.group_id, bridge = run.bridge_id, trigger = %run.run_trigger, "run begins");
+    let outcome = match run.kind() {
+        RunKind::Lists => lists::run(parts, run, &lease).await,
+        RunKind::People => people::run(parts, run, &lease).await,
+        RunKind::Approval => approval::run(parts, run, &lease).await,
+        RunKind::Test => bridge_test::run(parts, run).await,
+        RunKind::Upload | RunKind::Undo => Err(Trouble::refused("This version of Rialto cannot do such a run.", "Update Rialto.")),
+    };
+    beats.abort();
+    let ending = match outcome {
+        Ok(ending) => ending,
+        Err(Trouble::Interrupted) => return give_up(engine, run, &lease).await,
+        Err(trouble) => failed(&trouble),
+    };
+    tracing::info!(run = run.id, state = %ending.state, reason = %ending.reason, "run ends");
+    metrics::counter!("rialto_sync_runs_total", "kind" => run.kind.clone(), "state" => ending.state.name()).increment(1);
+    finish(engine, run, worker, &ending).await
+}
+
+async fn finish(engine: &Engine, run: &Run, worker: &str, ending: &Ending) -> Result<(), StoreError> {
+    let parts = engine.parts();
+    let mut tx = parts.db.write().await?;
+    if !runs::finish(&mut tx, run.id, worker, parts.clock.now(), ending).await? {
+        tracing::warn!(run = run.id, "the run had been taken over; its ending is not written");
+    }
+    tx.commit().await
+}
+
+/// How a run ends that met trouble before anything could be decided.
+pub(crate) fn failed(trouble: &Trouble) -> Ending {
+    let (reason, advice, kind) = match trouble {
+        Trouble::Remote(e) => (sentence(&e.to_string()), e.advice().to_owned(), e.kind().to_owned()),
+        Trouble::Refused { reason, advice } => (reason.clone(), advice.clone(), "refused".to_owned()),
+        Trouble::Store(e) => {
+            tracing::error!(error = %e, "storage failed during a run");
+            ("Rialto's own storage failed.".into(), "Try again; if it lasts, ask whoever runs Rialto.".into(), "storage".into())
+        }
+        Trouble::Interrupted => ("The run was interrupted.".into(), String::new(), "interrupted".into()),
+    };
+    Ending { state: RunState::Failed, counts: Counts::default(), reason, advice, error_kind: kind, data_as_of: None, stats: serde_json::json!({}) }
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    let rest: String = chars.collect();
+    format!("{first}{}{}", rest, if rest.ends_with('.') { "" } else { "." })
+}
+
+/// The process stops, or another worker has the run. In the first case the lease ends now, so that the next life goes on at once.
+async fn give_up(engine: &Engine, run: &Run, lease: &Lease) -> Result<(), StoreError> {
+    if lease.is_lost() {
+        return Ok(());
+    }
+    let mut tx = engine.parts().db.write().await?;
+    runs::heartbeat(&mut tx, run.id, &lease.worker, Instant(0), 0, Phase::Reading).await?;
+    tx.commit().await
+}
+
+/// Runs whose worker died end as failed, and are tried again as new runs: a run id is never used twice.
+async fn take_over(engine: &Engine) -> Result<(), StoreError> {
+    let parts = engine.parts();
+    let now = parts.clock.now();
+    for dead in runs::expired(parts.db.read(), now).await? {
+        let mut tx = parts.db.write().await?;
+        let again = dead.attempt < MAX_ATTEMPTS && dead.kind() != RunKind::Test;
+        let ending = Ending {
+            reason: if again { "The worker stopped in the middle; the run is tried again as a new one." } else { "The worker stopped in the middle, for the last time." }.into(),
+            ..failed(&Trouble::Interrupted)
+        };
+        if runs::finish(&mut tx, dead.id, &dead.worker, now, &ending).await? && again {
+            let new = NewRun {
+                kind: dead.kind(),
+                subject: subject(&dead),
+                trigger: dead.trigger(),
+                plan_only: dead.plan_only,
+                parent_run: dead.parent_run,
+                attempt: dead.attempt + 1,
+            };
+            let who = Actor { name: dead.actor.clone(), request_id: String::new(), at: now };
+            runs::request(&mut tx, new, &who).await?;
+        }
+        tx.commit().await?;
+        if dead.applied_at.is_none() {
+            membership::drop_plan(&parts.db, dead.id).await?;
+        }
+        tracing::warn!(run = dead.id, "took over from a worker that died");
+    }
+    Ok(())
+}
+
+fn subject(run: &Run) -> Subject {
+    let bridge_id = run.bridge_id.unwrap_or(0);
+    match (run.kind(), run.group_id) {
+        (_, Some(group_id)) => Subject::Group { group_id, bridge_id },
+        (RunKind::Test, None) => Subject::Test { bridge_id },
+        _ => Subject::Lists { bridge_id },
+    }
+}

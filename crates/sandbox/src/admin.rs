@@ -1,0 +1,267 @@
+//! The simulator's own routes, in JSON; no part of the product it stands for.
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Html;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::churn::{Churn, ChurnReport};
+use crate::faults::{FaultRule, FaultStatus};
+use crate::http::BODY_LIMIT;
+use crate::journal::Requests;
+use crate::lists::List;
+use crate::people::{Person, PersonPatch};
+use crate::sandbox::{Activity, Sandbox, Who};
+use crate::setup::SetupReport;
+use crate::target::query;
+
+/// The admin routes.
+pub(crate) fn router() -> Router<Sandbox> {
+    Router::new()
+        .route("/admin/lists", get(lists).post(create_list))
+        .route(
+            "/admin/lists/{code}",
+            get(list).patch(patch_list).delete(delete_list),
+        )
+        .route("/admin/lists/{code}/members", get(members))
+        .route("/admin/lists/{code}/add", post(add))
+        .route("/admin/lists/{code}/remove", post(remove))
+        .route("/admin/lists/{code}/regenerate", post(regenerate))
+        .route("/admin/lists/{code}/churn", post(churn))
+        .route(
+            "/admin/people/{master}/{sub}",
+            get(person).patch(patch_person),
+        )
+        .route("/admin/people/{master}/{sub}/activities", get(activities))
+        .route(
+            "/admin/faults",
+            get(faults).post(inject).delete(clear_faults),
+        )
+        .route("/admin/requests", get(requests).delete(clear_requests))
+        .route("/admin/setup", get(setup_page).post(setup))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+}
+
+type Answer<T> = Result<Json<T>, StatusCode>;
+
+fn found<T>(value: Option<T>) -> Answer<T> {
+    value.map(Json).ok_or(StatusCode::NOT_FOUND)
+}
+
+fn done(found: bool) -> StatusCode {
+    if found {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::NOT_FOUND
+    }
+}
+
+async fn lists(State(sandbox): State<Sandbox>) -> Json<Vec<List>> {
+    Json(sandbox.lists())
+}
+
+async fn list(State(sandbox): State<Sandbox>, Path(code): Path<String>) -> Answer<List> {
+    found(sandbox.list(&code))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewList {
+    code: String,
+    name: String,
+}
+
+async fn create_list(State(sandbox): State<Sandbox>, Json(new): Json<NewList>) -> StatusCode {
+    let fits = |text: &str, most: usize| !text.is_empty() && text.len() <= most;
+    if !fits(&new.code, 24) || !fits(&new.name, 80) {
+        return StatusCode::BAD_REQUEST;
+    }
+    if sandbox.create_list(&new.code, &new.name) {
+        StatusCode::CREATED
+    } else {
+        StatusCode::CONFLICT
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListPatch {
+    name: Option<String>,
+    active: Option<bool>,
+}
+
+async fn patch_list(
+    State(sandbox): State<Sandbox>,
+    Path(code): Path<String>,
+    Json(patch): Json<ListPatch>,
+) -> Answer<List> {
+    if let Some(name) = patch.name {
+        sandbox.rename_list(&code, &name);
+    }
+    if let Some(active) = patch.active {
+        sandbox.set_list_active(&code, active);
+    }
+    found(sandbox.list(&code))
+}
+
+async fn delete_list(State(sandbox): State<Sandbox>, Path(code): Path<String>) -> StatusCode {
+    done(sandbox.delete_list(&code))
+}
+
+#[derive(Deserialize)]
+struct Slice {
+    #[serde(default)]
+    offset: usize,
+    #[serde(default = "hundred")]
+    limit: usize,
+}
+
+fn hundred() -> usize {
+    100
+}
+
+async fn members(
+    State(sandbox): State<Sandbox>,
+    Path(code): Path<String>,
+    Query(slice): Query<Slice>,
+) -> Answer<Vec<Person>> {
+    if sandbox.list(&code).is_none() {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    Ok(Json(sandbox.member_slice(
+        &code,
+        slice.offset,
+        slice.limit.min(10_000),
+    )))
+}
+
+/// `{"count": 5}` or `{"ids": ["000000000101-0"]}`.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Chosen {
+    Count(u64),
+    Ids(Vec<String>),
+}
+
+impl Chosen {
+    fn who(self) -> Result<Who, StatusCode> {
+        match self {
+            Self::Count(n) => Ok(Who::First(n)),
+            Self::Ids(ids) => {
+                let ids: Option<Vec<_>> =
+                    ids.iter().map(|id| Sandbox::split_remote_id(id)).collect();
+                ids.map(Who::Ids).ok_or(StatusCode::BAD_REQUEST)
+            }
+        }
+    }
+}
+
+async fn add(
+    State(sandbox): State<Sandbox>,
+    Path(code): Path<String>,
+    Json(chosen): Json<Chosen>,
+) -> Answer<Value> {
+    let changed = sandbox.add_to_list(&code, &chosen.who()?);
+    found(changed.map(|changed| json!({ "added": changed })))
+}
+
+async fn remove(
+    State(sandbox): State<Sandbox>,
+    Path(code): Path<String>,
+    Json(chosen): Json<Chosen>,
+) -> Answer<Value> {
+    let changed = sandbox.remove_from_list(&code, &chosen.who()?);
+    found(changed.map(|changed| json!({ "removed": changed })))
+}
+
+async fn regenerate(State(sandbox): State<Sandbox>, Path(code): Path<String>) -> Answer<List> {
+    sandbox.regenerate(&code);
+    found(sandbox.list(&code))
+}
+
+async fn churn(
+    State(sandbox): State<Sandbox>,
+    Path(code): Path<String>,
+    Json(churn): Json<Churn>,
+) -> Answer<ChurnReport> {
+    let work = tokio::task::spawn_blocking(move || sandbox.churn(&code, churn));
+    found(work.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?)
+}
+
+async fn person(
+    State(sandbox): State<Sandbox>,
+    Path((master, sub)): Path<(String, i64)>,
+) -> Answer<Person> {
+    found(sandbox.person(&master, sub))
+}
+
+async fn patch_person(
+    State(sandbox): State<Sandbox>,
+    Path((master, sub)): Path<(String, i64)>,
+    Json(patch): Json<PersonPatch>,
+) -> Answer<Person> {
+    found(sandbox.edit_person(&master, sub, |person| patch.apply(person)))
+}
+
+async fn activities(
+    State(sandbox): State<Sandbox>,
+    Path((master, sub)): Path<(String, i64)>,
+) -> Json<Vec<Activity>> {
+    Json(sandbox.activities(&master, sub))
+}
+
+async fn faults(State(sandbox): State<Sandbox>) -> Json<Vec<FaultStatus>> {
+    Json(sandbox.faults())
+}
+
+async fn inject(State(sandbox): State<Sandbox>, Json(rule): Json<FaultRule>) -> StatusCode {
+    sandbox.inject(rule);
+    StatusCode::NO_CONTENT
+}
+
+async fn clear_faults(State(sandbox): State<Sandbox>) -> StatusCode {
+    sandbox.clear_faults();
+    StatusCode::NO_CONTENT
+}
+
+async fn requests(State(sandbox): State<Sandbox>) -> Json<Requests> {
+    Json(sandbox.requests())
+}
+
+async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
+    sandbox.clear_requests();
+    StatusCode::NO_CONTENT
+}
+
+async fn setup_page() -> Html<&'static str> {
+    Html(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <title>Set-up script</title></head><body><main><h1>Set-up script</h1>\
+         <form method=\"post\" action=\"/admin/setup\"><p><label for=\"script\">T-SQL</label></p>\
+         <p><textarea id=\"script\" name=\"script\" rows=\"20\" cols=\"80\"></textarea></p>\
+         <p><button>Run</button></p></form></main></body></html>",
+    )
+}
+
+/// Takes the script as text, or as the field of the form.
+async fn setup(
+    State(sandbox): State<Sandbox>,
+    headers: HeaderMap,
+    body: String,
+) -> Answer<SetupReport> {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    if !kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
+        return Ok(Json(sandbox.run_setup(&body)));
+    }
+    let fields = query(&body).ok_or(StatusCode::BAD_REQUEST)?;
+    let script = fields.iter().find(|(name, _)| name == "script");
+    let (_, script) = script.ok_or(StatusCode::BAD_REQUEST)?;
+    Ok(Json(sandbox.run_setup(script)))
+}

@@ -1,0 +1,123 @@
+//! A bridge's personalization fields and the typed table that holds their values: `profile_<bridge>`, columns `f<number>`.
+//! Identifiers are made from numbers of ours, never from what a remote calls its columns.
+
+use rialto_core::Instant;
+use rialto_core::fields::FieldType;
+use rialto_core::person::FieldSpec;
+
+use crate::args;
+use crate::audit::{self, Actor};
+use crate::db::{Read, Tx};
+use crate::error::StoreError;
+use crate::sql::{sql, statements};
+
+statements! {
+    LIST = sql!("SELECT number, position, name, label, kind, length, shown, gone_at FROM bridge_field
+        WHERE bridge_id = $1 ORDER BY position, number");
+    INSERT = sql!("INSERT INTO bridge_field (bridge_id, number, position, name, label, kind, length) VALUES ($1, $2, $3, $4, $5, $6, $7)");
+    UPDATE = sql!("UPDATE bridge_field SET position = $3, label = $4, length = $5, gone_at = NULL WHERE bridge_id = $1 AND number = $2");
+    GONE = sql!("UPDATE bridge_field SET gone_at = $3 WHERE bridge_id = $1 AND number = $2 AND gone_at IS NULL");
+    SHOW = sql!("UPDATE bridge_field SET shown = $3 WHERE bridge_id = $1 AND number = $2");
+}
+
+/// Most fields a bridge may have; more are refused (a remote that sends 100,000 columns is a fault, not a wish).
+pub const MAX_FIELDS: usize = 300;
+
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Field {
+    pub number: i64,
+    pub position: i64,
+    /// The remote's name of the column.
+    pub name: String,
+    pub label: String,
+    pub kind: String,
+    pub length: Option<i64>,
+    /// Offered for use in mailings.
+    pub shown: bool,
+    pub gone_at: Option<i64>,
+}
+
+/// A field as the remote offers it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offered {
+    pub name: String,
+    pub label: String,
+    pub kind: FieldType,
+    pub length: Option<u32>,
+}
+
+/// All fields of a bridge, also those that the remote no longer offers (`gone_at`).
+pub async fn list(mut read: Read<'_>, bridge_id: i64) -> Result<Vec<Field>, StoreError> {
+    read.all(LIST, args![bridge_id]).await
+}
+
+pub async fn show(tx: &mut Tx, bridge_id: i64, number: i64, shown: bool, who: &Actor) -> Result<(), StoreError> {
+    if tx.run(SHOW, args![bridge_id, number, shown]).await? == 0 {
+        return Err(StoreError::NotFound);
+    }
+    audit::write(tx, who, "bridge_field.update", "bridge", Some(bridge_id), serde_json::json!({"field": number, "shown": shown})).await
+}
+
+/// The fields as mapping needs them, in the order offered, without writing: numbers of new ones are those they would get.
+pub fn specs(known: &[Field], offered: &[Offered]) -> Vec<FieldSpec> {
+    let mut next = known.iter().map(|f| f.number).max().unwrap_or(0);
+    offered
+        .iter()
+        .map(|o| {
+            let number = find(known, o).map_or_else(|| { next += 1; next }, |f| f.number);
+            FieldSpec { number: u32::try_from(number).unwrap_or(u32::MAX), name: o.name.clone(), kind: o.kind, length: o.length }
+        })
+        .collect()
+}
+
+/// A column that changes its type is a new field: the old values stay readable under the old one.
+fn find<'a>(known: &'a [Field], offered: &Offered) -> Option<&'a Field> {
+    known.iter().find(|f| f.name == offered.name && f.kind == offered.kind.name())
+}
+
+/// Brings fields and profile table in line with what the remote offers; answers the specs in the order offered.
+pub async fn mirror(tx: &mut Tx, bridge_id: i64, offered: &[Offered], now: Instant) -> Result<Vec<FieldSpec>, StoreError> {
+    if offered.len() > MAX_FIELDS {
+        return Err(StoreError::Unsupported(format!("The remote system offers {} fields; Rialto takes at most {MAX_FIELDS} a bridge.", offered.len())));
+    }
+    let known: Vec<Field> = tx.all(LIST, args![bridge_id]).await?;
+    create_table(tx, bridge_id).await?;
+    let specs = specs(&known, offered);
+    for (position, (o, spec)) in offered.iter().zip(&specs).enumerate() {
+        let (position, number, length) = (position as i64, i64::from(spec.number), o.length.map(i64::from));
+        match find(&known, o) {
+            None => {
+                tx.run(INSERT, args![bridge_id, number, position, &o.name, &o.label, o.kind.name(), length]).await?;
+                let text = format!("ALTER TABLE {} ADD COLUMN f{number} {}", table(bridge_id), column_type(o.kind));
+                tx.run_built(text, args![]).await?;
+            }
+            Some(f) if f.position == position && f.label == o.label && f.length == length && f.gone_at.is_none() => {}
+            Some(_) => { tx.run(UPDATE, args![bridge_id, number, position, &o.label, length]).await?; }
+        }
+    }
+    for gone in known.iter().filter(|k| k.gone_at.is_none() && !specs.iter().any(|s| i64::from(s.number) == k.number)) {
+        tx.run(GONE, args![bridge_id, gone.number, now]).await?;
+    }
+    Ok(specs)
+}
+
+async fn create_table(tx: &mut Tx, bridge_id: i64) -> Result<(), StoreError> {
+    let key = if tx.is_sqlite() { "INTEGER" } else { "BIGINT" };
+    let text = format!("CREATE TABLE IF NOT EXISTS {} (subscriber_id {key} NOT NULL PRIMARY KEY)", table(bridge_id));
+    tx.run_built(text, args![]).await.map(drop)
+}
+
+/// Name of a bridge's profile table.
+pub fn table(bridge_id: i64) -> String {
+    format!("profile_{bridge_id}")
+}
+
+fn column_type(kind: FieldType) -> &'static str {
+    match kind {
+        FieldType::Text => "TEXT",
+        FieldType::Integer => "BIGINT",
+        FieldType::Decimal => "DOUBLE PRECISION",
+        FieldType::DateTime => "TIMESTAMP",
+        FieldType::Boolean => "BOOLEAN",
+    }
+}

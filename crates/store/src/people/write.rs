@@ -1,0 +1,245 @@
+//! One slice of people in one short transaction: new rows, changed rows with their before-values, and every new "no".
+
+use std::collections::HashMap;
+
+use rialto_core::Instant;
+use rialto_core::fields::{FieldType, Value};
+use rialto_core::person::{FieldSpec, Mapped};
+use serde_json::json;
+
+use super::bulk::{Bound, insert_rows};
+use super::{Known, flag_to};
+use crate::args;
+use crate::db::{Db, Tx};
+use crate::error::StoreError;
+use crate::fields::table;
+use crate::ids;
+use crate::sql::{sql, statements};
+
+statements! {
+    UPDATE = sql!(
+        sqlite "UPDATE subscriber SET address = r.a, canonical = r.c, address_state = r.s, remote_flag_seen = r.f,
+                remote_flag_delivered = CASE WHEN r.f = 1 AND remote_flag_delivered = 2 THEN 0 ELSE remote_flag_delivered END,
+                remote_flag_run = CASE WHEN r.n THEN $2 ELSE remote_flag_run END, hash = r.h
+            FROM (SELECT value->>'i' AS i, value->>'a' AS a, value->>'c' AS c, value->>'s' AS s, value->>'f' AS f, value->>'n' AS n,
+                value->>'h' AS h FROM json_each($1)) AS r WHERE subscriber.id = r.i",
+        postgres "UPDATE subscriber SET address = r.a, canonical = r.c, address_state = r.s, remote_flag_seen = r.f,
+                remote_flag_delivered = CASE WHEN r.f = 1 AND remote_flag_delivered = 2 THEN 0 ELSE remote_flag_delivered END,
+                remote_flag_run = CASE WHEN r.n THEN $2 ELSE remote_flag_run END, hash = r.h
+            FROM json_to_recordset($1::json) AS r(i bigint, a text, c text, s smallint, f smallint, n boolean, h bigint)
+            WHERE subscriber.id = r.i"
+    );
+    LEDGER_OPEN = sql!("INSERT INTO consent_ledger (id, created_at, act, cause, subscriber_id, source, run_id, actor, reason)
+        SELECT CAST($1 AS BIGINT) + row_number() OVER (ORDER BY value) - 1, CAST($2 AS BIGINT), 'open', 'remote_flag', value,
+            CAST($4 AS TEXT), CAST($5 AS BIGINT), 'rialto', CAST($6 AS TEXT) FROM ", ids 3, " AS b");
+    FLAG_CHANGES = sql!("INSERT INTO flag_change (run_id, subscriber_id, op) SELECT CAST($1 AS BIGINT), value, 1 FROM ", ids 2, " AS b
+        WHERE true ON CONFLICT DO NOTHING");
+}
+
+/// A row that has to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Dirty<'a> {
+    pub row: &'a Mapped,
+    /// `None` for a person whom Rialto does not know yet.
+    pub known: Option<Known>,
+    /// The row opens a `remote_flag` cause.
+    pub suppress: bool,
+}
+
+/// What a slice is written for.
+#[derive(Clone, Copy, Debug)]
+pub struct Slice<'a> {
+    pub bridge_id: i64,
+    pub run_id: i64,
+    /// Name of the remote system, for the ledger.
+    pub source: &'a str,
+    pub fields: &'a [FieldSpec],
+    pub now: Instant,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Internal ids in the order of the rows.
+    pub ids: Vec<i64>,
+    pub created: usize,
+    pub suppressed: usize,
+}
+
+/// Writes rows (keys different from each other, sorted by Remote ID) whole or not at all. A unique violation means that
+/// somebody else brought one of the new people meanwhile: look up again.
+pub async fn write_slice(db: &Db, slice: Slice<'_>, rows: &[Dirty<'_>]) -> Result<Written, StoreError> {
+    let fresh = rows.iter().filter(|d| d.known.is_none()).count() as i64;
+    let hushed = rows.iter().filter(|d| d.suppress).count() as i64;
+    // Blocks are taken beforehand on PostgreSQL, so that syncs side by side do not wait for the counter.
+    let mut blocks = match db {
+        Db::Postgres(_) => {
+            let people = if fresh > 0 { ids::reserve(db, "subscriber", fresh).await? } else { 0 };
+            let ledger = if hushed > 0 { ids::reserve(db, "consent_ledger", hushed).await? } else { 0 };
+            Some((people, ledger))
+        }
+        Db::Sqlite { .. } => None,
+    };
+    let mut tx = db.write().await?;
+    if blocks.is_none() {
+        let people = if fresh > 0 { ids::take(&mut tx, "subscriber", fresh).await? } else { 0 };
+        let ledger = if hushed > 0 { ids::take(&mut tx, "consent_ledger", hushed).await? } else { 0 };
+        blocks = Some((people, ledger));
+    }
+    let (people, ledger) = blocks.unwrap_or_default();
+    let written = write_in(&mut tx, slice, rows, people, ledger).await?;
+    tx.commit().await?;
+    Ok(written)
+}
+
+async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Dirty<'_>], first_person: i64, first_entry: i64) -> Result<Written, StoreError> {
+    let mut next = first_person;
+    let numbered: Vec<(i64, Dirty<'_>)> = rows
+        .iter()
+        .map(|d| {
+            let id = d.known.map_or_else(|| { next += 1; next - 1 }, |k| k.id);
+            (id, *d)
+        })
+        .collect();
+    let (fresh, known): (Vec<_>, Vec<_>) = numbered.iter().partition(|(_, d)| d.known.is_none());
+    insert_new(tx, slice, &fresh).await?;
+    update_known(tx, slice, &known).await?;
+    let hushed: Vec<i64> = numbered.iter().filter(|(_, d)| d.suppress).map(|(id, _)| *id).collect();
+    open_causes(tx, slice, &hushed, first_entry).await?;
+    Ok(Written { ids: numbered.iter().map(|(id, _)| *id).collect(), created: fresh.len(), suppressed: hushed.len() })
+}
+
+async fn insert_new(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let columns = ["id", "created_at", "created_run", "bridge_id", "remote_id", "address", "canonical", "address_state",
+        "remote_flag_seen", "remote_flag_run", "hash"].map(str::to_owned);
+    let mut cells = Vec::with_capacity(rows.len() * columns.len());
+    for (id, d) in rows {
+        let address = &d.row.address;
+        cells.extend([
+            Bound::Int(*id),
+            Bound::Int(slice.now.0),
+            Bound::Int(slice.run_id),
+            Bound::Int(slice.bridge_id),
+            Bound::Text(&d.row.remote_id),
+            Bound::Text(&address.written),
+            Bound::Text(&address.canonical),
+            Bound::Int(address.state as i64),
+            Bound::Int(flag_to(d.row.flag).into()),
+            Bound::Int(if d.suppress { slice.run_id } else { 0 }),
+            Bound::Int(d.row.hash),
+        ]);
+    }
+    insert_rows(tx, "subscriber", &columns, &cells).await?;
+    let columns: Vec<String> = std::iter::once("subscriber_id".to_owned()).chain(slice.fields.iter().map(|f| format!("f{}", f.number))).collect();
+    let mut cells = Vec::with_capacity(rows.len() * columns.len());
+    for (id, d) in rows {
+        cells.push(Bound::Int(*id));
+        cells.extend(d.row.values.iter().map(bound));
+    }
+    insert_rows(tx, &table(slice.bridge_id), &columns, &cells).await
+}
+
+fn bound(value: &Value) -> Bound<'_> {
+    match value {
+        Value::Absent | Value::Null => Bound::Null,
+        Value::Text(t) | Value::DateTime(t) => Bound::Text(t),
+        Value::Integer(n) => Bound::Int(*n),
+        Value::Decimal(n) => Bound::Float(*n),
+        Value::Boolean(b) => Bound::Bool(*b),
+    }
+}
+
+async fn update_known(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let ids = json!(rows.iter().map(|(id, _)| id).collect::<Vec<_>>()).to_string();
+    tx.run_built(before_text(tx.is_sqlite(), slice), args![slice.run_id, &ids]).await?;
+    let people: Vec<_> = rows
+        .iter()
+        .map(|(id, d)| {
+            let a = &d.row.address;
+            json!({"i": id, "a": a.written, "c": a.canonical, "s": a.state as i16, "f": flag_to(d.row.flag), "n": d.suppress, "h": d.row.hash})
+        })
+        .collect();
+    tx.run(UPDATE, args![serde_json::Value::from(people).to_string(), slice.run_id]).await?;
+    // Absent is not null: rows are written by the set of fields that they carry.
+    let mut by_presence: HashMap<Vec<bool>, Vec<serde_json::Value>> = HashMap::new();
+    for (id, d) in rows {
+        let present: Vec<bool> = d.row.values.iter().map(|v| *v != Value::Absent).collect();
+        by_presence.entry(present).or_default().push(profile_json(*id, slice.fields, &d.row.values));
+    }
+    for (present, profiles) in by_presence {
+        let fields: Vec<&FieldSpec> = slice.fields.iter().zip(&present).filter(|(_, p)| **p).map(|(f, _)| f).collect();
+        if !fields.is_empty() {
+            let text = upsert_text(tx.is_sqlite(), slice.bridge_id, &fields);
+            tx.run_built(text, args![serde_json::Value::from(profiles).to_string()]).await?;
+        }
+    }
+    Ok(())
+}
+
+fn profile_json(id: i64, fields: &[FieldSpec], values: &[Value]) -> serde_json::Value {
+    let mut row = serde_json::Map::with_capacity(values.len() + 1);
+    row.insert("i".into(), json!(id));
+    for (field, value) in fields.iter().zip(values) {
+        let cell = match value {
+            Value::Absent => continue,
+            Value::Null => serde_json::Value::Null,
+            Value::Text(t) | Value::DateTime(t) => json!(t),
+            Value::Integer(n) => json!(n),
+            Value::Decimal(n) => json!(n),
+            Value::Boolean(b) => json!(b),
+        };
+        row.insert(format!("f{}", field.number), cell);
+    }
+    row.into()
+}
+
+/// Keeps what stood there before this run; a person changed twice in one run keeps the first.
+fn before_text(sqlite: bool, slice: Slice<'_>) -> String {
+    let profile = table(slice.bridge_id);
+    let (list, object) = if sqlite {
+        let fields: Vec<String> = slice.fields.iter().map(|f| format!("'f{0}', p.f{0}", f.number)).collect();
+        ("SELECT value FROM json_each($2)", format!("json_object('address', s.address, 'flag', s.remote_flag_seen, 'profile', json_object({}))", fields.join(", ")))
+    } else {
+        ("SELECT value::bigint FROM json_array_elements_text($2::json)",
+            "CAST(json_build_object('address', s.address, 'flag', s.remote_flag_seen, 'profile', row_to_json(p)) AS TEXT)".to_owned())
+    };
+    format!("INSERT INTO person_change (run_id, subscriber_id, before_values) SELECT CAST($1 AS BIGINT), s.id, {object}
+        FROM subscriber s LEFT JOIN {profile} p ON p.subscriber_id = s.id WHERE s.id IN ({list}) ON CONFLICT DO NOTHING")
+}
+
+fn upsert_text(sqlite: bool, bridge_id: i64, fields: &[&FieldSpec]) -> String {
+    let names: Vec<String> = fields.iter().map(|f| format!("f{}", f.number)).collect();
+    let set: Vec<String> = names.iter().map(|n| format!("{n} = excluded.{n}")).collect();
+    let source = if sqlite {
+        let columns: Vec<String> = names.iter().map(|n| format!("value->>'{n}'")).collect();
+        format!("SELECT value->>'i', {} FROM json_each($1)", columns.join(", "))
+    } else {
+        let columns: Vec<String> = fields.iter().map(|f| format!("f{} {}", f.number, record_type(f.kind))).collect();
+        format!("SELECT i, {} FROM json_to_recordset($1::json) AS r(i bigint, {})", names.join(", "), columns.join(", "))
+    };
+    format!("INSERT INTO {} (subscriber_id, {}) {source} WHERE true ON CONFLICT (subscriber_id) DO UPDATE SET {}", table(bridge_id), names.join(", "), set.join(", "))
+}
+
+fn record_type(kind: FieldType) -> &'static str {
+    match kind {
+        FieldType::Text => "text",
+        FieldType::Integer => "bigint",
+        FieldType::Decimal => "double precision",
+        FieldType::DateTime => "timestamp",
+        FieldType::Boolean => "boolean",
+    }
+}
+
+async fn open_causes(tx: &mut Tx, slice: Slice<'_>, ids: &[i64], first_entry: i64) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let list = json!(ids).to_string();
+    tx.run(LEDGER_OPEN, args![first_entry, slice.now, &list, slice.source, slice.run_id, "Unsubscribed from remote system"]).await?;
+    tx.run(FLAG_CHANGES, args![slice.run_id, &list]).await.map(drop)
+}

@@ -1,0 +1,50 @@
+//! Every statement is prepared on both databases: a text that only one of them understands fails here, not at a customer's.
+
+use sqlx::{Executor, SqlStr};
+
+use crate::Db;
+use crate::sql::Sql;
+
+fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
+    vec![
+        ("audit", crate::audit::ALL),
+        ("bridges", crate::bridges::ALL),
+        ("consent", crate::consent::ALL),
+        ("fields", crate::fields::ALL),
+        ("groups", crate::groups::ALL),
+        ("ids", crate::ids::ALL),
+        ("membership", crate::membership::ALL),
+        ("notes", crate::notes::ALL),
+        ("people", crate::people::ALL),
+        ("people::write", crate::people::WRITE_ALL),
+        ("runs", crate::runs::ALL),
+        ("idempotency", crate::idempotency::ALL),
+        ("sessions", crate::sessions::ALL),
+        ("settings", crate::settings::ALL),
+        ("throttle", crate::throttle::ALL),
+        ("tokens", crate::tokens::ALL),
+        ("users", crate::users::ALL),
+        ("views::api", crate::views::api::ALL),
+        ("waterfall", crate::waterfall::ALL),
+    ]
+}
+
+#[tokio::test]
+async fn every_statement_prepares_on_both_databases() {
+    let mut faults = Vec::new();
+    for test in rialto_testkit::both().await {
+        let db = Db::connect(&test.url).await.unwrap();
+        for (module, statements) in all() {
+            for (name, sql) in statements {
+                let outcome = match &db {
+                    Db::Sqlite { write, .. } => write.acquire().await.unwrap().prepare(SqlStr::from_static(sql.sqlite)).await.map(drop),
+                    Db::Postgres(pool) => pool.acquire().await.unwrap().prepare(SqlStr::from_static(sql.postgres)).await.map(drop),
+                };
+                if let Err(e) = outcome {
+                    faults.push(format!("{}: {module}::{name}: {e}", test.name));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}

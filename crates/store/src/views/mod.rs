@@ -1,0 +1,10 @@
+//! Queries for reading only: what pages and API show.
+
+pub mod api;
+pub mod groups;
+pub mod members;
+pub mod overview;
+pub mod people;
+pub mod runs;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! From the members of a group to those who can be mailed, line by line (`rules.md` section 3).
+
+use std::collections::HashMap;
+
+use rialto_core::books::{Counts, Line, Waterfall};
+use rialto_core::consent::{Cause, first_line};
+
+use crate::args;
+use crate::db::Db;
+use crate::error::StoreError;
+use crate::sql::{sql, statements};
+
+statements! {
+    TOTALS = sql!("SELECT s.address_state, s.remote_flag_run <> 0 AS flagged, COUNT(*) FROM membership m
+        JOIN subscriber s ON s.id = m.subscriber_id WHERE m.group_id = $1 GROUP BY s.address_state, s.remote_flag_run <> 0");
+    /// Walks the index (canonical, id): right when the group holds a good part of all people.
+    SHARED_BIG = sql!("SELECT s.canonical FROM subscriber s CROSS JOIN membership m
+        WHERE m.group_id = $1 AND m.subscriber_id = s.id AND s.canonical > '' GROUP BY s.canonical HAVING COUNT(*) > 1");
+    SHARED_SMALL = sql!("SELECT s.canonical FROM membership m CROSS JOIN subscriber s
+        WHERE m.group_id = $1 AND s.id = m.subscriber_id AND s.canonical > '' GROUP BY s.canonical HAVING COUNT(*) > 1");
+    PEOPLE_OF = sql!("SELECT s.id FROM subscriber s WHERE s.canonical IN ", texts 2, " AND EXISTS
+        (SELECT 1 FROM membership m WHERE m.group_id = $1 AND m.subscriber_id = s.id)");
+    SUPPRESSED = sql!("SELECT m.subscriber_id, x.cause FROM suppression x JOIN membership m ON m.subscriber_id = x.subscriber_id
+        WHERE m.group_id = $1 AND x.subscriber_id <> 0
+        UNION SELECT m.subscriber_id, x.cause FROM suppression x JOIN subscriber s ON s.canonical = x.canonical
+        JOIN membership m ON m.subscriber_id = s.id WHERE m.group_id = $1 AND x.canonical <> ''");
+    DETAILS = sql!("SELECT s.id, s.canonical, s.address_state, s.remote_flag_run, b.position, s.remote_id FROM subscriber s
+        JOIN bridge b ON b.id = s.bridge_id WHERE s.id IN ", ids 1, "");
+    PEOPLE = sql!("SELECT COALESCE(MAX(id), 0) FROM subscriber");
+}
+
+#[derive(Clone, Debug, sqlx::FromRow)]
+struct Detail {
+    id: i64,
+    canonical: String,
+    address_state: i16,
+    remote_flag_run: i64,
+    position: i64,
+    remote_id: String,
+}
+
+/// Counts the group's members by line. `last` are the counts of the run that last read the whole list.
+pub async fn compute(db: &Db, group_id: i64, members: i64, last: Counts) -> Result<Waterfall, StoreError> {
+    let (totals, shared, causes) = tokio::try_join!(totals(db, group_id), shared(db, group_id, members), suppressed(db, group_id))?;
+    let mut w = Waterfall {
+        read: last.read,
+        rejected: last.rejected,
+        duplicate: last.duplicate,
+        left_out: last.left_out,
+        ..Waterfall::default()
+    };
+    for (state, flagged, count) in totals {
+        w.members += count;
+        w.add(plain_line(state, flagged), count);
+    }
+    let mut ids: Vec<i64> = shared.into_iter().chain(causes.keys().copied()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    place_details(&mut w, &details(db, &ids).await?, &causes);
+    w.kept = w.members - (w.read - w.rejected - w.duplicate - w.left_out);
+    Ok(w)
+}
+
+/// The line of somebody whose address nobody shares and about whom no cause but the remote's flag is open.
+fn plain_line(state: i16, flagged: bool) -> Line {
+    match (state, flagged) {
+        (1, _) => Line::NoAddress,
+        (2, _) => Line::Malformed,
+        (_, true) => Line::RemoteFlag,
+        _ => Line::Mailable,
+    }
+}
+
+/// Moves those who share an address or have other causes from their plain line to the one they stand on.
+fn place_details(w: &mut Waterfall, details: &[Detail], causes: &HashMap<i64, Vec<Cause>>) {
+    let mut by_address: HashMap<&str, Vec<&Detail>> = HashMap::new();
+    for d in details.iter().filter(|d| d.address_state == 0) {
+        by_address.entry(&d.canonical).or_default().push(d);
+    }
+    for people in by_address.values() {
+        let line = |d: &Detail| {
+            let own = causes.get(&d.id).into_iter().flatten().copied();
+            first_line(own.chain((d.remote_flag_run != 0).then_some(Cause::RemoteFlag)))
+        };
+        // The mailable record with the lowest (bridge order, Remote ID) carries the address; without one, the lowest.
+        let carrier = people.iter().min_by_key(|d| (line(d) != Line::Mailable, d.position, &d.remote_id)).map(|d| d.id);
+        for d in people {
+            w.add(plain_line(d.address_state, d.remote_flag_run != 0), -1);
+            w.add(if Some(d.id) == carrier { line(d) } else { Line::SameAddress }, 1);
+        }
+    }
+}
+
+async fn totals(db: &Db, group_id: i64) -> Result<Vec<(i16, bool, i64)>, StoreError> {
+    db.read().all(TOTALS, args![group_id]).await
+}
+
+/// Ids of members whose canonical address another member bears too.
+async fn shared(db: &Db, group_id: i64, members: i64) -> Result<Vec<i64>, StoreError> {
+    let (people,): (i64,) = db.read().one(PEOPLE, args![]).await?;
+    let statement = if members.saturating_mul(20) > people { SHARED_BIG } else { SHARED_SMALL };
+    let addresses: Vec<(String,)> = db.read().all(statement, args![group_id]).await?;
+    let mut ids = Vec::new();
+    for some in addresses.chunks(10_000) {
+        let list = serde_json::Value::from(some.iter().map(|(a,)| a.as_str()).collect::<Vec<_>>()).to_string();
+        let rows: Vec<(i64,)> = db.read().all(PEOPLE_OF, args![group_id, list]).await?;
+        ids.extend(rows.into_iter().map(|(id,)| id));
+    }
+    Ok(ids)
+}
+
+async fn suppressed(db: &Db, group_id: i64) -> Result<HashMap<i64, Vec<Cause>>, StoreError> {
+    let rows: Vec<(i64, String)> = db.read().all(SUPPRESSED, args![group_id]).await?;
+    let mut causes: HashMap<i64, Vec<Cause>> = HashMap::new();
+    for (id, name) in rows {
+        causes.entry(id).or_default().extend(Cause::from_name(&name));
+    }
+    Ok(causes)
+}
+
+async fn details(db: &Db, ids: &[i64]) -> Result<Vec<Detail>, StoreError> {
+    let mut all = Vec::with_capacity(ids.len());
+    for some in ids.chunks(10_000) {
+        all.extend(db.read().all::<Detail>(DETAILS, args![serde_json::Value::from(some).to_string()]).await?);
+    }
+    Ok(all)
+}

@@ -1,0 +1,7 @@
+//! The store's behaviour, each test on SQLite and on PostgreSQL.
+
+mod membership;
+mod people;
+mod runs;
+mod schema;
+mod support;

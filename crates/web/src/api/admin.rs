@@ -1,0 +1,75 @@
+//! `/settings` and `/audit`.
+
+use axum::Json;
+use axum::extract::State;
+use rialto_core::Kind;
+use rialto_core::permissions::Permission;
+use rialto_store::audit;
+use rialto_store::views::api as views;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::extract::{List, Paging, Params, Problem, after, limit, page, public, time};
+use crate::auth::Caller;
+use crate::error::Error;
+use crate::state::App;
+
+#[derive(Serialize, ToSchema)]
+pub struct SettingsView {
+    pub account_name: String,
+    pub timezone: String,
+    pub public_url: String,
+    /// A sign-in reads the lists of bridges whose last look is older than this.
+    pub login_after_seconds: i64,
+    pub version: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct AuditView {
+    #[schema(format = "uuid")]
+    pub id: String,
+    #[schema(format = "date-time")]
+    pub at: String,
+    /// `user:<email>`, `token:<name>`, `cli` or `rialto`.
+    pub by: String,
+    /// E.g. `bridge.create`.
+    pub action: String,
+    pub object: String,
+    #[schema(value_type = Object)]
+    pub detail: serde_json::Value,
+    pub request_id: String,
+}
+
+/// What the configuration says; secrets are no part of it.
+#[utoipa::path(get, path = "/settings", tag = "administration", responses((status = 200, body = SettingsView)))]
+pub async fn settings(State(app): State<App>, _: Caller) -> Json<SettingsView> {
+    let s = &app.settings;
+    Json(SettingsView {
+        account_name: s.account_name.clone(),
+        timezone: s.timezone.clone(),
+        public_url: s.public_url.clone(),
+        login_after_seconds: s.login_after_seconds,
+        version: s.version,
+    })
+}
+
+/// Every change by a person or a token, newest first.
+#[utoipa::path(get, path = "/audit", tag = "administration", params(Paging),
+    responses((status = 200, body = List<AuditView>), (status = 403, body = Problem)))]
+pub async fn audit(State(app): State<App>, caller: Caller, Params(paging): Params<Paging>) -> Result<Json<List<AuditView>>, Error> {
+    caller.require(Permission::AuditRead)?;
+    let limit = limit(paging.limit)?;
+    let before = after::<i64>(paging.cursor.as_deref())?.unwrap_or(i64::MAX);
+    let total = views::count_audit(app.db.read()).await?;
+    let rows = audit::page(app.db.read(), before, limit + 1).await?;
+    let show = |r: audit::AuditRow| AuditView {
+        id: public(Kind::AuditRow, r.created_at, r.id),
+        at: time(r.created_at),
+        by: r.actor,
+        action: r.action,
+        object: r.object,
+        detail: serde_json::from_str(&r.detail).unwrap_or_default(),
+        request_id: r.request_id,
+    };
+    Ok(Json(page(rows, limit, total, |r| r.id, show)))
+}

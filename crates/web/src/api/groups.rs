@@ -1,0 +1,265 @@
+//! `/target-groups`: what a mailing is sent to.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use rialto_core::Kind;
+use rialto_core::books::Waterfall;
+use rialto_core::permissions::Permission;
+use rialto_core::run::{RunKind, Trigger};
+use rialto_store::bridges;
+use rialto_store::groups::{self, Group};
+use rialto_store::runs::{NewRun, Subject};
+use rialto_store::views::api as views;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::bridges::filter;
+use super::extract::{Body, Id, List, Paging, Params, Problem, after, found, limit, maybe_time, page, public, time};
+use super::runs::{self, RunView, Started};
+use super::subscribers::{self, SubscriberView};
+use crate::auth::Caller;
+use crate::error::Error;
+use crate::state::App;
+
+#[derive(Serialize, ToSchema)]
+pub struct GroupView {
+    #[schema(format = "uuid")]
+    pub id: String,
+    pub kind: String,
+    #[schema(format = "uuid")]
+    pub bridge: Option<String>,
+    /// The remote's key of the list.
+    pub code: Option<String>,
+    pub name: String,
+    pub description: String,
+    pub folder: String,
+    /// `active`, or `gone` when the remote no longer offers the list.
+    pub state: String,
+    pub remote_active: bool,
+    /// Members here, mailable or not.
+    pub members: i64,
+    /// Who can be mailed, as of `counts_at`.
+    pub mailable: Option<i64>,
+    #[schema(format = "date-time")]
+    pub counts_at: Option<String>,
+    /// How many people the remote says the list has.
+    pub remote_members: Option<i64>,
+    #[schema(format = "date-time")]
+    pub remote_refreshed_at: Option<String>,
+    #[schema(format = "date-time")]
+    pub remote_modified_at: Option<String>,
+    /// How often the remote makes the list anew, in its words.
+    pub regeneration: String,
+    /// Automatic syncs only plan until a person presses Resume.
+    pub plan_only: bool,
+    #[schema(format = "date-time")]
+    pub synced_at: Option<String>,
+    /// Age of the list's own data.
+    #[schema(format = "date-time")]
+    pub data_as_of: Option<String>,
+    #[schema(format = "date-time")]
+    pub created_at: String,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct GroupQuery {
+    /// Id of a bridge.
+    pub bridge: Option<String>,
+    pub kind: Option<String>,
+    pub folder: Option<String>,
+    /// Part of the name.
+    pub q: Option<String>,
+    /// 1 to 200, usually 50.
+    pub limit: Option<i64>,
+    pub cursor: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupChange {
+    pub folder: String,
+}
+
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(deny_unknown_fields)]
+pub struct SyncRequest {
+    /// Read and plan only; nothing is applied.
+    #[serde(default)]
+    pub plan_only: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct CountsView {
+    pub members: i64,
+    pub mailable: Option<i64>,
+    /// From what was read to who can be mailed; null before the first sync.
+    #[schema(value_type = Option<std::collections::BTreeMap<String, i64>>)]
+    pub waterfall: Option<Waterfall>,
+    #[schema(format = "date-time")]
+    pub counts_at: Option<String>,
+    #[schema(format = "date-time")]
+    pub synced_at: Option<String>,
+    #[schema(format = "date-time")]
+    pub data_as_of: Option<String>,
+    /// Seconds since the list's own data was made.
+    pub data_age_seconds: Option<i64>,
+    pub last_run: Option<RunView>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct UseView {
+    #[schema(format = "date-time")]
+    pub at: String,
+}
+
+pub(super) async fn load(app: &App, id: &Id) -> Result<Group, Error> {
+    let id = id.of(Kind::TargetGroup)?;
+    found(groups::get(app.db.read(), id.id).await?, id, |g| g.created_at)
+}
+
+async fn views_of(app: &App, rows: &[Group]) -> Result<Vec<GroupView>, Error> {
+    let ids: Vec<i64> = rows.iter().filter_map(|g| g.bridge_id).collect();
+    let made = views::made(app.db.read(), views::Made::Bridges, &ids).await?;
+    Ok(rows
+        .iter()
+        .map(|g| GroupView {
+            id: public(Kind::TargetGroup, g.created_at, g.id),
+            kind: g.kind.clone(),
+            bridge: g.bridge_id.and_then(|id| made.get(&id).map(|at| public(Kind::Bridge, *at, id))),
+            code: g.code.clone(),
+            name: g.name.clone(),
+            description: g.description.clone(),
+            folder: g.folder.clone(),
+            state: g.state.clone(),
+            remote_active: g.remote_active,
+            members: g.members,
+            mailable: g.waterfall().map(|w| w.mailable),
+            counts_at: maybe_time(g.waterfall_at),
+            remote_members: g.remote_members,
+            remote_refreshed_at: maybe_time(g.remote_refreshed_at),
+            remote_modified_at: maybe_time(g.remote_modified_at),
+            regeneration: g.regeneration.clone(),
+            plan_only: g.plan_only,
+            synced_at: maybe_time(g.synced_at),
+            data_as_of: maybe_time(g.data_as_of),
+            created_at: time(g.created_at),
+        })
+        .collect())
+}
+
+async fn view(app: &App, group: Group) -> Result<Json<GroupView>, Error> {
+    views_of(app, &[group]).await?.pop().map(Json).ok_or(Error::NotFound)
+}
+
+/// A page of groups by name.
+pub(super) async fn page_of(app: &App, filter: &views::GroupFilter, asked: Option<i64>, cursor: Option<&str>) -> Result<Json<List<GroupView>>, Error> {
+    let limit = limit(asked)?;
+    let (name, id) = after::<(String, i64)>(cursor)?.unwrap_or_default();
+    let total = views::count_groups(app.db.read(), filter).await?;
+    let rows = views::groups(app.db.read(), filter, (&name, id), limit + 1).await?;
+    let shown = views_of(app, &rows).await?;
+    let rows = rows.into_iter().zip(shown).collect();
+    Ok(Json(page(rows, limit, total, |r: &(Group, GroupView)| (rialto_core::address::canonical(&r.0.name), r.0.id), |r| r.1)))
+}
+
+#[utoipa::path(get, path = "/target-groups", tag = "target-groups", params(GroupQuery),
+    responses((status = 200, body = List<GroupView>), (status = 422, body = Problem)))]
+pub async fn list(State(app): State<App>, _: Caller, Params(query): Params<GroupQuery>) -> Result<Json<List<GroupView>>, Error> {
+    let by = views::GroupFilter {
+        bridge_id: filter(&app, query.bridge.as_deref()).await?,
+        kind: query.kind.unwrap_or_default(),
+        folder: query.folder,
+        q: query.q.unwrap_or_default(),
+    };
+    page_of(&app, &by, query.limit, query.cursor.as_deref()).await
+}
+
+#[utoipa::path(get, path = "/target-groups/{id}", tag = "target-groups", params(("id" = String, Path)),
+    responses((status = 200, body = GroupView), (status = 404, body = Problem)))]
+pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<GroupView>, Error> {
+    view(&app, load(&app, &id).await?).await
+}
+
+/// Moves a group to another folder.
+#[utoipa::path(patch, path = "/target-groups/{id}", tag = "target-groups", params(("id" = String, Path)), request_body = GroupChange,
+    responses((status = 200, body = GroupView), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<GroupChange>) -> Result<Json<GroupView>, Error> {
+    caller.require(Permission::ListsEdit)?;
+    let change = body.read()?;
+    let group = load(&app, &id).await?;
+    let folder = change.folder.trim();
+    if folder.chars().count() > 200 || folder.chars().any(char::is_control) {
+        return Err(Error::field("folder", "Enter at most 200 characters."));
+    }
+    let mut tx = app.db.write().await?;
+    groups::move_to(&mut tx, group.id, folder, &caller.actor(&app)).await?;
+    tx.commit().await?;
+    view(&app, load(&app, &id).await?).await
+}
+
+/// Reads the list's people from the remote system.
+#[utoipa::path(post, path = "/target-groups/{id}/sync", tag = "target-groups", params(("id" = String, Path)), request_body = Option<SyncRequest>,
+    responses((status = 202, body = Started), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn sync(State(app): State<App>, caller: Caller, id: Id, body: Body<SyncRequest>) -> Result<(StatusCode, Json<Started>), Error> {
+    caller.require(Permission::GroupsSync)?;
+    let asked = body.read_or_default()?;
+    let group = load(&app, &id).await?;
+    let bridge_id = group.bridge_id.ok_or_else(|| Error::Conflict("This target group has no remote list to read.".into()))?;
+    match bridges::get(app.db.read(), bridge_id).await? {
+        Some(bridge) if bridge.enabled => {}
+        _ => return Err(Error::Conflict("The bridge of this target group is switched off.".into())),
+    }
+    let subject = Subject::Group { group_id: group.id, bridge_id };
+    let new = NewRun { plan_only: asked.plan_only, ..NewRun::of(RunKind::People, subject, Trigger::Api) };
+    runs::start(&app, &caller, new).await
+}
+
+/// The last counts, how old they are, and the last run.
+#[utoipa::path(get, path = "/target-groups/{id}/counts", tag = "target-groups", params(("id" = String, Path)),
+    responses((status = 200, body = CountsView), (status = 404, body = Problem)))]
+pub async fn counts(State(app): State<App>, _: Caller, id: Id) -> Result<Json<CountsView>, Error> {
+    let group = load(&app, &id).await?;
+    let newest = views::RunFilter { group_id: group.id, ..Default::default() };
+    let rows = views::runs(app.db.read(), &newest, i64::MAX, 1).await?;
+    let last_run = runs::views_of(&app, &rows).await?.pop();
+    let waterfall = group.waterfall();
+    let now = app.clock.now();
+    Ok(Json(CountsView {
+        members: group.members,
+        mailable: waterfall.map(|w| w.mailable),
+        waterfall,
+        counts_at: maybe_time(group.waterfall_at),
+        synced_at: maybe_time(group.synced_at),
+        data_as_of: maybe_time(group.data_as_of),
+        data_age_seconds: group.data_as_of.map(|at| now.seconds_since(rialto_core::Instant(at)).max(0)),
+        last_run,
+    }))
+}
+
+/// The members, mailable or not. A cursor is refused (409) once the list has changed: start again without one.
+#[utoipa::path(get, path = "/target-groups/{id}/subscribers", tag = "target-groups", params(("id" = String, Path), Paging),
+    responses((status = 200, body = List<SubscriberView>), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn subscribers(State(app): State<App>, _: Caller, id: Id, Params(paging): Params<Paging>) -> Result<Json<List<SubscriberView>>, Error> {
+    let group = load(&app, &id).await?;
+    let limit = limit(paging.limit)?;
+    let (applied, last) = after::<(i64, i64)>(paging.cursor.as_deref())?.unwrap_or((group.applied_run, 0));
+    if applied != group.applied_run {
+        return Err(Error::Conflict("The list has changed since the page before. Start again without a cursor.".into()));
+    }
+    let rows = views::members(app.db.read(), group.id, last, limit + 1).await?;
+    subscribers::list_of(&app, rows, limit, group.members, |id| serde_json::json!([applied, id])).await
+}
+
+/// Mailings that used this group.
+#[utoipa::path(get, path = "/target-groups/{id}/mailings", tag = "target-groups", params(("id" = String, Path), Paging),
+    responses((status = 200, body = List<UseView>), (status = 404, body = Problem)))]
+pub async fn mailings(State(app): State<App>, _: Caller, id: Id, Params(paging): Params<Paging>) -> Result<Json<List<UseView>>, Error> {
+    let group = load(&app, &id).await?;
+    let limit = limit(paging.limit)?;
+    let last = after::<i64>(paging.cursor.as_deref())?.unwrap_or(0);
+    let (rows, total) = views::mailings(app.db.read(), group.id, last, limit + 1).await?;
+    Ok(Json(page(rows, limit, total, |r| r.0, |(_, at)| UseView { at: time(at) })))
+}

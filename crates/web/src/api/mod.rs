@@ -1,0 +1,93 @@
+//! The HTTP API under `/api/v1`. Its description is generated from these handlers.
+
+mod admin;
+pub mod bridge_input;
+mod bridges;
+mod extract;
+mod groups;
+mod idempotency;
+mod runs;
+mod subscribers;
+mod tokens;
+mod users;
+
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::App;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Rialto",
+        description = "Every request carries a bearer token. Errors are RFC 9457 problem documents with field paths; lists are pages \
+                       with a cursor; times are RFC 3339 in UTC; POST honours Idempotency-Key; long work answers 202 with a run.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(extract::Problem, extract::ProblemField)),
+    modifiers(&Bearer),
+    security(("bearer" = []))
+)]
+struct Document;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        document.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+    }
+}
+
+fn described() -> OpenApiRouter<App> {
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(bridges::kinds))
+        .routes(routes!(bridges::list, bridges::create))
+        .routes(routes!(bridges::get, bridges::patch, bridges::delete))
+        .routes(routes!(bridges::test))
+        .routes(routes!(bridges::refresh))
+        .routes(routes!(bridges::lists))
+        .routes(routes!(bridges::fields, bridges::patch_fields))
+        .routes(routes!(groups::list))
+        .routes(routes!(groups::get, groups::patch))
+        .routes(routes!(groups::sync))
+        .routes(routes!(groups::counts))
+        .routes(routes!(groups::subscribers))
+        .routes(routes!(groups::mailings))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::get))
+        .routes(routes!(runs::changes))
+        .routes(routes!(runs::approve))
+        .routes(routes!(runs::discard))
+        .routes(routes!(runs::events))
+        .routes(routes!(subscribers::list))
+        .routes(routes!(subscribers::get))
+        .routes(routes!(subscribers::consent))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::get, users::patch))
+        .routes(routes!(users::password))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(admin::settings))
+        .routes(routes!(admin::audit));
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", v1)
+}
+
+/// The API's description (OpenAPI 3.1).
+pub fn document() -> utoipa::openapi::OpenApi {
+    let (_, document) = described().split_for_parts();
+    document
+}
+
+pub fn router(app: &App) -> Router<App> {
+    let (router, mut document) = described().split_for_parts();
+    document.info.version = app.settings.version.to_owned();
+    router
+        .route("/api/v1/openapi.json", get(async move || Json(document)))
+        .layer(from_fn_with_state(app.clone(), idempotency::keep))
+}

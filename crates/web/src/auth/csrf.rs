@@ -1,0 +1,78 @@
+//! Forms from other sites do nothing here: every page request that may change something is checked before its handler runs.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use serde::de::DeserializeOwned;
+use subtle::ConstantTimeEq;
+
+use super::session;
+use crate::error::Error;
+use crate::state::App;
+
+/// Extractor: the fields of a form. Its hidden field `csrf` was checked by the middleware.
+pub struct Form<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Form<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
+        let axum_extra::extract::Form(value) = axum_extra::extract::Form::from_request(request, app)
+            .await
+            .map_err(|e| Error::BadRequest(format!("The form cannot be read: {e}.")))?;
+        Ok(Self(value))
+    }
+}
+
+/// Middleware. Methods that may change something need the browser's word that the form came from here, a session, and that
+/// session's token in the field `csrf` or the header `x-csrf-token`. The API is exempt: a bearer token is never sent by itself.
+pub async fn check(State(app): State<App>, request: Request, next: Next) -> Result<Response, Error> {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if safe || request.uri().path().starts_with("/api/") {
+        return Ok(next.run(request).await);
+    }
+    if !same_origin(request.headers()) {
+        return Err(Error::Forbidden);
+    }
+    if request.uri().path() == "/sign-in" {
+        return Ok(next.run(request).await);
+    }
+    let (mut parts, body) = request.into_parts();
+    let Some(session) = session::load(&app, &mut parts).await? else { return Ok(session::to_sign_in(&parts)) };
+    let body = to_bytes(body, crate::BODY_LIMIT).await.map_err(|_| Error::TooLarge)?;
+    // No database text may hold it.
+    if body.windows(3).any(|w| w == b"%00") {
+        return Err(Error::BadRequest("The form must not hold the character U+0000.".into()));
+    }
+    let sent = match parts.headers.get("x-csrf-token").and_then(|v| v.to_str().ok()) {
+        Some(token) => token.to_owned(),
+        None => form_field(&body, "csrf"),
+    };
+    if !same(&sent, &session.csrf) {
+        return Err(Error::Forbidden);
+    }
+    Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
+}
+
+fn form_field(body: &[u8], name: &str) -> String {
+    url::form_urlencoded::parse(body).find(|(n, _)| n == name).map(|(_, v)| v.into_owned()).unwrap_or_default()
+}
+
+/// Compares without telling by its time how much was right. Empty never passes.
+pub(super) fn same(a: &str, b: &str) -> bool {
+    !a.is_empty() && bool::from(a.as_bytes().ct_eq(b.as_bytes()))
+}
+
+/// Browsers say where a request comes from; programs that say nothing must know the token all the same.
+fn same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    match text(header::ORIGIN.as_str()) {
+        None => true,
+        Some(origin) => origin.split_once("://").is_some_and(|(_, host)| text(header::HOST.as_str()) == Some(host)),
+    }
+}

@@ -1,0 +1,273 @@
+//! One error type for pages and API. Handlers return it; the middleware `render` makes a page or a problem document of it.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::Json;
+use axum::extract::Request;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::header::{self, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use futures::FutureExt;
+use rialto_core::permissions::Permission;
+use rialto_store::StoreError;
+
+use crate::request_id::RequestId;
+use crate::security::Nonce;
+
+pub use rialto_connectors::FieldError;
+
+/// Why a request is not answered as it wished. The texts are for people.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("There is nothing at this address.")]
+    NotFound,
+    #[error("You may not do this.")]
+    Forbidden,
+    /// Signed in, but without the permission.
+    #[error("This needs the permission {}.", .0.name())]
+    Lacks(Permission),
+    /// Input that does not pass, with the path of each faulty field. Status 422.
+    #[error("Some fields need another look.")]
+    Invalid(Vec<FieldError>),
+    /// The request cannot be read at all. Status 400; the text is for people.
+    #[error("{0}")]
+    BadRequest(String),
+    /// It does not fit the present state; the text is for people.
+    #[error("{0}")]
+    Conflict(String),
+    /// The body is not of a type that is read here. Status 415.
+    #[error("Send JSON, with content-type: application/json.")]
+    NotJson,
+    #[error("The request is too large or was cut short.")]
+    TooLarge,
+    #[error("Sign in first.")]
+    Unauthorized,
+    /// Too many tries; `retry_after` in seconds.
+    #[error("Too many tries. Wait {retry_after} seconds, then try again.")]
+    TooMany { retry_after: i64 },
+    #[error("Something went wrong on our side.")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(source.into())
+    }
+
+    /// One faulty field.
+    pub fn field(field: &str, detail: &str) -> Self {
+        Self::Invalid(vec![FieldError { field: field.into(), detail: detail.into() }])
+    }
+
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Forbidden | Self::Lacks(_) => StatusCode::FORBIDDEN,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(e: StoreError) -> Self {
+        match e {
+            StoreError::NotFound => Self::NotFound,
+            StoreError::Conflict(text) => Self::Conflict(text),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<askama::Error> for Error {
+    fn from(e: askama::Error) -> Self {
+        Self::internal(e)
+    }
+}
+
+impl From<JsonRejection> for Error {
+    fn from(e: JsonRejection) -> Self {
+        match e {
+            JsonRejection::JsonDataError(e) => Self::Invalid(vec![data_fault(&e)]),
+            JsonRejection::JsonSyntaxError(_) => Self::BadRequest("The body is not JSON.".into()),
+            JsonRejection::MissingJsonContentType(_) => Self::NotJson,
+            _ => Self::TooLarge,
+        }
+    }
+}
+
+/// What is wrong with which field, without our type names.
+fn data_fault(e: &dyn std::error::Error) -> FieldError {
+    let text = e.source().map_or_else(|| e.to_string(), ToString::to_string);
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let is_path = |p: &str| !p.is_empty() && p.chars().all(|c| c.is_ascii_alphanumeric() || "_-.[]".contains(c));
+    let (path, detail) = text.split_once(": ").filter(|(p, _)| is_path(p)).unwrap_or(("", text));
+    let path = path.trim_matches('.');
+    let named = |start: &str| detail.strip_prefix(start).and_then(|rest| rest.split('`').next());
+    let below = |name: &str| match path {
+        "" => name.to_owned(),
+        path if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    let (field, detail) = match (named("missing field `"), named("unknown field `")) {
+        (Some(name), _) => (below(name), "This field is required.".to_owned()),
+        (_, Some(name)) => (below(name), "There is no such field.".to_owned()),
+        _ => (path.to_owned(), detail.to_owned()),
+    };
+    FieldError { field, detail }
+}
+
+impl From<QueryRejection> for Error {
+    fn from(e: QueryRejection) -> Self {
+        Self::BadRequest(format!("The query cannot be read: {}.", e.body_text().trim_start_matches("Failed to deserialize query string: ")))
+    }
+}
+
+impl From<PathRejection> for Error {
+    fn from(_: PathRejection) -> Self {
+        Self::NotFound
+    }
+}
+
+/// What `render` shows, carried in the response's extensions.
+#[derive(Clone, Debug)]
+struct Shown {
+    detail: String,
+    fields: Vec<FieldError>,
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if let Self::Internal(source) = &self {
+            log(source.as_ref());
+        }
+        let mut response = self.status().into_response();
+        if let Self::TooMany { retry_after } = self {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after.max(1)));
+        }
+        if matches!(self, Self::Unauthorized) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        let detail = self.to_string();
+        let fields = if let Self::Invalid(fields) = self { fields } else { Vec::new() };
+        response.extensions_mut().insert(Shown { detail, fields });
+        response
+    }
+}
+
+/// Writes the whole chain to the log, once.
+fn log(source: &(dyn std::error::Error + 'static)) {
+    let mut chain = source.to_string();
+    let mut next = source.source();
+    while let Some(cause) = next {
+        chain.push_str(": ");
+        chain.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    tracing::error!(error = %chain, "a request failed");
+}
+
+/// Middleware: catches panics, and turns errors (ours and the framework's) into a problem document under `/api/` and into a
+/// calm page elsewhere.
+pub async fn render(request: Request, next: Next) -> Response {
+    let api = request.uri().path().starts_with("/api/");
+    let health = request.uri().path() == "/readyz";
+    let request_id = RequestId::of(request.extensions());
+    let nonce = request.extensions().get::<Nonce>().cloned().unwrap_or_default().0;
+    let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => Error::internal("a handler panicked").into_response(),
+    };
+    let status = response.status();
+    let shown = response.extensions().get::<Shown>().cloned();
+    if health || !(status.is_client_error() || status.is_server_error()) || (shown.is_none() && is_made(response.headers())) {
+        return response;
+    }
+    let shown = shown.unwrap_or_else(|| Shown { detail: plain(status).into(), fields: Vec::new() });
+    let mut made = if api { problem(status, &shown, &request_id) } else { page(status, &shown, &request_id, &nonce) };
+    for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW] {
+        if let Some(value) = response.headers().get(&name) {
+            made.headers_mut().insert(name, value.clone());
+        }
+    }
+    made
+}
+
+/// Pages and JSON that a handler made itself stay as they are; the framework's own texts do not.
+fn is_made(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|t| !t.as_bytes().starts_with(b"text/plain"))
+}
+
+fn plain(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "There is nothing at this address.",
+        StatusCode::METHOD_NOT_ALLOWED => "This address does not take that method.",
+        StatusCode::PAYLOAD_TOO_LARGE => "The request is too large.",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "The request's content type is not the one expected here.",
+        s if s.is_server_error() => "Something went wrong on our side.",
+        _ => "The request cannot be read.",
+    }
+}
+
+fn problem(status: StatusCode, shown: &Shown, request_id: &str) -> Response {
+    let body = serde_json::json!({
+        "type": "about:blank",
+        "title": status.canonical_reason().unwrap_or("Error"),
+        "status": status.as_u16(),
+        "detail": shown.detail,
+        "errors": shown.fields,
+        "request_id": request_id,
+    });
+    let mut response = (status, Json(body)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}
+
+#[derive(askama::Template)]
+#[template(ext = "html", source = r#"<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }} – Rialto</title>
+<style nonce="{{ nonce }}">
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0; background: #f6f7f9; color: #1d2733; }
+main { max-width: 34rem; margin: 12vh auto; padding: 2rem; background: #fff; border-radius: .5rem; border: 1px solid #dfe3e8; }
+h1 { font-size: 1.25rem; margin-top: 0; } small { color: #5b6875; } a { color: #0b5cad; }
+@media (prefers-color-scheme: dark) { body { background: #12161b; color: #e6eaef; } main { background: #1b2129; border-color: #303945; }
+small { color: #9aa7b5; } a { color: #7db7f0; } }
+</style></head>
+<body><main><h1>{{ title }}</h1><p>{{ detail }}</p>
+{% if !fields.is_empty() %}<ul>{% for f in fields %}<li>{% if !f.field.is_empty() %}{{ f.field }}: {% endif %}{{ f.detail }}</li>{% endfor %}</ul>{% endif %}
+<p><a href="/">Back to Rialto</a></p>
+<p><small>Request {{ request_id }}. Quote it when you report a fault.</small></p></main></body></html>"#)]
+struct ErrorPage<'a> {
+    title: &'a str,
+    detail: &'a str,
+    fields: &'a [FieldError],
+    request_id: &'a str,
+    nonce: &'a str,
+}
+
+fn page(status: StatusCode, shown: &Shown, request_id: &str, nonce: &str) -> Response {
+    let title = match status {
+        StatusCode::NOT_FOUND => "Not found",
+        StatusCode::FORBIDDEN => "Not allowed",
+        StatusCode::CONFLICT => "That does not fit any more",
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => "Please check your input",
+        StatusCode::TOO_MANY_REQUESTS => "Please wait a moment",
+        StatusCode::UNAUTHORIZED => "Please sign in",
+        s if s.is_server_error() => "Something went wrong",
+        _ => "That did not work",
+    };
+    let page = ErrorPage { title, detail: &shown.detail, fields: &shown.fields, request_id, nonce };
+    match askama::Template::render(&page) {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(_) => (status, shown.detail.clone()).into_response(),
+    }
+}

@@ -1,0 +1,41 @@
+//! Style, script and icon: part of the binary, served under a path that changes with their content.
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::state::App;
+
+const CSS: &[u8] = include_bytes!("../../assets/app.css");
+const ICON: &[u8] = include_bytes!("../../assets/favicon.svg");
+const HTMX: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/htmx.min.js"));
+
+/// First part of the path of every asset.
+pub static BASE: LazyLock<String> = LazyLock::new(|| {
+    let digest = Sha256::new().chain_update(CSS).chain_update(ICON).chain_update(HTMX).finalize();
+    let hash: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
+    format!("/assets/{hash}")
+});
+
+pub fn router() -> Router<App> {
+    Router::new().route("/assets/{hash}/{name}", get(serve))
+}
+
+async fn serve(Path((hash, name)): Path<(String, String)>) -> Result<Response, Error> {
+    let (kind, content) = match name.as_str() {
+        "app.css" => ("text/css; charset=utf-8", CSS),
+        "htmx.js" => ("text/javascript; charset=utf-8", HTMX),
+        "favicon.svg" => ("image/svg+xml", ICON),
+        _ => return Err(Error::NotFound),
+    };
+    // Another version's path, asked for during an upgrade: right for now, not for a year.
+    let current = BASE.strip_prefix("/assets/") == Some(hash.as_str());
+    let keep = if current { "public, max-age=31536000, immutable" } else { "no-cache" };
+    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, keep)], content).into_response())
+}

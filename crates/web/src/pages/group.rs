@@ -1,0 +1,158 @@
+//! A target group: its head, its tabs, and the counts that add up.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Html;
+use rialto_core::books::Waterfall;
+use rialto_core::permissions::Permission;
+use rialto_store::bridges;
+use rialto_store::runs::{self, Run};
+use rialto_store::views::groups::GroupRow;
+
+use super::links;
+use super::shell::{Page, Reader};
+use super::text::{Chip, Here, When, filters};
+use crate::error::Error;
+
+/// What stands above every tab of a group.
+pub struct Head {
+    pub href: String,
+    pub name: String,
+    pub description: String,
+    pub bridge: String,
+    pub bridge_href: Option<String>,
+    pub folder: String,
+    pub chips: Vec<Chip>,
+    pub members: i64,
+    pub synced: Option<When>,
+    pub data: Option<When>,
+    pub running: Option<String>,
+    pub held: Option<Held>,
+    pub may_sync: bool,
+    pub gone: bool,
+    pub tabs: Vec<(&'static str, String, bool)>,
+}
+
+/// The banner of a run that waits for a decision.
+pub struct Held {
+    pub href: String,
+    pub reason: String,
+    pub at: When,
+}
+
+impl Head {
+    pub async fn of(reader: &Reader, row: &GroupRow, tab: &str) -> Result<Self, Error> {
+        let (g, here) = (&row.group, reader.here());
+        let href = links::group(g.created_at, g.id);
+        let bridge = match g.bridge_id {
+            Some(id) => bridges::get(reader.app.db.read(), id).await?,
+            None => None,
+        };
+        let held = match row.held_id {
+            Some(id) => runs::get(reader.app.db.read(), id).await?.map(|r| banner(&r, &here)),
+            None => None,
+        };
+        let tabs = [("Counts", ""), ("Subscribers", "/subscribers"), ("Sync runs", "/sync-runs"), ("About", "/about")]
+            .map(|(name, path)| (name, format!("{href}{path}"), name == tab));
+        Ok(Self {
+            name: g.name.clone(),
+            description: g.description.clone(),
+            bridge: row.bridge_name.clone(),
+            bridge_href: bridge.as_ref().map(|_| "/admin/bridges".to_owned()),
+            folder: g.folder.clone(),
+            chips: super::groups::chips(row),
+            members: g.members,
+            synced: here.maybe(g.synced_at),
+            data: here.maybe(g.data_as_of),
+            running: row.open_run().map(|(id, created_at)| links::run(created_at, id)),
+            held,
+            may_sync: reader.may(Permission::GroupsSync) && bridge.is_some_and(|b| b.enabled),
+            gone: g.state == "gone",
+            tabs: tabs.into(),
+            href,
+        })
+    }
+}
+
+fn banner(run: &Run, here: &Here) -> Held {
+    Held {
+        href: links::run(run.created_at, run.id),
+        reason: run.reason.clone(),
+        at: here.when(run.finished_at.unwrap_or(run.created_at)),
+    }
+}
+
+/// One line of the waterfall.
+struct Line {
+    sign: &'static str,
+    label: &'static str,
+    figure: i64,
+    /// To the people or rows behind it.
+    href: Option<String>,
+    help: &'static str,
+    sum: bool,
+    /// Share of the whole in percent, for the bar.
+    share: i64,
+}
+
+#[derive(Template)]
+#[template(path = "group_counts.html")]
+struct Counts {
+    page: Page,
+    head: Head,
+    lines: Vec<Line>,
+    counted: Option<When>,
+    balances: bool,
+}
+
+/// GET /target-groups/{id}
+pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>, Error> {
+    let row = links::find_group(&reader.app, &id).await?;
+    let head = Head::of(&reader, &row, "Counts").await?;
+    let last = match row.group.synced_run {
+        Some(id) => runs::get(reader.app.db.read(), id).await?.map(|r| links::run(r.created_at, r.id)),
+        None => None,
+    };
+    let waterfall = row.group.waterfall();
+    let frame = reader.page(row.group.name.clone());
+    let page = Counts {
+        page: if head.running.is_some() { frame.refreshing(5) } else { frame },
+        lines: waterfall.map(|w| lines(&w, &head.href, last.as_deref())).unwrap_or_default(),
+        counted: reader.here().maybe(row.group.waterfall_at),
+        balances: waterfall.is_none_or(|w| w.balances()),
+        head,
+    };
+    Ok(Html(page.render()?))
+}
+
+fn lines(w: &Waterfall, group: &str, run: Option<&str>) -> Vec<Line> {
+    let whole = w.read.max(w.members).max(1);
+    let row = |sign, label, figure: i64, href: Option<String>, help, sum| Line {
+        sign, label, figure, href: href.filter(|_| figure != 0), help, sum, share: (figure.abs() * 100 / whole).min(100),
+    };
+    let noted = |tab: &str| run.map(|r| format!("{r}?show={tab}"));
+    let on = |line: &str| Some(format!("{group}/subscribers?line={line}"));
+    let mut lines = vec![
+        row("", "Read from the remote list", w.read, run.map(str::to_owned), "", true),
+        row("−", "Rejected", w.rejected, noted("rejected"), "rows without a readable key", false),
+        row("−", "Duplicate", w.duplicate, noted("duplicate"), "the same key twice in one read; the first counts", false),
+        row("−", "Left out", w.left_out, None, "said no, in a system whose no means: do not bring over", false),
+    ];
+    if w.kept != 0 {
+        lines.push(row(if w.kept < 0 { "−" } else { "+" }, "Kept", w.kept.abs(), None, "members the last read did not list; removing them waits", false));
+    }
+    lines.extend([
+        row("=", "Members", w.members, on(""), "", true),
+        row("−", "No address", w.no_address, on("no_address"), "", false),
+        row("−", "Malformed address", w.malformed, on("malformed"), "", false),
+        row("−", "Same address counted already", w.same_address, on("same_address"), "one mail goes to each address", false),
+        row("−", "Invalid address", w.invalid, on("invalid"), "mail bounced", false),
+        row("−", "Complained", w.complaint, on("complaint"), "", false),
+        row("−", "Unsubscribed here", w.unsubscribed_here, on("unsubscribed_here"), "", false),
+        row("−", "Blocked or uploaded as unsubscribed", w.admin_or_upload, on("admin_or_upload"), "", false),
+        row("−", "Unsubscribed from remote system", w.remote_flag, on("remote_flag"), "", false),
+        row("=", "Mailable", w.mailable, on("mailable"), "", true),
+    ]);
+    lines.retain(|l| l.sum || l.figure != 0 || !matches!(l.label, "Rejected" | "Duplicate" | "Left out" | "Invalid address" | "Complained"));
+    lines
+}

@@ -1,0 +1,90 @@
+//! Buttons that start runs. What a run does, the engine does; these only ask for it, and lead to where it can be watched.
+
+use axum::extract::Path;
+use axum::response::Redirect;
+use rialto_core::permissions::Permission;
+use rialto_core::run::{RunKind, Trigger};
+use rialto_core::{Instant, Kind, PublicId};
+use rialto_store::bridges;
+use rialto_store::runs::{self, NewRun, Requested, Subject};
+use serde::Deserialize;
+
+use super::links;
+use super::shell::Reader;
+use crate::auth::Form;
+use crate::error::Error;
+
+async fn ask(reader: &Reader, new: NewRun) -> Result<Requested, Error> {
+    let app = &reader.app;
+    let mut tx = app.db.write().await?;
+    let requested = runs::request(&mut tx, new, &reader.session.actor(app)).await?;
+    tx.commit().await?;
+    app.wake.ring();
+    Ok(requested)
+}
+
+/// A bridge that can be asked for something now.
+async fn usable(reader: &Reader, bridge_id: i64) -> Result<bridges::Bridge, Error> {
+    let gone = || Error::Conflict("The bridge of this target group was deleted; there is nothing to sync with.".into());
+    let bridge = bridges::get(reader.app.db.read(), bridge_id).await?.ok_or_else(gone)?;
+    if bridge.enabled {
+        Ok(bridge)
+    } else {
+        Err(Error::Conflict(format!("The bridge {} is switched off. Switch it on under Bridge Configuration, then try again.", bridge.name)))
+    }
+}
+
+/// A page to go back to.
+#[derive(Deserialize)]
+pub struct Which {
+    /// The bridge's public id.
+    bridge: String,
+}
+
+/// POST /target-groups/refresh
+pub async fn refresh_groups(reader: Reader, Form(which): Form<Which>) -> Result<Redirect, Error> {
+    reader.session.require(Permission::GroupsSync)?;
+    let bridge = links::find_bridge(&reader.app, &which.bridge).await?;
+    let bridge = usable(&reader, bridge.id).await?;
+    ask(&reader, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id: bridge.id }, Trigger::RefreshGroups)).await?;
+    Ok(Redirect::to("/target-groups"))
+}
+
+/// POST /admin/bridges/{id}/refresh
+pub async fn refresh_bridge(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Error> {
+    reader.session.require(Permission::GroupsSync)?;
+    let bridge = links::find_bridge(&reader.app, &id).await?;
+    let bridge = usable(&reader, bridge.id).await?;
+    ask(&reader, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id: bridge.id }, Trigger::RefreshBridge)).await?;
+    Ok(Redirect::to("/admin/bridges"))
+}
+
+/// POST /admin/bridges/{id}/test
+pub async fn test_bridge(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Error> {
+    reader.session.require(Permission::BridgesAdmin)?;
+    let bridge = links::find_bridge(&reader.app, &id).await?;
+    ask(&reader, NewRun::of(RunKind::Test, Subject::Test { bridge_id: bridge.id }, Trigger::RefreshBridge)).await?;
+    Ok(Redirect::to("/admin/bridges"))
+}
+
+/// POST /target-groups/{id}/resync
+pub async fn resync(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Error> {
+    people(&reader, &id, false).await
+}
+
+/// POST /target-groups/{id}/plan
+pub async fn plan(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Error> {
+    people(&reader, &id, true).await
+}
+
+async fn people(reader: &Reader, id: &str, plan_only: bool) -> Result<Redirect, Error> {
+    reader.session.require(Permission::GroupsSync)?;
+    let row = links::find_group(&reader.app, id).await?;
+    let none = || Error::Conflict("This target group mirrors no remote list; there is nothing to sync.".into());
+    let bridge_id = row.group.bridge_id.ok_or_else(none)?;
+    usable(reader, bridge_id).await?;
+    let subject = Subject::Group { group_id: row.group.id, bridge_id };
+    let asked = ask(reader, NewRun { plan_only, ..NewRun::of(RunKind::People, subject, Trigger::Resync) }).await?;
+    let run = PublicId::new(Kind::SyncRun, Instant(asked.created_at), asked.run_id);
+    Ok(Redirect::to(&format!("/sync-runs/{run}")))
+}

@@ -1,0 +1,42 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use rialto_core::{Clock, Random};
+use rialto_store::{Db, Vault, Wake};
+
+/// The application: storage, time, randomness, and how to wake the workers. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub db: Db,
+    pub vault: Vault,
+    pub clock: Clock,
+    pub random: Random,
+    /// Rung after a run was asked for and committed.
+    pub wake: Wake,
+    pub settings: Arc<Settings>,
+    /// The process's own measurements in the Prometheus text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What the configuration says about pages and API.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Shown in the head of every page.
+    pub account_name: String,
+    /// IANA name; times are shown in it to users who chose none.
+    pub timezone: String,
+    /// Where browsers reach Rialto, e.g. `https://rialto.example.org`, without a slash at the end.
+    pub public_url: String,
+    /// True behind HTTPS: cookies are `Secure` and carry the `__Host-` prefix, and HSTS is sent.
+    pub secure_cookies: bool,
+    /// A sign-in starts syncs of groups whose last sync is older than this.
+    pub login_after_seconds: i64,
+    pub version: &'static str,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

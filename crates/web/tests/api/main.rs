@@ -1,0 +1,8 @@
+//! The API and access control, on SQLite and on PostgreSQL, through the whole router.
+
+mod access;
+mod bridges;
+mod harness;
+mod people;
+mod runs;
+mod sign_in;

@@ -61,7 +61,7 @@ pub fn limits() -> Limits {
     Limits {
         connect: Duration::from_secs(2),
         idle: Duration::from_secs(1),
-        request: Duration::from_secs(3),
+        request: Duration::from_secs(2),
         attempts: 3,
         pause: Duration::from_millis(10),
         patience: Duration::from_secs(3),

@@ -97,7 +97,7 @@ async fn redirects_are_not_followed() {
 /// 64 KiB of blanks, compressed to 97 bytes.
 fn compressed() -> Vec<u8> {
     let mut member = b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\xed\xc1\x81\0\0\0\0\x80\x20\x95\xfd\x29\x17\xa9\x0a".to_vec();
-    member.resize(86, 0);
+    member.resize(88, 0);
     member.extend_from_slice(b"\x6a\x94\x19\x2c\xb4\0\0\x01\0");
     member
 }

@@ -9,6 +9,8 @@ use crate::groups::Group;
 use crate::runs::Run;
 use crate::sql::{Sql, sql, statements};
 
+use super::members::Member;
+
 statements! {
     OPEN_RUNS = sql!("SELECT state, COUNT(*) FROM sync_run WHERE state IN ('queued', 'running', 'held') GROUP BY state ORDER BY state");
     GROUPS = sql!("SELECT * FROM target_group WHERE deleted_at IS NULL AND ($1 = 0 OR bridge_id = $1) AND ($2 = '' OR kind = $2)
@@ -20,18 +22,18 @@ statements! {
         AND ($4 = '' OR state = $4) AND ($5 = '' OR kind = $5) ORDER BY id DESC LIMIT $6");
     COUNT_RUNS = sql!("SELECT COUNT(*) FROM sync_run WHERE ($1 = 0 OR bridge_id = $1) AND ($2 = 0 OR group_id = $2)
         AND ($3 = '' OR state = $3) AND ($4 = '' OR kind = $4)");
-    PERSON = sql!("SELECT id, created_at, bridge_id, remote_id, address, address_state, remote_flag_seen, remote_flag_run
+    PERSON = sql!("SELECT id, created_at, bridge_id, remote_id, address, canonical, address_state, remote_flag_seen, remote_flag_run
         FROM subscriber WHERE id = $1");
-    PEOPLE = sql!("SELECT id, created_at, bridge_id, remote_id, address, address_state, remote_flag_seen, remote_flag_run
+    PEOPLE = sql!("SELECT id, created_at, bridge_id, remote_id, address, canonical, address_state, remote_flag_seen, remote_flag_run
         FROM subscriber WHERE id > $1 ORDER BY id LIMIT $2");
     COUNT_PEOPLE = sql!("SELECT COUNT(*) FROM subscriber");
-    PEOPLE_BY_ADDRESS = sql!("SELECT id, created_at, bridge_id, remote_id, address, address_state, remote_flag_seen, remote_flag_run
+    PEOPLE_BY_ADDRESS = sql!("SELECT id, created_at, bridge_id, remote_id, address, canonical, address_state, remote_flag_seen, remote_flag_run
         FROM subscriber WHERE canonical = $1 AND ($2 = '' OR remote_id = $2) AND id > $3 ORDER BY id LIMIT $4");
     COUNT_BY_ADDRESS = sql!("SELECT COUNT(*) FROM subscriber WHERE canonical = $1 AND ($2 = '' OR remote_id = $2)");
-    PEOPLE_BY_REMOTE_ID = sql!("SELECT id, created_at, bridge_id, remote_id, address, address_state, remote_flag_seen, remote_flag_run
+    PEOPLE_BY_REMOTE_ID = sql!("SELECT id, created_at, bridge_id, remote_id, address, canonical, address_state, remote_flag_seen, remote_flag_run
         FROM subscriber WHERE bridge_id IN (SELECT id FROM bridge) AND remote_id = $1 AND id > $2 ORDER BY id LIMIT $3");
     COUNT_BY_REMOTE_ID = sql!("SELECT COUNT(*) FROM subscriber WHERE bridge_id IN (SELECT id FROM bridge) AND remote_id = $1");
-    MEMBERS = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.address_state, s.remote_flag_seen, s.remote_flag_run
+    MEMBERS = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_seen, s.remote_flag_run
         FROM membership m JOIN subscriber s ON s.id = m.subscriber_id WHERE m.group_id = $1 AND m.subscriber_id > $2
         ORDER BY m.subscriber_id LIMIT $3");
     MAILINGS = sql!("SELECT mailing_id, at FROM target_group_use WHERE group_id = $1 AND mailing_id > $2 ORDER BY mailing_id LIMIT $3");
@@ -137,10 +139,27 @@ pub struct Person {
     pub bridge_id: i64,
     pub remote_id: String,
     pub address: String,
+    pub canonical: String,
     pub address_state: i16,
     /// 1 yes, 2 no.
     pub remote_flag_seen: i16,
     pub remote_flag_run: i64,
+}
+
+impl Person {
+    /// As `views::members` and `views::people` take a person.
+    pub fn member(&self) -> Member {
+        Member {
+            id: self.id,
+            created_at: self.created_at,
+            bridge_id: self.bridge_id,
+            remote_id: self.remote_id.clone(),
+            address: self.address.clone(),
+            canonical: self.canonical.clone(),
+            address_state: self.address_state,
+            remote_flag_run: self.remote_flag_run,
+        }
+    }
 }
 
 pub async fn person(mut read: Read<'_>, id: i64) -> Result<Option<Person>, StoreError> {

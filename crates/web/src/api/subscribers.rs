@@ -1,12 +1,15 @@
 //! `/subscribers`: one person in one remote system, and why they are mailed or not.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use rialto_core::AddressState;
 use rialto_core::Kind;
 use rialto_core::consent::Cause;
-use rialto_store::consent;
 use rialto_store::views::api::{self as views, Person};
+use rialto_store::views::{members, people};
+use rialto_store::{consent, fields};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -29,8 +32,21 @@ pub struct SubscriberView {
     pub address_state: &'static str,
     /// The remote system's last word: `yes` or `no`.
     pub remote_flag: &'static str,
+    /// Nothing stands against mailing this record: a usable address and no open cause.
+    pub mailable: bool,
+    /// Open causes of the record and its address, the strongest first.
+    pub causes: Vec<&'static str>,
     #[schema(format = "date-time")]
     pub created_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SubscriberDetail {
+    #[serde(flatten)]
+    pub about: SubscriberView,
+    /// Personalization fields that hold something, by the remote's name.
+    #[schema(value_type = Object)]
+    pub fields: BTreeMap<String, serde_json::Value>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -99,7 +115,12 @@ pub(super) async fn list_of(app: &App, rows: Vec<Person>, limit: i64, total: i64
     bridges.sort_unstable();
     bridges.dedup();
     let made = views::made(app.db.read(), views::Made::Bridges, &bridges).await?;
+    let members: Vec<members::Member> = rows.iter().map(Person::member).collect();
+    let causes = members::causes(&app.db, &members).await?;
+    let causes_of = |p: &Person| causes.get(&p.id).map(Vec::as_slice).unwrap_or_default();
     let show = |p: Person| SubscriberView {
+        mailable: AddressState::from_i16(p.address_state) == AddressState::Usable && causes_of(&p).is_empty(),
+        causes: causes_of(&p).iter().map(|c| c.name()).collect(),
         id: public(Kind::Subscriber, p.created_at, p.id),
         bridge: made.get(&p.bridge_id).map(|at| public(Kind::Bridge, *at, p.bridge_id)),
         address_state: state_name(p.address_state),
@@ -128,11 +149,17 @@ pub async fn list(State(app): State<App>, _: Caller, Params(query): Params<Subsc
 }
 
 #[utoipa::path(get, path = "/subscribers/{id}", tag = "subscribers", params(("id" = String, Path)),
-    responses((status = 200, body = SubscriberView), (status = 404, body = Problem)))]
-pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<SubscriberView>, Error> {
+    responses((status = 200, body = SubscriberDetail), (status = 404, body = Problem)))]
+pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<SubscriberDetail>, Error> {
     let person = load(&app, &id).await?;
+    let (person_id, bridge_id) = (person.id, person.bridge_id);
+    let known = fields::list(app.db.read(), bridge_id).await?;
+    let profile = people::profiles(&app.db, bridge_id, &known, &[person_id]).await?.remove(&person_id).unwrap_or_default();
+    let value = |f: &fields::Field| profile.get(&f.number).cloned();
+    let values = known.iter().filter(|f| f.gone_at.is_none()).filter_map(|f| Some((f.name.clone(), value(f)?))).collect();
     let Json(mut one) = list_of(&app, vec![person], 1, 1, serde_json::Value::from).await?;
-    one.items.pop().map(Json).ok_or(Error::NotFound)
+    let about = one.items.pop().ok_or(Error::NotFound)?;
+    Ok(Json(SubscriberDetail { about, fields: values }))
 }
 
 /// Whether this record may be mailed and why not, and the acts that led there (of the record and of its address), newest first.
@@ -143,8 +170,7 @@ pub async fn consent(State(app): State<App>, _: Caller, id: Id, Params(paging): 
     let limit = limit(paging.limit)?;
     let before = after::<i64>(paging.cursor.as_deref())?.unwrap_or(i64::MAX);
     let causes = consent::open_causes(app.db.read(), person.id).await?;
-    let canonical = rialto_core::address::canonical(&person.address);
-    let key = if canonical.is_empty() { String::new() } else { app.vault.address_key(&canonical) };
+    let key = if person.canonical.is_empty() { String::new() } else { app.vault.address_key(&person.canonical) };
     let (rows, total) = views::ledger(app.db.read(), person.id, &key, before, limit + 1).await?;
     let runs: Vec<i64> = rows.iter().filter_map(|e| e.run_id).collect();
     let made = views::made(app.db.read(), views::Made::Runs, &runs).await?;

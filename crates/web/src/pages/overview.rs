@@ -9,7 +9,7 @@ use rialto_store::views::runs::{self, RunFilter, RunRow};
 
 use super::links;
 use super::shell::{Page, Reader};
-use super::text::{self, Chip, Here, When, filters};
+use super::text::{self, Chip, Here, When};
 use crate::error::Error;
 
 /// A pier of the bridge.

@@ -80,11 +80,6 @@ impl Here {
     pub fn maybe(&self, at: Option<i64>) -> Option<When> {
         at.map(|at| self.when(at))
     }
-
-    /// `2026-11-25 14:03`, for tables in which ages would not line up.
-    pub fn short(&self, at: i64) -> String {
-        Instant(at).timestamp().to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
-    }
 }
 
 fn escape(text: &str) -> String {

@@ -58,6 +58,7 @@ async fn members_page_until_the_list_changes() {
         let items = all_pages(&test, &token, &path).await;
         let ids: Vec<&str> = items.iter().map(|i| i["remote_id"].as_str().unwrap()).collect();
         assert_eq!(ids, ["R-1", "R-2", "R-3", "R-4", "R-5"]);
+        assert_eq!((&items[0]["mailable"], &items[1]["causes"], &items[2]["mailable"]), (&json!(true), &json!(["remote_flag"]), &json!(false)));
         assert_eq!((&items[1]["remote_flag"], &items[2]["address_state"]), (&json!("no"), &json!("missing")));
         let page = test.api(&token, "GET", &format!("{path}?limit=2"), None).await.json();
         run(&test, "UPDATE target_group SET applied_run = 2 WHERE id = $1", args![groups[0].id]).await;
@@ -76,7 +77,14 @@ async fn people_are_found_and_their_consent_is_told() {
         let found = all_pages(&test, &token, "/subscribers?email=P4@Members.example").await;
         assert_eq!((found.len(), &found[0]["remote_id"]), (1, &json!("R-4")));
         let path = |n: &Value| format!("/subscribers/{}", n["id"].as_str().unwrap());
-        assert_eq!(test.api(&token, "GET", &path(&found[0]), None).await.json(), found[0]);
+        for text in ["CREATE TABLE profile_1 (subscriber_id BIGINT PRIMARY KEY, f1 TEXT)", "INSERT INTO profile_1 VALUES (4, 'Ada')",
+            "INSERT INTO bridge_field (bridge_id, number, position, name, label, kind) VALUES (1, 1, 1, 'FIRST_NAME', 'First name', 'text')"] {
+            run(&test, text, args![]).await;
+        }
+        let mut one = test.api(&token, "GET", &path(&found[0]), None).await.json();
+        assert_eq!(one["fields"], json!({"FIRST_NAME": "Ada"}));
+        one.as_object_mut().unwrap().remove("fields");
+        assert_eq!(one, found[0]);
         let by_key = all_pages(&test, &token, "/subscribers?remote_id=R-2").await;
         assert_eq!(by_key.len(), 1);
         assert_eq!(all_pages(&test, &token, "/subscribers?remote_id=R-2&email=p4@members.example").await.len(), 0);

@@ -189,3 +189,19 @@ async fn every_answer_carries_the_headers() {
     }
     assert_eq!(nonces.len(), answers.len(), "a nonce is used once");
 }
+
+#[tokio::test]
+async fn pages_ask_who_is_there() {
+    for test in Test::on_both().await {
+        test.user("ann@rialto.example", Role::Viewer).await;
+        let stranger = test.get("/sync-runs?state=held", "").await;
+        assert_eq!((stranger.status, stranger.header("location")), (StatusCode::SEE_OTHER, "/sign-in?next=%2Fsync-runs%3Fstate%3Dheld"));
+        let forged = test.get("/sync-runs", "rialto_session=0000").await;
+        assert_eq!(forged.status, StatusCode::SEE_OTHER);
+        let session = test.sign_in("ann@rialto.example").await;
+        let page = test.get("/sync-runs", &session).await;
+        assert_eq!((page.status, page.header("cache-control")), (StatusCode::OK, "no-store"), "{}", page.text);
+        // A session is no key to the API: only a token is.
+        assert_eq!(test.get("/api/v1/bridges", &session).await.status, StatusCode::UNAUTHORIZED);
+    }
+}

@@ -1,0 +1,222 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rialto_core::permissions::Role;
+
+/// A two-way bridge between the systems where you keep your people and the mailings you send them.
+#[derive(Parser, Debug)]
+#[command(name = "rialto", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where the configuration is.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Configured {
+    /// Configuration file [without it: rialto.toml, if there is one]
+    #[arg(long, env = "RIALTO_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run Rialto
+    Serve(Serve),
+    /// Check the configuration, without network
+    Check(Configured),
+    /// Bring the database's schema up to date
+    Migrate(Configured),
+    /// Try Rialto with simulated remote systems and invented people
+    Demo(Demo),
+    /// Run only the simulated remote systems
+    Sandbox(Sandbox),
+    /// Connections to remote systems
+    #[command(subcommand)]
+    Bridge(Bridge),
+    /// Read the people of a target group from its remote system
+    Sync(Sync),
+    /// People who use Rialto
+    #[command(subcommand)]
+    User(User),
+    /// Tokens for the HTTP API
+    #[command(subcommand)]
+    Token(Token),
+}
+
+#[derive(Args, Debug)]
+pub struct Serve {
+    #[command(flatten)]
+    pub configured: Configured,
+    /// What this process does
+    #[arg(long, value_enum, default_value_t = Part::All)]
+    pub role: Part,
+    /// Address to listen on, instead of http.listen
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// What one process does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Part {
+    /// Pages, API and workers
+    All,
+    /// Pages and API
+    Web,
+    /// Workers; listens for health and metrics only if --listen is given
+    Worker,
+}
+
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// Folder for the demo's data
+    #[arg(long, default_value = ".demo", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Address to listen on [without it: 127.0.0.1:8080, or a free port if that is taken]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// How many invented people there are
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
+    pub people: u64,
+    /// Walk the whole loop once in a temporary folder, report every step, and end
+    #[arg(long)]
+    pub once: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Sandbox {
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1:8180", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// How many invented people there are
+    #[arg(long, default_value_t = 10_000)]
+    pub people: u64,
+    /// Same seed, same people
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Bridge {
+    /// List the bridges
+    List {
+        #[command(flatten)]
+        configured: Configured,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a bridge
+    Add {
+        #[command(flatten)]
+        configured: Configured,
+        /// Kind of remote system, for example personify360
+        #[arg(long)]
+        kind: String,
+        /// Name of the bridge
+        #[arg(long)]
+        name: String,
+        /// One setting, as key=value; may be given several times
+        #[arg(long = "setting", value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+        /// One secret, as key=file; the file holds the value; may be given several times
+        #[arg(long = "secret-file", value_name = "KEY=FILE")]
+        secret_files: Vec<String>,
+        /// Read all secrets from standard input, as a JSON object of texts
+        #[arg(long)]
+        secrets_stdin: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sign in to the remote system and look, without changing anything
+    Test {
+        #[command(flatten)]
+        configured: Configured,
+        /// Id or name of the bridge
+        bridge: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bring the bridge's lists and fields up to date; people stay as they are
+    Refresh {
+        #[command(flatten)]
+        configured: Configured,
+        /// Id or name of the bridge
+        bridge: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct Sync {
+    #[command(flatten)]
+    pub configured: Configured,
+    /// Id, code or name of the target group
+    pub target_group: String,
+    /// Read and plan only; nothing is changed
+    #[arg(long)]
+    pub plan: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum User {
+    /// Add a user
+    Add {
+        #[command(flatten)]
+        configured: Configured,
+        /// E-mail address to sign in with
+        #[arg(long)]
+        email: String,
+        /// viewer, marketer, integrator or admin
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// Read the password from standard input instead of asking for it
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Token {
+    /// Make a token; it is printed once and never again
+    Create {
+        #[command(flatten)]
+        configured: Configured,
+        /// What the token is for
+        #[arg(long)]
+        name: String,
+        /// viewer, marketer, integrator or admin
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::from_name(text).ok_or_else(|| "must be viewer, marketer, integrator or admin".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,15 @@
+//! The commands of daily work.
+
+pub mod bridge;
+pub mod check;
+pub mod migrate;
+pub mod runs;
+pub mod sandbox;
+pub mod sync;
+pub mod token;
+pub mod user;
+
+/// Prints a value as one line of JSON.
+pub fn print_json(value: &serde_json::Value) {
+    println!("{value}");
+}

@@ -1,0 +1,41 @@
+//! `rialto sandbox`: only the simulated remote systems.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use rialto_sandbox::{Options, Sandbox};
+
+use crate::{clock, config, observe, serve};
+
+pub async fn run(args: &crate::cli::Sandbox) -> anyhow::Result<ExitCode> {
+    observe::log(&config::Config::default());
+    let options = options(args.people, args.seed);
+    let listener = serve::bind(args.listen).await?;
+    let stop = serve::on_signal()?;
+    let address = listener.local_addr()?;
+    println!("Personify360 sandbox: {}", about(&format!("http://{address}"), &options));
+    let sandbox = Sandbox::new(options);
+    freshen(&sandbox);
+    let serving = async { Ok(rialto_sandbox::serve(listener, sandbox, stop.clone().cancelled_owned()).await?) };
+    serve::drained(serving, &stop).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn about(base: &str, options: &Options) -> String {
+    format!(
+        "{base}{}\n  user name {}, password {}\n  overview and faults: {base}/",
+        options.root, options.user, options.password
+    )
+}
+
+/// A sandbox by the system's clock.
+pub fn options(people: u64, seed: u64) -> Options {
+    Options { people, seed, now: Arc::new(clock::timestamp), ..Options::default() }
+}
+
+/// Generates the active lists anew, so that their data is as old as this process.
+pub fn freshen(sandbox: &Sandbox) {
+    for list in sandbox.lists().iter().filter(|l| l.active) {
+        sandbox.regenerate(&list.code);
+    }
+}

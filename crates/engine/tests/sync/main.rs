@@ -1,0 +1,8 @@
+//! The whole pipeline against the sandbox, each test on SQLite and on PostgreSQL.
+
+mod books;
+mod faults;
+mod gate;
+mod lists;
+mod random;
+mod support;

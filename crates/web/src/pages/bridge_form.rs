@@ -1,0 +1,221 @@
+//! Adding and editing a bridge: the form comes from the catalogue, so a new kind needs no page of its own.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use rialto_connectors::form::{FormField, Input};
+use rialto_connectors::{BridgeKind, FieldError, kind, kinds as all_kinds};
+use rialto_core::permissions::Permission;
+use rialto_core::run::{RunKind, Trigger};
+use rialto_store::bridges::{self, Entered};
+use rialto_store::runs::{self, NewRun, Subject};
+
+use super::links;
+use super::shell::{Page, Reader};
+use crate::api::bridge_input;
+use crate::auth::Form;
+use crate::error::Error;
+
+/// A form as the browser sends it: `name`, `enabled`, `settings.<key>`, `secrets.<key>`.
+type Sent = BTreeMap<String, String>;
+
+const LONGEST_NAME: usize = 100;
+
+#[derive(Template)]
+#[template(path = "bridge_kinds.html")]
+struct Kinds {
+    page: Page,
+    kinds: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+/// GET /admin/bridges/new
+pub async fn kinds(reader: Reader) -> Result<Html<String>, Error> {
+    reader.session.require(Permission::BridgesAdmin)?;
+    let kinds = all_kinds().iter().map(|k| (k.kind, k.name, k.list_name)).collect();
+    Ok(Html(Kinds { page: reader.page("Add a bridge"), kinds }.render()?))
+}
+
+struct Field {
+    id: String,
+    label: &'static str,
+    help: &'static str,
+    /// `text`, `url`, `number`, `password` or `choice`.
+    input: &'static str,
+    required: bool,
+    value: String,
+    /// A secret that is stored: leave it blank to keep it.
+    kept: bool,
+    options: Vec<(&'static str, bool)>,
+    advanced: bool,
+    error: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "bridge_form.html")]
+struct BridgeForm {
+    page: Page,
+    action: String,
+    kind_name: &'static str,
+    edit: bool,
+    name: String,
+    name_error: Option<String>,
+    enabled: bool,
+    fields: Vec<Field>,
+    faults: usize,
+    more_open: bool,
+}
+
+/// What the form is filled with.
+struct Filled<'a> {
+    kind: &'static BridgeKind,
+    action: String,
+    edit: bool,
+    entered: &'a Entered,
+    /// Names of secrets that are stored.
+    stored: &'a [String],
+    faults: &'a [FieldError],
+}
+
+fn form(reader: &Reader, filled: &Filled<'_>) -> Result<Response, Error> {
+    let Filled { kind, entered, stored, faults, .. } = filled;
+    let error = |path: &str| faults.iter().find(|f| f.field == path).map(|f| f.detail.clone());
+    let field = |part: &str, f: &FormField| {
+        let id = format!("{part}.{}", f.key);
+        let set = if part == "settings" { entered.settings.get(f.key).cloned() } else { None };
+        let value = set.unwrap_or_else(|| f.default.to_owned());
+        let secret = part == "secrets";
+        Field {
+            input: match f.input {
+                // A user name is a secret to Rialto, but people want to see what they type.
+                Input::Secret if f.key.contains("user") => "text",
+                Input::Secret => "password",
+                Input::Url => "url",
+                Input::Number => "number",
+                Input::Choice => "choice",
+                Input::Text => "text",
+            },
+            label: f.label,
+            help: f.help,
+            required: f.required && f.default.is_empty(),
+            options: f.options.iter().map(|o| (*o, *o == value)).collect(),
+            value: if secret { String::new() } else { value },
+            kept: secret && stored.iter().any(|s| s == f.key),
+            advanced: f.advanced,
+            error: error(&id),
+            id,
+        }
+    };
+    let fields: Vec<Field> =
+        kind.settings.iter().map(|f| field("settings", f)).chain(kind.secrets.iter().map(|f| field("secrets", f))).collect();
+    let title = if filled.edit { format!("Edit {}", entered.name) } else { format!("Add a bridge to {}", kind.name) };
+    let page = BridgeForm {
+        page: reader.page(title),
+        action: filled.action.clone(),
+        kind_name: kind.name,
+        edit: filled.edit,
+        name: entered.name.clone(),
+        name_error: error("name"),
+        enabled: entered.enabled,
+        more_open: fields.iter().any(|f| f.advanced && f.error.is_some()),
+        faults: faults.len(),
+        fields,
+    };
+    let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+/// Reads what was sent. Empty secrets were not entered; settings equal to their default are not stored.
+fn read(kind: &BridgeKind, sent: &Sent) -> Entered {
+    let part = |name: &str, form: &[FormField]| -> BTreeMap<String, String> {
+        form.iter()
+            .filter_map(|f| Some((f, sent.get(&format!("{name}.{}", f.key))?.trim())))
+            .filter(|(f, v)| !v.is_empty() && *v != f.default)
+            .map(|(f, v)| (f.key.to_owned(), v.to_owned()))
+            .collect()
+    };
+    Entered {
+        name: sent.get("name").map(|n| n.trim().to_owned()).unwrap_or_default(),
+        settings: part("settings", kind.settings),
+        secrets: part("secrets", kind.secrets),
+        enabled: sent.get("enabled").is_some_and(|v| v == "yes"),
+    }
+}
+
+fn check(kind: &BridgeKind, entered: &Entered, kept: &[String]) -> Vec<FieldError> {
+    let mut faults = bridge_input::check(kind, &entered.settings, &entered.secrets, kept);
+    if entered.name.is_empty() {
+        faults.insert(0, FieldError { field: "name".into(), detail: "Give the bridge a name by which people recognise it.".into() });
+    } else if entered.name.chars().count() > LONGEST_NAME {
+        faults.insert(0, FieldError { field: "name".into(), detail: format!("Use at most {LONGEST_NAME} characters.") });
+    }
+    faults
+}
+
+/// GET /admin/bridges/new/{kind}
+pub async fn new(reader: Reader, Path(name): Path<String>) -> Result<Response, Error> {
+    reader.session.require(Permission::BridgesAdmin)?;
+    let kind = kind(&name).ok_or(Error::NotFound)?;
+    let entered = Entered { name: kind.name.to_owned(), enabled: true, ..Entered::default() };
+    form(&reader, &Filled { kind, action: format!("/admin/bridges/new/{}", kind.kind), edit: false, entered: &entered, stored: &[], faults: &[] })
+}
+
+/// POST /admin/bridges/new/{kind}: stores the bridge, and has it tested at once.
+pub async fn create(reader: Reader, Path(name): Path<String>, Form(sent): Form<Sent>) -> Result<Response, Error> {
+    reader.session.require(Permission::BridgesAdmin)?;
+    let kind = kind(&name).ok_or(Error::NotFound)?;
+    let entered = read(kind, &sent);
+    let faults = check(kind, &entered, &[]);
+    if !faults.is_empty() {
+        let action = format!("/admin/bridges/new/{}", kind.kind);
+        return form(&reader, &Filled { kind, action, edit: false, entered: &entered, stored: &[], faults: &faults });
+    }
+    let app = &reader.app;
+    let who = reader.session.actor(app);
+    let mut tx = app.db.write().await?;
+    let bridge_id = bridges::create(&mut tx, &app.vault, kind.kind, &entered, &who).await?;
+    runs::request(&mut tx, NewRun::of(RunKind::Test, Subject::Test { bridge_id }, Trigger::RefreshBridge), &who).await?;
+    tx.commit().await?;
+    app.wake.ring();
+    Ok(Redirect::to("/admin/bridges").into_response())
+}
+
+/// GET /admin/bridges/{id}/edit
+pub async fn edit(reader: Reader, Path(id): Path<String>) -> Result<Response, Error> {
+    reader.session.require(Permission::BridgesAdmin)?;
+    let bridge = links::find_bridge(&reader.app, &id).await?;
+    let kind = kind(&bridge.kind).ok_or(Error::NotFound)?;
+    let stored = bridge.secret_names()?;
+    let entered = Entered { name: bridge.name.clone(), settings: bridge.settings()?, secrets: BTreeMap::new(), enabled: bridge.enabled };
+    let action = format!("{}/edit", links::bridge(bridge.created_at, bridge.id));
+    form(&reader, &Filled { kind, action, edit: true, entered: &entered, stored: &stored, faults: &[] })
+}
+
+/// POST /admin/bridges/{id}/edit
+pub async fn update(reader: Reader, Path(id): Path<String>, Form(sent): Form<Sent>) -> Result<Response, Error> {
+    reader.session.require(Permission::BridgesAdmin)?;
+    let app = &reader.app;
+    let bridge = links::find_bridge(app, &id).await?;
+    let kind = kind(&bridge.kind).ok_or(Error::NotFound)?;
+    let entered = read(kind, &sent);
+    // A stored password must not travel to another address: there it has to be entered again.
+    let moved = bridge.settings()?.get("base_url") != entered.settings.get("base_url");
+    let stored = if moved { Vec::new() } else { bridge.secret_names()? };
+    let faults = check(kind, &entered, &stored);
+    if !faults.is_empty() {
+        let action = format!("{}/edit", links::bridge(bridge.created_at, bridge.id));
+        return form(&reader, &Filled { kind, action, edit: true, entered: &entered, stored: &stored, faults: &faults });
+    }
+    let who = reader.session.actor(app);
+    let mut tx = app.db.write().await?;
+    bridges::update(&mut tx, &app.vault, bridge.id, &entered, &who).await?;
+    if entered.enabled {
+        let test = NewRun::of(RunKind::Test, Subject::Test { bridge_id: bridge.id }, Trigger::RefreshBridge);
+        runs::request(&mut tx, test, &who).await?;
+    }
+    tx.commit().await?;
+    app.wake.ring();
+    Ok(Redirect::to("/admin/bridges").into_response())
+}

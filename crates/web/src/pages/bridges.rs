@@ -1,0 +1,118 @@
+//! Bridge Configuration: the list, and taking a bridge out of use.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::response::{Html, Redirect};
+use rialto_core::permissions::Permission;
+use rialto_core::run::RunKind;
+use rialto_store::views::groups::{self, Filter};
+use rialto_store::views::runs;
+use rialto_store::{bridges as store, people};
+
+use super::links;
+use super::shell::{Page, Reader};
+use super::text::{self, Chip, When};
+use crate::error::Error;
+
+struct Line {
+    href: String,
+    name: String,
+    kind: &'static str,
+    chip: Chip,
+    tested: Option<When>,
+    test_ok: bool,
+    test_message: String,
+    lists: Option<When>,
+    /// Runs under way, as address and words.
+    running: Vec<(String, &'static str)>,
+    enabled: bool,
+}
+
+#[derive(Template)]
+#[template(path = "bridges.html")]
+struct Bridges {
+    page: Page,
+    lines: Vec<Line>,
+    may_admin: bool,
+    may_sync: bool,
+}
+
+/// GET /admin/bridges
+pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
+    let (db, here) = (&reader.app.db, reader.here());
+    let open = runs::open_of_bridges(db.read()).await?;
+    let lines: Vec<Line> = store::list(db.read())
+        .await?
+        .iter()
+        .map(|b| Line {
+            href: links::bridge(b.created_at, b.id),
+            name: b.name.clone(),
+            kind: rialto_connectors::kind(&b.kind).map_or("Unknown kind", |k| k.name),
+            chip: chip(b),
+            tested: here.maybe(b.tested_at),
+            test_ok: b.test_ok == Some(true),
+            test_message: b.test_message.clone(),
+            lists: here.maybe(b.lists_synced_at),
+            running: open.iter().filter(|r| r.run.bridge_id == Some(b.id)).map(|r| {
+                let words = if r.run.kind() == RunKind::Test { "Testing …" } else { "Reading lists …" };
+                (links::run(r.run.created_at, r.run.id), words)
+            }).collect(),
+            enabled: b.enabled,
+        })
+        .collect();
+    let frame = reader.page("Bridge Configuration");
+    let busy = lines.iter().any(|l| !l.running.is_empty());
+    let page = Bridges {
+        page: if busy { frame.refreshing(3) } else { frame },
+        lines,
+        may_admin: reader.may(Permission::BridgesAdmin),
+        may_sync: reader.may(Permission::GroupsSync),
+    };
+    Ok(Html(page.render()?))
+}
+
+fn chip(b: &store::Bridge) -> Chip {
+    match (b.enabled, b.test_ok) {
+        (false, _) => Chip::off("Switched off"),
+        (true, Some(true)) => Chip::ok("Connected"),
+        (true, Some(false)) => Chip::stop("Test failed"),
+        (true, None) => Chip::off("Not tested"),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "bridge_delete.html")]
+struct Delete {
+    page: Page,
+    href: String,
+    name: String,
+    groups: String,
+    people: String,
+}
+
+/// GET /admin/bridges/{id}/delete: what it means, before it is done.
+pub async fn ask_delete(reader: Reader, Path(id): Path<String>) -> Result<Html<String>, Error> {
+    reader.session.require(Permission::BridgesAdmin)?;
+    let bridge = links::find_bridge(&reader.app, &id).await?;
+    let db = &reader.app.db;
+    let groups = groups::total(db.read(), &Filter { bridge_id: bridge.id, ..Filter::default() }).await?;
+    let page = Delete {
+        page: reader.page(format!("Delete {}", bridge.name)),
+        href: links::bridge(bridge.created_at, bridge.id),
+        groups: text::count(groups, "target group", "target groups"),
+        people: text::people(people::count(db.read(), bridge.id).await?),
+        name: bridge.name,
+    };
+    Ok(Html(page.render()?))
+}
+
+/// POST /admin/bridges/{id}/delete
+pub async fn delete(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Error> {
+    reader.session.require(Permission::BridgesAdmin)?;
+    let app = &reader.app;
+    let bridge = links::find_bridge(app, &id).await?;
+    let mut tx = app.db.write().await?;
+    store::delete(&mut tx, bridge.id, &reader.session.actor(app)).await?;
+    tx.commit().await?;
+    Ok(Redirect::to("/admin/bridges"))
+}

@@ -21,6 +21,12 @@ pub enum NoMode {
     LeaveOut,
 }
 
+/// Makes a connector, or lists the faults of its settings.
+pub type Open = fn(&Settings, &Secrets, &Outbound) -> Result<Arc<dyn Connector>, Vec<FieldError>>;
+
+/// A connector, or every fault of the settings.
+pub type Opened = Result<Arc<dyn Connector>, Vec<FieldError>>;
+
 /// A kind of remote system.
 pub struct BridgeKind {
     /// As in the API, e.g. `personify360`.
@@ -36,7 +42,7 @@ pub struct BridgeKind {
     /// Checks settings and secrets without network; every fault with its key.
     pub check: fn(&Settings, &Secrets) -> Vec<FieldError>,
     /// Makes a connector from settings that passed `check`.
-    pub open: fn(&Settings, &Secrets, &Outbound) -> Result<Arc<dyn Connector>, Vec<FieldError>>,
+    pub open: Open,
 }
 
 static KINDS: &[&BridgeKind] = &[&crate::personify360::KIND];

@@ -156,7 +156,7 @@ async fn faults_that_stay_become_errors_of_their_class() {
         (Fault::CutBody { after_bytes: 1_000 }, "transient", "broke"),
         (Fault::HtmlPage, "protocol", "web page"),
         (Fault::TruncatedPayload, "protocol", "cut off"),
-        (Fault::OversizeValue { bytes: 20 << 20 }, "protocol", "16777216 bytes"),
+        (Fault::OversizeValue { bytes: 9 << 20 }, "protocol", "8388608 bytes"),
         (Fault::BadCredentials, "auth", "Access is denied."),
         (renamed("MASTER_CUSTOMER_ID"), "protocol", "MASTER_CUSTOMER_ID"),
         (renamed("SUB_CUSTOMER_ID"), "protocol", "SUB_CUSTOMER_ID"),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 /// Fills buffers with bytes fit for keys, salts and tokens.
 #[derive(Clone)]
-pub struct Random(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Random(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Random {
     pub fn new(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {

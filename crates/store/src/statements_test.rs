@@ -25,6 +25,11 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("tokens", crate::tokens::ALL),
         ("users", crate::users::ALL),
         ("views::api", crate::views::api::ALL),
+        ("views::groups", crate::views::groups::ALL),
+        ("views::members", crate::views::members::ALL),
+        ("views::overview", crate::views::overview::ALL),
+        ("views::people", crate::views::people::ALL),
+        ("views::runs", crate::views::runs::ALL),
         ("waterfall", crate::waterfall::ALL),
     ]
 }

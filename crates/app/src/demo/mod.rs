@@ -1,0 +1,147 @@
+//! `rialto demo`: a whole installation with simulated remote systems, in one folder.
+
+mod data;
+pub mod once;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use rialto_core::permissions::Role;
+use rialto_core::run::{RunKind, Trigger};
+use rialto_sandbox::{Options, Sandbox};
+use rialto_store::bridges::{self, Entered};
+use rialto_store::runs::{self, NewRun, Subject};
+use rialto_store::users;
+use tokio::net::TcpListener;
+
+use crate::cli::Demo;
+use crate::commands::{bridge, print_json, sandbox, user};
+use crate::config::{Config, secret};
+use crate::parts::Parts;
+use crate::{observe, serve};
+use data::{Folder, Login};
+
+/// Name of the demo's bridge.
+const BRIDGE: &str = "Personify360 (sandbox)";
+
+/// Where Rialto listens if nobody said so and nobody else does.
+const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Longest wait for the first refresh of the lists.
+const FIRST_REFRESH: std::time::Duration = std::time::Duration::from_secs(60);
+
+pub async fn run(args: &Demo) -> anyhow::Result<ExitCode> {
+    let listener = match args.listen {
+        Some(listen) => serve::bind(listen).await?,
+        None => match TcpListener::bind(USUAL).await {
+            Ok(listener) => listener,
+            Err(_) => serve::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?,
+        },
+    };
+    let folder = Folder::open(&args.data)?;
+    let config = config(&folder.database(), folder.key(&crate::clock::random())?, listener.local_addr()?);
+    observe::log(&config);
+    let metrics = observe::metrics()?;
+    let stop = serve::on_signal()?;
+    let remote = rialto_sandbox::start(sandbox::options(args.people, 1)).await.context("the sandbox does not start")?;
+    sandbox::freshen(&remote.sandbox);
+
+    let parts = Parts::with(config).await?;
+    let login = first_user(&parts, &folder).await?;
+    let bridge_id = connect(&parts, &remote.service_root(), remote.sandbox.options()).await?;
+    let work = tokio::spawn({
+        let (engine, stop) = (parts.engine(), stop.clone());
+        async move { engine.run(stop).await }
+    });
+    let web = tokio::spawn(serve::web(listener, rialto_web::router(parts.app(metrics)), stop.clone()));
+    refresh(&parts, bridge_id).await?;
+    announce(args, &parts, &login, &remote.base_url, &remote.sandbox);
+
+    let both = async {
+        let (web, work) = tokio::join!(web, work);
+        work.context("the worker ended badly")?;
+        web.context("the web server ended badly")?
+    };
+    serve::drained(both, &stop).await?;
+    parts.db.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration of a demo: everything in one folder, this machine's own addresses allowed.
+fn config(database_url: &str, key: secret::Key, listen: SocketAddr) -> Config {
+    let zone = jiff::tz::TimeZone::system();
+    Config {
+        account_name: "Demo".into(),
+        timezone: zone.iana_name().unwrap_or("UTC").to_owned(),
+        database_url: database_url.to_owned(),
+        key: Some(key),
+        listen,
+        allow_networks: vec!["127.0.0.0/8".into(), "::1/128".into()],
+        log_level: "warn".into(),
+        ..Config::default()
+    }
+}
+
+/// The demo's administrator; made by the first start.
+async fn first_user(parts: &Parts, folder: &Folder) -> anyhow::Result<Login> {
+    let login = folder.login(&parts.random)?;
+    if users::by_email(parts.db.read(), &login.email).await?.is_none() {
+        user::make(parts, &login.email, Role::Admin, &login.password).await?;
+    }
+    Ok(login)
+}
+
+/// The bridge to the sandbox, whose port is another one at every start; answers its internal id.
+async fn connect(parts: &Parts, service_root: &str, options: &Options) -> anyhow::Result<i64> {
+    let entered = Entered {
+        name: BRIDGE.into(),
+        settings: BTreeMap::from([("base_url".to_owned(), service_root.to_owned())]),
+        secrets: BTreeMap::from([("username".to_owned(), options.user.clone()), ("password".to_owned(), options.password.clone())]),
+        enabled: true,
+    };
+    let known = bridges::list(parts.db.read()).await?.into_iter().find(|b| b.name == BRIDGE);
+    let Some(known) = known else {
+        return bridge::create(parts, "personify360", &entered).await;
+    };
+    let mut tx = parts.db.write().await?;
+    bridges::update(&mut tx, &parts.vault, known.id, &entered, &parts.actor()).await?;
+    tx.commit().await?;
+    Ok(known.id)
+}
+
+/// Brings lists and fields up to date, so that the first page shows something.
+async fn refresh(parts: &Parts, bridge_id: i64) -> anyhow::Result<()> {
+    let mut tx = parts.db.write().await?;
+    let asked = runs::request(&mut tx, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id }, Trigger::Cli), &parts.actor()).await?;
+    tx.commit().await?;
+    parts.wake.ring();
+    let ended = async {
+        while let Some(run) = runs::get(parts.db.read(), asked.run_id).await? {
+            if run.state().ended() {
+                return Ok::<_, anyhow::Error>(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        Ok(())
+    };
+    // A demo without lists is still worth a look: the run's page says what is wrong.
+    tokio::time::timeout(FIRST_REFRESH, ended).await.unwrap_or(Ok(()))
+}
+
+fn announce(args: &Demo, parts: &Parts, login: &Login, sandbox_url: &str, sandbox: &Sandbox) {
+    let url = parts.config.public_url();
+    if args.json {
+        print_json(&serde_json::json!({
+            "url": url, "email": login.email, "password": login.password, "sandbox": sandbox_url, "people": sandbox.people_count(),
+        }));
+        return;
+    }
+    println!("Rialto is ready:  {url}");
+    println!("  e-mail          {}", login.email);
+    println!("  password        {}", login.password);
+    println!("Sandbox:          {sandbox_url}  ({} invented people)", sandbox.people_count());
+    println!("Data folder:      {}", args.data.display());
+    println!("Ctrl-C stops everything.");
+}

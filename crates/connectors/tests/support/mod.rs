@@ -56,16 +56,17 @@ impl Remote {
     }
 }
 
-/// Short enough for tests; the body limit is the real one.
+/// Short and small enough for tests.
 pub fn limits() -> Limits {
     Limits {
         connect: Duration::from_secs(2),
         idle: Duration::from_secs(1),
-        request: Duration::from_secs(2),
+        request: Duration::from_secs(4),
         attempts: 3,
         pause: Duration::from_millis(10),
         patience: Duration::from_secs(3),
-        ..Limits::default()
+        call: Duration::from_secs(6),
+        body: 8 << 20,
     }
 }
 

@@ -70,7 +70,7 @@ fn values_text(table: &str, columns: &str, width: usize, rows: usize) -> String 
 }
 
 /// PostgreSQL's text format of COPY: tab between columns, newline after a row, `\N` for null.
-pub fn encode_copy(cells: &[Bound<'_>], width: usize) -> String {
+fn encode_copy(cells: &[Bound<'_>], width: usize) -> String {
     use std::fmt::Write;
     let mut out = String::with_capacity(cells.len() * 16);
     let mut int = itoa::Buffer::new();

@@ -12,7 +12,7 @@ use crate::db::{Db, Read};
 use crate::error::StoreError;
 use crate::sql::{sql, statements};
 
-pub use bulk::{encode_copy, insert_rows};
+pub use bulk::{Bound, insert_rows};
 pub use write::{Dirty, Slice, Written, write_slice};
 #[cfg(test)]
 pub(crate) use write::ALL as WRITE_ALL;

@@ -1,0 +1,115 @@
+//! `make bench`: people of one list synced over HTTP from the sandbox, beside the raw limits of the same run. Each part runs in a
+//! process of its own, so that its peak memory is its own. Prints one table; docs/PERFORMANCE.md explains it.
+
+mod child;
+mod load;
+mod raw;
+mod table;
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use table::{Measured, Table};
+
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// Sizes to measure.
+    #[arg(long, value_delimiter = ',', default_value = "100000,1000000")]
+    people: Vec<u64>,
+    /// A PostgreSQL server on which databases may be made.
+    #[arg(long, env = "RIALTO_TEST_POSTGRES")]
+    postgres: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// The simulated remote, until its input closes.
+    Sandbox { people: u64 },
+    /// The connector reads and decodes every row and drops it.
+    Fetch { base: String },
+    /// The same rows into the same indexed tables, as fast as the database takes them.
+    Insert { base: String, db: String },
+    /// One sync by the engine.
+    Sync { base: String, db: String },
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let args = Args::parse();
+    match args.part {
+        Some(Part::Sandbox { people }) => load::serve_sandbox(people).await,
+        Some(Part::Fetch { base }) => child::report(raw::fetch(&base).await?),
+        Some(Part::Insert { base, db }) => child::report(raw::insert(&base, &db).await?),
+        Some(Part::Sync { base, db }) => child::report(load::sync(&base, &db).await?),
+        None => measure_all(&args).await,
+    }
+}
+
+async fn measure_all(args: &Args) -> Result<()> {
+    let server = args.postgres.as_deref().context("RIALTO_TEST_POSTGRES is not set: use `make bench`")?;
+    let mut table = Table::default();
+    for people in &args.people {
+        let folder = tempfile::tempdir()?;
+        for name in ["sqlite", "postgres"] {
+            let (mut sandbox, base) = start_sandbox(*people).await?;
+            let fetch = part(&["fetch", &base]).await?;
+            let insert = part(&["insert", &base, &database(name, server, folder.path(), "raw", *people).await?]).await?;
+            let db = database(name, server, folder.path(), "sync", *people).await?;
+            let first = part(&["sync", &base, &db]).await?;
+            let unchanged = part(&["sync", &base, &db]).await?;
+            churn(&base).await?;
+            let changed = part(&["sync", &base, &db]).await?;
+            table.add(name, *people, fetch, insert, first, unchanged, changed);
+            sandbox.kill().await?;
+        }
+    }
+    print!("{table}");
+    Ok(())
+}
+
+async fn start_sandbox(people: u64) -> Result<(Child, String)> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["sandbox", &people.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let out = child.stdout.take().context("the sandbox has an output")?;
+    let base = BufReader::new(out).lines().next_line().await?.context("the sandbox names its address")?;
+    Ok((child, base))
+}
+
+/// Runs one part in a process of its own and reads what it measured.
+async fn part(args: &[&str]) -> Result<Measured> {
+    let out = Command::new(std::env::current_exe()?).args(args).stderr(Stdio::inherit()).output().await?;
+    if !out.status.success() {
+        bail!("the part {} failed", args[0]);
+    }
+    let measured: Measured = serde_json::from_slice(&out.stdout)?;
+    eprintln!("{:>8} {}: {:.1} s, {:.0} rows/s, {} MiB", args[0], args.get(2).unwrap_or(&""), measured.seconds, measured.rows_per_second(), measured.peak_mib);
+    Ok(measured)
+}
+
+/// 1 % changed, 0.5 % new, 0.5 % gone.
+async fn churn(base: &str) -> Result<()> {
+    let body = serde_json::json!({"changed_permille": 10, "new_permille": 5, "gone_permille": 5, "round": 1});
+    let url = format!("{base}/admin/lists/{}/churn", load::LIST);
+    reqwest::Client::new().post(url).json(&body).send().await?.error_for_status()?;
+    Ok(())
+}
+
+async fn database(name: &str, server: &str, folder: &std::path::Path, purpose: &str, people: u64) -> Result<String> {
+    if name == "sqlite" {
+        return Ok(format!("sqlite://{}", folder.join(format!("{purpose}.db")).display()));
+    }
+    let database = format!("rialto_bench_{purpose}_{people}");
+    load::make_database(server, &database).await?;
+    Ok(format!("{server}/{database}"))
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Measurements; prints one table. Arguments go to the benchmark.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+. scripts/postgres.sh
+exec </dev/null
+trap postgres_stop EXIT
+trap 'exit 130' INT TERM
+
+need node "install Node.js 20 or later"
+npm_ci crates/web
+postgres_start
+cargo run --release --locked -p rialto-bench -- "$@"

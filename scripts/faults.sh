@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The long counts: 200 rounds of killing Rialto in the middle of a sync, and every fault of the sandbox.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+. scripts/postgres.sh
+exec </dev/null
+trap postgres_stop EXIT
+trap 'exit 130' INT TERM
+
+need node "install Node.js 20 or later"
+npm_ci crates/web
+postgres_start
+RIALTO_TEST_KILL_ROUNDS=${RIALTO_TEST_KILL_ROUNDS:-200} cargo test --release --locked -p rialto -p rialto-engine -- --nocapture

@@ -42,7 +42,22 @@ test('every active list is a target group, and a refresh keeps it so', async () 
   for (const list of lists) await page.getByRole('cell').getByRole('link', { name: list.name, exact: true }).waitFor();
 });
 
-test('a resync shows its progress and ends in books that balance', async () => {
+test('a slow sync shows how far it is, and the page reaches its end by itself', async () => {
+  await sandbox(demo, '/faults', { fault: 'slow_body', bytes_per_second: 150_000, procedure: 'usr_Rialto_ListMembers' });
+  await openGroup(page, 'All members');
+  await page.getByRole('button', { name: 'Resync Target Group' }).click();
+  await page.waitForURL(/\/sync-runs\//);
+  await page.getByRole('region', { name: 'Progress' }).waitFor();
+  await page.getByText(/of 2,000/).first().waitFor();
+  await page.locator('#progress [aria-current=step]').waitFor();
+  await sound(page);
+  await runEnds(page);
+  await page.getByRole('heading', { name: /^Books/ }).waitFor();
+  await fetch(`${demo.sandbox}/admin/faults`, { method: 'DELETE' });
+  await sound(page);
+});
+
+test('a resync ends in books that balance', async () => {
   await openGroup(page, 'Newsletter');
   await sound(page);
   await page.getByRole('button', { name: 'Resync Target Group' }).click();

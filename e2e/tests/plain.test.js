@@ -37,9 +37,10 @@ test('no page is wider than a phone, light or dark', async () => {
     await page.goto('/sign-in');
     await sound(page);
     await signIn(page, demo);
+    await openGroup(page, 'Newsletter');
+    const group = new URL(page.url()).pathname;
     const run = await firstLink(page, '/sync-runs', '/sync-runs/');
-    const group = await firstLink(page, '/target-groups', '/target-groups/');
-    const subscriber = await firstLink(page, '/subscribers', '/subscribers/');
+    const subscriber = await firstLink(page, `${group}/subscribers`, '/subscribers/');
     const paths = [
       '/', '/target-groups', group, `${group}/subscribers`, `${group}/sync-runs`, `${group}/about`, '/subscribers', subscriber, '/sync-runs', run,
       '/admin/bridges', '/admin/bridges/new', '/admin/bridges/new/personify360',

@@ -176,7 +176,7 @@ macro_rules! queries {
 }
 
 impl Read<'_> {
-    queries!(Read(Db::Sqlite { read, .. }) => read, Read(Db::Postgres(pool)) => &*pool);
+    queries!(Read(Db::Sqlite { read, .. }) => read, Read(Db::Postgres(pool)) => pool);
 }
 
 impl Tx {

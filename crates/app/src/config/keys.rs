@@ -84,7 +84,7 @@ pub static KEYS: &[Key] = &[
     key("trust.max_removed", |c, v| { c.limits.max_removed = v.number(0, 1_000_000_000)?; Ok(()) }),
     key("trust.max_removed_percent", |c, v| { c.limits.max_removed_percent = v.number(0, 100)?; Ok(()) }),
     key("engine.workers", |c, v| { c.workers = v.number(1, 64)?; Ok(()) }),
-    key("engine.lease", |c, v| { c.lease_seconds = v.seconds(5, 3_600)?; Ok(()) }),
+    key("engine.lease", |c, v| { c.lease_seconds = v.seconds(1, 3_600)?; Ok(()) }),
     key("log.format", |c, v| {
         c.log_format = match v.text()?.as_str() {
             "text" => LogFormat::Text,

@@ -32,6 +32,7 @@ struct Line {
 #[template(path = "bridges.html")]
 struct Bridges {
     page: Page,
+    busy: bool,
     lines: Vec<Line>,
     may_admin: bool,
     may_sync: bool,
@@ -64,6 +65,7 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
     let busy = lines.iter().any(|l| !l.running.is_empty());
     let page = Bridges {
         page: if busy { frame.refreshing(3) } else { frame },
+        busy,
         lines,
         may_admin: reader.may(Permission::BridgesAdmin),
         may_sync: reader.may(Permission::GroupsSync),

@@ -42,8 +42,8 @@ impl Asked {
 struct Line {
     href: String,
     name: String,
-    folder: String,
-    bridge: String,
+    /// Bridge and folder, where these tell groups apart.
+    origin: String,
     members: i64,
     mailable: Option<i64>,
     synced: Option<When>,
@@ -88,6 +88,7 @@ struct Groups {
     refresh: Vec<Refresh>,
     may_sync: bool,
     has_bridges: bool,
+    busy: bool,
     back: Option<String>,
     forward: Option<String>,
 }
@@ -119,9 +120,10 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<Str
     let turn = |n: i64| asked.with(&asked.sort, &asked.dir, &n.to_string());
     let page = Groups {
         page: if busy { frame.refreshing(5) } else { frame },
+        busy,
         filtered: !(asked.q.is_empty() && asked.bridge.is_empty() && asked.folder.is_empty() && state.is_empty()),
         total,
-        lines: rows.iter().map(|r| line(r, &here)).collect(),
+        lines: rows.iter().map(|r| line(r, &here, all_bridges.len() > 1, folders.len() > 1)).collect(),
         headings: headings(&asked, sort, down),
         bridges: all_bridges.iter().map(|b| choice(&links::bridge_id(b).to_string(), &b.name, &asked.bridge)).collect(),
         folders: folders.iter().map(|f| choice(f, f, &asked.folder)).collect(),
@@ -195,13 +197,13 @@ pub fn chips(r: &GroupRow) -> Vec<Chip> {
     chips
 }
 
-fn line(r: &GroupRow, here: &Here) -> Line {
+fn line(r: &GroupRow, here: &Here, bridges: bool, folders: bool) -> Line {
     let g = &r.group;
+    let origin = [(bridges, &r.bridge_name), (folders, &g.folder)];
     Line {
         href: links::group(g.created_at, g.id),
         name: g.name.clone(),
-        folder: g.folder.clone(),
-        bridge: r.bridge_name.clone(),
+        origin: origin.iter().filter(|(tells, name)| *tells && !name.is_empty()).map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(" · "),
         members: g.members,
         mailable: g.waterfall().map(|w| w.mailable),
         synced: here.maybe(g.synced_at),

@@ -89,16 +89,24 @@ fn stations(f: &Figures, bridges: &[bridges::Bridge], held: usize, here: &Here) 
     vec![
         Station { name: "Remote systems", href: "/admin/bridges", figure: text::num(bridges.len() as i64),
             unit: if bridges.len() == 1 { "bridge" } else { "bridges" }, age: here.maybe(looked_at), note: "lists read".into(),
-            chip: remote_chip, x: 100, y: 103 },
+            chip: remote_chip, x: 100, y: 110 },
         Station { name: "Profiles", href: "/subscribers", figure: text::num(f.people),
-            unit: if f.people == 1 { "subscriber" } else { "subscribers" }, age: here.maybe(f.last_synced_at), note: "last sync".into(), chip: None, x: 300, y: 53 },
-        Station { name: "Audience", href: "/target-groups", figure: text::num(f.mailable), unit: "mailable",
-            age: None, note: format!("in {} of {}", text::num(f.groups_synced), text::count(f.groups, "target group", "target groups")),
+            unit: if f.people == 1 { "subscriber" } else { "subscribers" }, age: here.maybe(f.last_synced_at), note: "last sync".into(), chip: None, x: 300, y: 56 },
+        Station { name: "Audience", href: "/target-groups", figure: text::num(f.groups),
+            unit: if f.groups == 1 { "target group" } else { "target groups" }, age: None, note: audience(f),
             chip: audience_chip, x: 500, y: 28 },
         later("Mailings", "Comes with mailings", 700, 28),
-        later("Activity", "Comes with mailings", 900, 53),
-        later("Writebacks", "Comes with mailings", 1100, 103),
+        later("Activity", "Comes with mailings", 900, 56),
+        later("Writebacks", "Comes with mailings", 1100, 110),
     ]
+}
+
+/// A person in two groups can be mailed through both: the sum over groups says so.
+fn audience(f: &Figures) -> String {
+    if f.groups_synced == 0 {
+        return "none synced yet".into();
+    }
+    format!("{} synced, together {} mailable", text::num(f.groups_synced), text::num(f.mailable))
 }
 
 fn needs(held: &[RunRow], failed: &[RunRow], bridges: &[bridges::Bridge], here: &Here) -> Vec<Need> {

@@ -113,7 +113,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
         chip: Chip::of_run(run.state(), run.plan_only),
         group: row.group_created_at.zip(run.group_id).map(|(at, id)| (links::group(at, id), row.group_name.clone())),
         bridge: row.bridge_name.clone(),
-        why: format!("{} by {}", text::trigger(run.trigger()), text::actor(&run.actor)),
+        why: format!("by {} ({})", text::actor(&run.actor), text::trigger(run.trigger())),
         created: here.when(run.created_at),
         finished: here.maybe(run.finished_at),
         took: run.started_at.zip(run.finished_at).map(|(a, b)| text::span(b - a)),
@@ -129,7 +129,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
         approval: run.kind() == RunKind::Approval,
         joined: triggers.iter().skip(1).map(|t| {
             let trigger = rialto_core::run::Trigger::from_name(&t.run_trigger).map_or("a trigger", text::trigger);
-            (format!("{trigger} by {}", text::actor(&t.actor)), here.when(t.at))
+            (format!("{} ({trigger})", text::actor(&t.actor)), here.when(t.at))
         }).collect(),
         tabs,
         shown,

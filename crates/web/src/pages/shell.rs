@@ -17,6 +17,8 @@ pub struct Reader {
     pub session: Session,
     nonce: Nonce,
     path: String,
+    /// Path and query: where the page can be read anew.
+    here: String,
 }
 
 impl FromRequestParts<App> for Reader {
@@ -25,7 +27,7 @@ impl FromRequestParts<App> for Reader {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let session = Session::from_request_parts(parts, app).await?;
         let nonce = Nonce(parts.extensions.get::<Nonce>().cloned().unwrap_or_default().0);
-        Ok(Self { app: app.clone(), session, nonce, path: parts.uri.path().to_owned() })
+        Ok(Self { app: app.clone(), session, nonce, path: parts.uri.path().to_owned(), here: parts.uri.path_and_query().map_or_else(|| "/".into(), ToString::to_string) })
     }
 }
 
@@ -48,6 +50,7 @@ impl Reader {
             version: self.app.settings.version,
             assets: &assets::BASE,
             nav: navigation(&self.path),
+            here: self.here.clone(),
             refresh: None,
         }
     }
@@ -63,6 +66,8 @@ pub struct Page {
     pub version: &'static str,
     pub assets: &'static str,
     pub nav: Vec<NavGroup>,
+    /// Path and query of this page, for reading it anew.
+    pub here: String,
     /// Seconds after which browsers without JavaScript load the page anew.
     pub refresh: Option<u32>,
 }

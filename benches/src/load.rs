@@ -91,6 +91,7 @@ pub async fn sync(base: &str, url: &str) -> Result<Measured> {
     let run = carry_out(&engine, NewRun::of(RunKind::People, Subject::Group { group_id: group.id, bridge_id }, Trigger::Cli)).await?;
     let seconds = began.elapsed().as_secs_f64();
     let stats: serde_json::Value = serde_json::from_str(&run.stats)?;
+    eprintln!("         {}", run.stats);
     let measured = Measured {
         rows: run.counts().read.unsigned_abs(),
         seconds,

@@ -14,7 +14,7 @@ export async function startDemo(people = 2000) {
   const folder = await mkdtemp(join(tmpdir(), 'rialto-e2e-'));
   const args = ['demo', '--json', '--listen', '127.0.0.1:0', '--people', String(people), '--data', join(folder, 'data')];
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const ended = new Promise((resolve) => child.once('exit', resolve).once('error', (error) => resolve(error.message)));
   const stop = async () => {
     child.kill('SIGTERM');
     const late = setTimeout(() => child.kill('SIGKILL'), 35_000);
@@ -36,7 +36,7 @@ async function firstLine(child, ended) {
   const line = new Promise((resolve) => lines.once('line', resolve));
   let timer;
   const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error('the demo did not start in time')), START); });
-  const gone = ended.then((code) => { throw new Error(`the demo ended with code ${code} before it was ready`); });
+  const gone = ended.then((code) => { throw new Error(`the demo ended before it was ready: ${code}`); });
   gone.catch(() => {});
   try {
     return JSON.parse(await Promise.race([line, late, gone]));

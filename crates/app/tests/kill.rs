@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rialto_sandbox::{Options, Running, Sandbox, Who};
+use rialto_sandbox::{Options, Running, Who};
 use rialto_store::{Db, args};
 use rialto_testkit::TestDb;
 
@@ -32,8 +32,21 @@ impl Installation {
         std::fs::write(folder.path().join("rialto.toml"), config).unwrap();
         let this = Self { folder, test, sandbox };
         let root = format!("base_url={}", this.sandbox.service_root());
-        let add = ["bridge", "add", "--kind", "personify360", "--name", "Members", "--setting", &root, "--setting", "page_rows=200",
-            "--setting", "requests_per_second=100", "--secrets-stdin"];
+        let add = [
+            "bridge",
+            "add",
+            "--kind",
+            "personify360",
+            "--name",
+            "Members",
+            "--setting",
+            &root,
+            "--setting",
+            "page_rows=200",
+            "--setting",
+            "requests_per_second=100",
+            "--secrets-stdin",
+        ];
         let mut child = this.command(&add).stdin(Stdio::piped()).spawn().unwrap();
         use std::io::Write;
         child.stdin.take().unwrap().write_all(br#"{"username":"rialto","password":"sandbox"}"#).unwrap();
@@ -111,14 +124,24 @@ impl Installation {
         for step in 0..40 {
             let (master, sub) = sandbox.ids(1 + (round * 97 + step * 31) % 4_000);
             match step % 3 {
-                0 => { sandbox.set_email(&master, sub, Some(&format!("r{round}s{step}@moved.example"))); }
-                1 => { sandbox.set_allow_solicitation(&master, sub, false); }
-                _ => { sandbox.rename_person(&master, sub, "Robin", &format!("Round{round}")); }
+                0 => {
+                    sandbox.set_email(&master, sub, Some(&format!("r{round}s{step}@moved.example")));
+                }
+                1 => {
+                    sandbox.set_allow_solicitation(&master, sub, false);
+                }
+                _ => {
+                    sandbox.rename_person(&master, sub, "Robin", &format!("Round{round}"));
+                }
             }
         }
         let (master, sub) = sandbox.ids(1 + (round * 13) % 4_000);
         let one = Who::Ids(vec![(master, sub)]);
-        if round % 2 == 0 { sandbox.remove_from_list(LIST, &one) } else { sandbox.add_to_list(LIST, &one) };
+        if round % 2 == 0 {
+            sandbox.remove_from_list(LIST, &one)
+        } else {
+            sandbox.add_to_list(LIST, &one)
+        };
     }
 }
 

@@ -28,3 +28,29 @@ pub async fn reserve(db: &Db, table: &str, count: i64) -> Result<i64, StoreError
     tx.commit().await?;
     Ok(first)
 }
+
+/// Ids kept in hand by one run. Blocks grow with what the run needs; what is left at its end is lost.
+#[derive(Debug, Default)]
+pub struct Blocks {
+    next: i64,
+    left: i64,
+    size: i64,
+}
+
+impl Blocks {
+    /// Largest block, so that little is lost.
+    const MOST: i64 = 32_000;
+
+    /// Answers the first of `count` ids in a row, reserved in a transaction of its own when there are not enough in hand.
+    pub async fn take(&mut self, db: &Db, table: &str, count: i64) -> Result<i64, StoreError> {
+        if count > self.left {
+            self.size = count.max((self.size * 2).min(Self::MOST));
+            self.next = reserve(db, table, self.size).await?;
+            self.left = self.size;
+        }
+        let first = self.next;
+        self.next += count;
+        self.left -= count;
+        Ok(first)
+    }
+}

@@ -22,10 +22,7 @@ pub async fn run(args: &crate::cli::Sandbox) -> anyhow::Result<ExitCode> {
 }
 
 fn about(base: &str, options: &Options) -> String {
-    format!(
-        "{base}{}\n  user name {}, password {}\n  overview and faults: {base}/",
-        options.root, options.user, options.password
-    )
+    format!("{base}{}\n  user name {}, password {}\n  overview and faults: {base}/", options.root, options.user, options.password)
 }
 
 /// A sandbox by the system's clock.

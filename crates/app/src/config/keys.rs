@@ -66,11 +66,26 @@ pub static KEYS: &[Key] = &[
         c.public_url = Some(url.to_owned());
         Ok(())
     }),
-    key("http.secure_cookies", |c, v| { c.secure_cookies = Some(v.bool()?); Ok(()) }),
-    secret("secrets.key", |c, v| { c.key = Some(super::secret::read_key(&v.text()?)?); Ok(()) }),
-    key("secrets.key_file", |c, v| { c.key_file = Some(PathBuf::from(v.text()?)); Ok(()) }),
-    key("outbound.allow_networks", |c, v| { c.allow_networks = v.list()?; Ok(()) }),
-    key("sync.login_after", |c, v| { c.login_after_seconds = v.seconds(0, YEAR)?; Ok(()) }),
+    key("http.secure_cookies", |c, v| {
+        c.secure_cookies = Some(v.bool()?);
+        Ok(())
+    }),
+    secret("secrets.key", |c, v| {
+        c.key = Some(super::secret::read_key(&v.text()?)?);
+        Ok(())
+    }),
+    key("secrets.key_file", |c, v| {
+        c.key_file = Some(PathBuf::from(v.text()?));
+        Ok(())
+    }),
+    key("outbound.allow_networks", |c, v| {
+        c.allow_networks = v.list()?;
+        Ok(())
+    }),
+    key("sync.login_after", |c, v| {
+        c.login_after_seconds = v.seconds(0, YEAR)?;
+        Ok(())
+    }),
     key("sync.overnight_at", |c, v| {
         let text = v.text()?;
         let fits = text.len() == 5 && text.parse::<jiff::civil::Time>().is_ok();
@@ -80,11 +95,26 @@ pub static KEYS: &[Key] = &[
         c.overnight_at = text;
         Ok(())
     }),
-    key("writeback.interval", |c, v| { c.writeback_seconds = v.seconds(10, YEAR)?; Ok(()) }),
-    key("trust.max_removed", |c, v| { c.limits.max_removed = v.number(0, 1_000_000_000)?; Ok(()) }),
-    key("trust.max_removed_percent", |c, v| { c.limits.max_removed_percent = v.number(0, 100)?; Ok(()) }),
-    key("engine.workers", |c, v| { c.workers = v.number(1, 64)?; Ok(()) }),
-    key("engine.lease", |c, v| { c.lease_seconds = v.seconds(1, 3_600)?; Ok(()) }),
+    key("writeback.interval", |c, v| {
+        c.writeback_seconds = v.seconds(10, YEAR)?;
+        Ok(())
+    }),
+    key("trust.max_removed", |c, v| {
+        c.limits.max_removed = v.number(0, 1_000_000_000)?;
+        Ok(())
+    }),
+    key("trust.max_removed_percent", |c, v| {
+        c.limits.max_removed_percent = v.number(0, 100)?;
+        Ok(())
+    }),
+    key("engine.workers", |c, v| {
+        c.workers = v.number(1, 64)?;
+        Ok(())
+    }),
+    key("engine.lease", |c, v| {
+        c.lease_seconds = v.seconds(1, 3_600)?;
+        Ok(())
+    }),
     key("log.format", |c, v| {
         c.log_format = match v.text()?.as_str() {
             "text" => LogFormat::Text,

@@ -162,7 +162,12 @@ mod tests {
         let (_, mut faults) = read(text, &[("RIALTO_DATABASE_ULR", "x"), ("RIALTO_TEST_POSTGRES", "x"), ("RIALTO_SERVICE_HOST", "x")]);
         faults.sort();
         let expected = [
-            "colour", "database.ulr (RIALTO_DATABASE_ULR)", "http.lisen", "http.listen", "instance.timezone", "outbound.allow_networks",
+            "colour",
+            "database.ulr (RIALTO_DATABASE_ULR)",
+            "http.lisen",
+            "http.listen",
+            "instance.timezone",
+            "outbound.allow_networks",
             "trust.max_removed_percent",
         ];
         assert_eq!(faults, expected);

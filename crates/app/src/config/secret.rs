@@ -25,7 +25,7 @@ pub fn read_key(text: &str) -> Result<Key, String> {
     for (n, byte) in key.iter_mut().enumerate() {
         *byte = u8::from_str_radix(&text[2 * n..2 * n + 2], 16).map_err(|_| fault())?;
     }
-    if key.iter().all(|b| *b == key[0]) {
+    if key.iter().all(|b| *b == 0) {
         return Err("must be random; make one with: openssl rand -hex 32".into());
     }
     Ok(Key(key))

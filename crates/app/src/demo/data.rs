@@ -47,7 +47,8 @@ impl Folder {
         let path = self.0.join("login.json");
         if path.exists() {
             let text = secret::read_secret_file(&path).map_err(|fault| anyhow!(fault))?;
-            return serde_json::from_str(&text).map_err(|_| anyhow!("{} is no login; take the data folder away and start again", path.display()));
+            return serde_json::from_str(&text)
+                .map_err(|_| anyhow!("{} is no login; take the data folder away and start again", path.display()));
         }
         let login = Login { email: "admin@rialto.example".into(), password: random.hex::<10>() };
         let text = serde_json::to_string_pretty(&login)?;

@@ -140,7 +140,7 @@ async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[(Dirty<'_>, Verdict)]) 
     };
     for attempt in 1.. {
         let began = Instant::now();
-        match people::write_slice(&job.parts.db, slice, &slice_rows).await {
+        match people::write_slice(&job.parts.db, slice, &slice_rows, &mut tally.in_hand).await {
             Ok(written) => {
                 tally.slicer.learn(rows.len(), began.elapsed().as_millis() as u64);
                 tally.suppressed += written.suppressed as i64;

@@ -25,6 +25,7 @@ struct Plan {
 }
 
 pub(crate) async fn conclude(job: &Job<'_>, tally: Tally, proof: &Proof, data_as_of: Option<Instant>) -> Result<Ending, Trouble> {
+    let began = tokio::time::Instant::now();
     let plan = make_plan(job, &tally, proof);
     let mut counts = books(&tally, &plan);
     counts.check().map_err(|e| Trouble::refused(e.to_string(), "Report this with the run's id: it is a fault of Rialto. Nobody was removed."))?;
@@ -35,8 +36,10 @@ pub(crate) async fn conclude(job: &Job<'_>, tally: Tally, proof: &Proof, data_as
     job.lease.enter(Phase::Applying);
     let complete = *proof == Proof::Complete;
     counts.lifted = apply(job, &plan, counts.members_after).await?;
+    let applied = tokio::time::Instant::now();
     settle(job, &tally, counts, complete, data_as_of).await?;
     let stats = json!({
+        "read_ms": tally.read_ms, "apply_ms": applied.duration_since(began).as_millis() as u64, "settle_ms": applied.elapsed().as_millis() as u64,
         "longest_write_ms": tally.slicer.longest_ms, "write_transactions": tally.slicer.transactions,
         "people_written": tally.slicer.rows_written,
     });

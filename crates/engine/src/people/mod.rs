@@ -37,7 +37,9 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     let job = prepare(parts, run, lease).await?;
     let members = membership::members(&parts.db, job.group.id).await?;
     let mut tally = Tally::new(members);
+    let began = tokio::time::Instant::now();
     let (list, trouble) = read_until_stable(&job, &mut tally).await?;
+    tally.read_ms = began.elapsed().as_millis() as u64;
     tally.notes.flush(&parts.db, run.id).await?;
     if lease.is_gone() {
         return Err(Trouble::Interrupted);

@@ -12,9 +12,8 @@ use tokio::sync::mpsc;
 use super::{Job, batch};
 use crate::remote::Trouble;
 
-/// Rows looked up at once: the cheapest sizes measured (`docs/PERFORMANCE.md`).
-const BATCH_SQLITE: usize = 20_000;
-const BATCH_POSTGRES: usize = 5_000;
+/// Rows looked up at once: a page of the remote, so that reading, comparing and writing overlap.
+const BATCH: usize = 5_000;
 
 /// What a run knows so far. Sets hold internal ids.
 pub(crate) struct Tally {
@@ -33,7 +32,10 @@ pub(crate) struct Tally {
     pub unknown: HashSet<u64>,
     pub notes: Notes,
     pub stable: bool,
+    /// Time from the first question to the last row, in milliseconds.
+    pub read_ms: u64,
     pub slicer: batch::Slicer,
+    pub in_hand: rialto_store::people::InHand,
 }
 
 impl Tally {
@@ -50,7 +52,9 @@ impl Tally {
             unknown: HashSet::new(),
             notes: Notes::default(),
             stable: false,
+            read_ms: 0,
             slicer: batch::Slicer::default(),
+            in_hand: rialto_store::people::InHand::default(),
         }
     }
 
@@ -72,8 +76,7 @@ struct MappedBatch {
 
 /// Reads the list once. Whatever was brought before an error stays brought.
 pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally) -> Result<(), Trouble> {
-    let size = if job.parts.db.is_sqlite() { BATCH_SQLITE } else { BATCH_POSTGRES };
-    let (send, mut receive) = mpsc::channel::<MappedBatch>(1);
+    let (send, mut receive) = mpsc::channel::<MappedBatch>(2);
     let connector = job.remote.connector.clone();
     let (code, specs) = (job.code.clone(), job.specs.clone());
     let reader = tokio::spawn(async move {
@@ -89,8 +92,8 @@ pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally) -> Result<(), Tr
                     break;
                 }
             }
-            while rows.len() >= size {
-                let later = rows.split_off(size);
+            while rows.len() >= BATCH {
+                let later = rows.split_off(BATCH);
                 if send.send(map_batch(std::mem::replace(&mut rows, later), &specs)).await.is_err() {
                     return Ok(());
                 }

@@ -10,10 +10,10 @@ use rialto_core::consent::{Flag, FlagState};
 use crate::args;
 use crate::db::{Db, Read};
 use crate::error::StoreError;
-use crate::sql::{sql, statements};
+use crate::sql::{Arg, Sql, sql, statements};
 
 pub use bulk::{Bound, insert_rows};
-pub use write::{Dirty, Slice, Written, write_slice};
+pub use write::{Dirty, InHand, Slice, Written, write_slice};
 #[cfg(test)]
 pub(crate) use write::ALL as WRITE_ALL;
 
@@ -25,6 +25,15 @@ statements! {
             WHERE bridge_id = $1 AND remote_id IN (SELECT value FROM json_each($2))",
         postgres "SELECT CAST(json_agg(json_build_array(remote_id, id, hash, remote_flag_run, remote_flag_delivered)) AS TEXT) FROM subscriber
             WHERE bridge_id = $1 AND remote_id IN (SELECT value FROM json_array_elements_text($2::json))"
+    );
+    RANGE_ROWS = sql!("SELECT remote_id, id, hash, remote_flag_run, remote_flag_delivered FROM subscriber
+        WHERE bridge_id = $1 AND remote_id >= $2 AND remote_id <= $3 ORDER BY remote_id LIMIT $4");
+    RANGE_TEXT = sql!(
+        sqlite "SELECT json_group_array(json_array(remote_id, id, hash, remote_flag_run, remote_flag_delivered)) FROM
+            (SELECT remote_id, id, hash, remote_flag_run, remote_flag_delivered FROM subscriber
+            WHERE bridge_id = $1 AND remote_id >= $2 AND remote_id <= $3 ORDER BY remote_id LIMIT $4)",
+        postgres "SELECT CAST(json_agg(remote_id) AS TEXT) FROM (SELECT remote_id FROM subscriber
+            WHERE bridge_id = $1 AND remote_id >= $2 AND remote_id <= $3 ORDER BY remote_id LIMIT $4) s"
     );
     NAMES = sql!("SELECT id, remote_id, address FROM subscriber WHERE id IN ", ids 1, " ORDER BY id");
     COUNT = sql!("SELECT COUNT(*) FROM subscriber WHERE bridge_id = $1");
@@ -40,24 +49,35 @@ pub struct Known {
 
 type LookupRow = (String, i64, i64, i64, i16);
 
-/// Looks up a batch of Remote IDs of one bridge, outside any transaction.
+/// Looks up a batch of Remote IDs of one bridge, outside any transaction. Remotes page by key, so a batch is mostly a stretch of the
+/// key's order: then one range of the index answers it, which is far cheaper than a probe a key.
 pub async fn lookup(db: &Db, bridge_id: i64, remote_ids: &[&str]) -> Result<HashMap<String, Known>, StoreError> {
+    let (Some(first), Some(last)) = (remote_ids.iter().min(), remote_ids.iter().max()) else { return Ok(HashMap::new()) };
+    let most = remote_ids.len() as i64 * 2;
+    let rows = read_rows(db, RANGE_ROWS, RANGE_TEXT, args![bridge_id, *first, *last, most + 1]).await?;
+    if rows.len() as i64 <= most {
+        return Ok(by_key(rows));
+    }
     let keys = serde_json::to_string(remote_ids).map_err(|e| StoreError::Corrupt(e.to_string()))?;
-    let rows: Vec<LookupRow> = match db.read() {
-        // One text instead of thousands of rows: each row would cross to the driver's thread by itself.
-        mut read if db.is_sqlite() => {
-            let (text,): (String,) = read.one(LOOKUP_TEXT, args![bridge_id, keys]).await?;
-            serde_json::from_str(&text).map_err(|e| StoreError::Corrupt(e.to_string()))?
-        }
-        mut read => read.all(LOOKUP_ROWS, args![bridge_id, keys]).await?,
-    };
-    Ok(rows
-        .into_iter()
+    Ok(by_key(read_rows(db, LOOKUP_ROWS, LOOKUP_TEXT, args![bridge_id, keys]).await?))
+}
+
+/// On SQLite one text instead of thousands of rows: each row would cross to the driver's thread by itself.
+async fn read_rows(db: &Db, rows: Sql, text: Sql, args: Vec<Arg>) -> Result<Vec<LookupRow>, StoreError> {
+    if !db.is_sqlite() {
+        return db.read().all(rows, args).await;
+    }
+    let (text,): (String,) = db.read().one(text, args).await?;
+    serde_json::from_str(&text).map_err(|e| StoreError::Corrupt(e.to_string()))
+}
+
+fn by_key(rows: Vec<LookupRow>) -> HashMap<String, Known> {
+    rows.into_iter()
         .map(|(remote_id, id, hash, flag_run, delivered)| {
             let flag = FlagState { suppressed: flag_run != 0, delivered: flag_from(delivered), seen: None };
             (remote_id, Known { id, hash, flag })
         })
-        .collect())
+        .collect()
 }
 
 pub(crate) fn flag_from(n: i16) -> Option<Flag> {

@@ -65,27 +65,21 @@ pub struct Written {
     pub suppressed: usize,
 }
 
+/// Ids that a run keeps in hand for new people and ledger entries.
+#[derive(Debug, Default)]
+pub struct InHand {
+    people: ids::Blocks,
+    entries: ids::Blocks,
+}
+
 /// Writes rows (keys different from each other, sorted by Remote ID) whole or not at all. A unique violation means that
 /// somebody else brought one of the new people meanwhile: look up again.
-pub async fn write_slice(db: &Db, slice: Slice<'_>, rows: &[Dirty<'_>]) -> Result<Written, StoreError> {
+pub async fn write_slice(db: &Db, slice: Slice<'_>, rows: &[Dirty<'_>], in_hand: &mut InHand) -> Result<Written, StoreError> {
     let fresh = rows.iter().filter(|d| d.known.is_none()).count() as i64;
     let hushed = rows.iter().filter(|d| d.suppress).count() as i64;
-    // Blocks are taken beforehand on PostgreSQL, so that syncs side by side do not wait for the counter.
-    let mut blocks = match db {
-        Db::Postgres(_) => {
-            let people = if fresh > 0 { ids::reserve(db, "subscriber", fresh).await? } else { 0 };
-            let ledger = if hushed > 0 { ids::reserve(db, "consent_ledger", hushed).await? } else { 0 };
-            Some((people, ledger))
-        }
-        Db::Sqlite { .. } => None,
-    };
+    let people = if fresh > 0 { in_hand.people.take(db, "subscriber", fresh).await? } else { 0 };
+    let ledger = if hushed > 0 { in_hand.entries.take(db, "consent_ledger", hushed).await? } else { 0 };
     let mut tx = db.write().await?;
-    if blocks.is_none() {
-        let people = if fresh > 0 { ids::take(&mut tx, "subscriber", fresh).await? } else { 0 };
-        let ledger = if hushed > 0 { ids::take(&mut tx, "consent_ledger", hushed).await? } else { 0 };
-        blocks = Some((people, ledger));
-    }
-    let (people, ledger) = blocks.unwrap_or_default();
     let written = write_in(&mut tx, slice, rows, people, ledger).await?;
     tx.commit().await?;
     Ok(written)

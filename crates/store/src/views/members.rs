@@ -24,7 +24,8 @@ statements! {
         FROM ids CROSS JOIN subscriber s WHERE s.id = ids.subscriber_id AND (s.canonical, s.id) > ($2, $3)
         ORDER BY s.canonical, s.id LIMIT $4");
     FIND = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-        FROM subscriber s WHERE (s.canonical = $2 OR (s.bridge_id IN (SELECT id FROM bridge) AND s.remote_id = $3))
+        FROM subscriber s WHERE s.id IN (SELECT a.id FROM subscriber a WHERE a.canonical = $2
+            UNION SELECT r.id FROM bridge b JOIN subscriber r ON r.bridge_id = b.id AND r.remote_id = $3)
         AND EXISTS (SELECT 1 FROM membership m WHERE m.group_id = $1 AND m.subscriber_id = s.id) ORDER BY s.canonical, s.id LIMIT $4");
     BY_STATE = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
         FROM membership m JOIN subscriber s ON s.id = m.subscriber_id

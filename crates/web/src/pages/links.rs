@@ -34,13 +34,9 @@ pub fn bridge_id(b: &Bridge) -> PublicId {
 
 /// `?a=b&c=d` of what is not empty; nothing at all when everything is.
 pub fn query(pairs: &[(&str, &str)]) -> String {
-    let mut out = url::form_urlencoded::Serializer::new(String::from("?"));
-    let mut some = false;
-    for (name, value) in pairs.iter().filter(|(_, v)| !v.is_empty()) {
-        out.append_pair(name, value);
-        some = true;
-    }
-    if some { out.finish() } else { String::new() }
+    let set = pairs.iter().filter(|(_, value)| !value.is_empty());
+    let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(set).finish();
+    if text.is_empty() { text } else { format!("?{text}") }
 }
 
 fn parse(text: &str, kind: Kind) -> Result<PublicId, Error> {

@@ -34,7 +34,7 @@ async fn usable(reader: &Reader, bridge_id: i64) -> Result<bridges::Bridge, Erro
     }
 }
 
-/// A page to go back to.
+/// Whose lists to read.
 #[derive(Deserialize)]
 pub struct Which {
     /// The bridge's public id.
@@ -50,9 +50,11 @@ pub async fn refresh_groups(reader: Reader, Form(which): Form<Which>) -> Result<
     Ok(Redirect::to("/target-groups"))
 }
 
-/// POST /admin/bridges/{id}/refresh
+/// POST /admin/bridges/{id}/refresh: for those who set bridges up too.
 pub async fn refresh_bridge(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Error> {
-    reader.session.require(Permission::GroupsSync)?;
+    if !reader.may(Permission::BridgesAdmin) {
+        reader.session.require(Permission::GroupsSync)?;
+    }
     let bridge = links::find_bridge(&reader.app, &id).await?;
     let bridge = usable(&reader, bridge.id).await?;
     ask(&reader, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id: bridge.id }, Trigger::RefreshBridge)).await?;

@@ -3,6 +3,7 @@
 mod access;
 mod bridges;
 mod harness;
+mod pages;
 mod people;
 mod runs;
 mod sign_in;

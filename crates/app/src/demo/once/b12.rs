@@ -49,7 +49,17 @@ async fn waterfall(world: &World, checks: &mut Checks, code: &str, left: &BTreeS
     let shown = |name: &str| counts["waterfall"][name].as_i64().unwrap_or(-1);
     let found: BTreeMap<&str, i64> = truth.keys().map(|name| (*name, shown(name))).collect();
     checks.equal(&format!("{code}: every line is what the remote's people make it"), found, truth.clone());
-    let lines = ["no_address", "malformed", "same_address", "invalid", "complaint", "unsubscribed_here", "admin_or_upload", "remote_flag", "mailable"];
+    let lines = [
+        "no_address",
+        "malformed",
+        "same_address",
+        "invalid",
+        "complaint",
+        "unsubscribed_here",
+        "admin_or_upload",
+        "remote_flag",
+        "mailable",
+    ];
     checks.equal(&format!("{code}: the lines add up to the members"), lines.iter().map(|l| shown(l)).sum::<i64>(), shown("members"));
     let kept = shown("read") - shown("rejected") - shown("duplicate") - shown("left_out") + shown("kept");
     checks.equal(&format!("{code}: what was read adds up to the members"), kept, shown("members"));

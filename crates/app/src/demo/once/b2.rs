@@ -40,7 +40,8 @@ async fn large_removal(world: &World, checks: &mut Checks) -> anyhow::Result<()>
     let run = world.sync(CONFERENCE).await?;
     checks.equal("the list comes over", text(&run, "state")?, "succeeded");
     let before = world.member_ids(CONFERENCE).await?;
-    let joining: Vec<Person> = world.sandbox().list_members("ALL_MEMBERS").into_iter().rev().filter(|p| !before.contains(&p.remote_id())).take(3).collect();
+    let joining: Vec<Person> =
+        world.sandbox().list_members("ALL_MEMBERS").into_iter().rev().filter(|p| !before.contains(&p.remote_id())).take(3).collect();
     let ids = joining.iter().map(|p| (p.master_customer_id.clone(), i64::from(p.sub_customer_id))).collect();
     let removed = remove_many(world, CONFERENCE)?;
     world.sandbox().add_to_list(CONFERENCE, &Who::Ids(ids));

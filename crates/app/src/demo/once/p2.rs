@@ -61,7 +61,10 @@ async fn own_word_stays(world: &World, checks: &mut Checks) -> anyhow::Result<()
     set_flag(world, &person, false);
     world.sync(NEWSLETTER).await?;
     let both = world.verdict(&id).await?;
-    checks.that("the remote's no stands beside the person's own", causes(&both).contains(&"remote_flag") && causes(&both).contains(&"own_unsubscribe"));
+    checks.that(
+        "the remote's no stands beside the person's own",
+        causes(&both).contains(&"remote_flag") && causes(&both).contains(&"own_unsubscribe"),
+    );
     set_flag(world, &person, true);
     world.sync(NEWSLETTER).await?;
     let after = world.verdict(&id).await?;

@@ -29,7 +29,9 @@ impl Checks {
 
     /// As `equal` for sets; a fault names a few of the differences.
     pub fn same<T: Ord + Debug>(&mut self, what: &str, found: &BTreeSet<T>, truth: &BTreeSet<T>) {
-        let few = |a: &BTreeSet<T>, b: &BTreeSet<T>| format!("{} such as {:?}", a.difference(b).count(), a.difference(b).take(3).collect::<Vec<_>>());
+        let few = |a: &BTreeSet<T>, b: &BTreeSet<T>| {
+            format!("{} such as {:?}", a.difference(b).count(), a.difference(b).take(3).collect::<Vec<_>>())
+        };
         let fault = (found != truth).then(|| format!("too many: {}; missing: {}", few(found, truth), few(truth, found)));
         self.checks.push((what.to_owned(), fault));
     }

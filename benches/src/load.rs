@@ -81,12 +81,20 @@ pub async fn add_bridge(db: &Db, base: &str) -> Result<(i64, bool)> {
 pub async fn sync(base: &str, url: &str) -> Result<Measured> {
     let db = Db::open(url).await?;
     let (bridge_id, new) = add_bridge(&db, base).await?;
-    let parts = Parts { db: db.clone(), vault: vault(), clock: clock(), wake: Wake::default(), outbound: outbound()?, settings: Settings::default() };
+    let parts = Parts {
+        db: db.clone(),
+        vault: vault(),
+        clock: clock(),
+        wake: Wake::default(),
+        outbound: outbound()?,
+        settings: Settings::default(),
+    };
     let engine = Engine::new(parts, "bench");
     if new {
         carry_out(&engine, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id }, Trigger::Cli)).await?;
     }
-    let group = groups::of_bridge(db.read(), bridge_id).await?.into_iter().find(|g| g.code.as_deref() == Some(LIST)).context("the group exists")?;
+    let group =
+        groups::of_bridge(db.read(), bridge_id).await?.into_iter().find(|g| g.code.as_deref() == Some(LIST)).context("the group exists")?;
     let began = tokio::time::Instant::now();
     let run = carry_out(&engine, NewRun::of(RunKind::People, Subject::Group { group_id: group.id, bridge_id }, Trigger::Cli)).await?;
     let seconds = began.elapsed().as_secs_f64();
@@ -118,7 +126,8 @@ async fn carry_out(engine: &Engine, new: NewRun) -> Result<runs::Run> {
 
 pub async fn make_database(server: &str, name: &str) -> Result<()> {
     for statement in [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")] {
-        let done = tokio::process::Command::new("psql").args(["-q", "-d", &format!("{server}/postgres"), "-c", &statement]).status().await?;
+        let done =
+            tokio::process::Command::new("psql").args(["-q", "-d", &format!("{server}/postgres"), "-c", &statement]).status().await?;
         if !done.success() {
             return Err(anyhow!("the database {name} could not be made"));
         }

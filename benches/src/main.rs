@@ -93,7 +93,14 @@ async fn part(args: &[&str]) -> Result<Measured> {
         bail!("the part {} failed", args[0]);
     }
     let measured: Measured = serde_json::from_slice(&out.stdout)?;
-    eprintln!("{:>8} {}: {:.1} s, {:.0} rows/s, {} MiB", args[0], args.get(2).unwrap_or(&""), measured.seconds, measured.rows_per_second(), measured.peak_mib);
+    eprintln!(
+        "{:>8} {}: {:.1} s, {:.0} rows/s, {} MiB",
+        args[0],
+        args.get(2).unwrap_or(&""),
+        measured.seconds,
+        measured.rows_per_second(),
+        measured.peak_mib
+    );
     Ok(measured)
 }
 

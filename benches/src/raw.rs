@@ -31,8 +31,20 @@ pub async fn insert(base: &str, url: &str) -> Result<Measured> {
     let (bridge, _) = load::add_bridge(&db, base).await?;
     let connector = load::connector(base)?;
     let (specs, rows) = read_all(&db, &connector, bridge).await?;
-    let columns = ["id", "created_at", "created_run", "bridge_id", "remote_id", "address", "canonical", "address_state",
-        "remote_flag_seen", "remote_flag_run", "hash"].map(str::to_owned);
+    let columns = [
+        "id",
+        "created_at",
+        "created_run",
+        "bridge_id",
+        "remote_id",
+        "address",
+        "canonical",
+        "address_state",
+        "remote_flag_seen",
+        "remote_flag_run",
+        "hash",
+    ]
+    .map(str::to_owned);
     let profile: Vec<String> = std::iter::once("subscriber_id".to_owned()).chain(specs.iter().map(|s| format!("f{}", s.number))).collect();
     let began = Instant::now();
     let mut tx = db.write().await?;
@@ -43,9 +55,19 @@ pub async fn insert(base: &str, url: &str) -> Result<Measured> {
         let mut profiles = Vec::with_capacity(some.len() * profile.len());
         for row in some {
             id += 1;
-            people.extend([Bound::Int(id), Bound::Int(1), Bound::Int(1), Bound::Int(bridge), Bound::Text(&row.remote_id),
-                Bound::Text(&row.address.written), Bound::Text(&row.address.canonical), Bound::Int(row.address.state as i64),
-                Bound::Int(1), Bound::Int(0), Bound::Int(row.hash)]);
+            people.extend([
+                Bound::Int(id),
+                Bound::Int(1),
+                Bound::Int(1),
+                Bound::Int(bridge),
+                Bound::Text(&row.remote_id),
+                Bound::Text(&row.address.written),
+                Bound::Text(&row.address.canonical),
+                Bound::Int(row.address.state as i64),
+                Bound::Int(1),
+                Bound::Int(0),
+                Bound::Int(row.hash),
+            ]);
             profiles.push(Bound::Int(id));
             profiles.extend(row.values.iter().map(load::bound));
         }
@@ -57,7 +79,8 @@ pub async fn insert(base: &str, url: &str) -> Result<Measured> {
         insert_rows(&mut tx, "membership_change", &["run_id".to_owned(), "subscriber_id".to_owned(), "op".to_owned()], &changes).await?;
     }
     tx.commit().await?;
-    let measured = Measured { rows: rows.len() as u64, seconds: began.elapsed().as_secs_f64(), peak_mib: peak_mib(), ..Measured::default() };
+    let measured =
+        Measured { rows: rows.len() as u64, seconds: began.elapsed().as_secs_f64(), peak_mib: peak_mib(), ..Measured::default() };
     db.close().await;
     Ok(measured)
 }

@@ -24,11 +24,26 @@ pub struct Table(Vec<String>);
 
 impl Table {
     #[allow(clippy::too_many_arguments)] // one line of the table
-    pub fn add(&mut self, name: &str, people: u64, fetch: Measured, insert: Measured, first: Measured, unchanged: Measured, changed: Measured) {
+    pub fn add(
+        &mut self,
+        name: &str,
+        people: u64,
+        fetch: Measured,
+        insert: Measured,
+        first: Measured,
+        unchanged: Measured,
+        changed: Measured,
+    ) {
         let slower = fetch.rows_per_second().min(insert.rows_per_second());
         let line = |part: &str, m: Measured, ratio: String| {
-            format!("| {name} | {people} | {part} | {:.1} | {:.0} | {ratio} | {} | {} | {} |",
-                m.seconds, m.rows_per_second(), m.people_written, m.longest_write_ms, m.peak_mib)
+            format!(
+                "| {name} | {people} | {part} | {:.1} | {:.0} | {ratio} | {} | {} | {} |",
+                m.seconds,
+                m.rows_per_second(),
+                m.people_written,
+                m.longest_write_ms,
+                m.peak_mib
+            )
         };
         self.0.push(line("raw: page fetch", fetch, "–".into()));
         self.0.push(line("raw: bulk insert", insert, "–".into()));

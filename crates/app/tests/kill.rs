@@ -137,7 +137,7 @@ impl Installation {
         }
         let (master, sub) = sandbox.ids(1 + (round * 13) % 4_000);
         let one = Who::Ids(vec![(master, sub)]);
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             sandbox.remove_from_list(LIST, &one)
         } else {
             sandbox.add_to_list(LIST, &one)

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use rialto_core::run::Trigger;
 use secrecy::SecretString;
 
+use crate::Connector;
 use crate::error::FieldError;
 use crate::form::FormField;
 use crate::http::Outbound;
-use crate::Connector;
 
 pub type Settings = BTreeMap<String, String>;
 pub type Secrets = BTreeMap<String, SecretString>;

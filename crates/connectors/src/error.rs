@@ -51,7 +51,9 @@ impl ConnectorError {
             Self::Limited { .. } => "Wait a little; Rialto tries again at the next sync.",
             Self::Rejected { .. } => "Check the names of lists and procedures in the bridge's settings.",
             Self::Transient { .. } => "Try again in a few minutes; if it lasts, ask whoever runs the remote system.",
-            Self::Protocol { .. } => "Check that the bridge's address is the service root, and that nothing (a login page, a proxy) answers in its place.",
+            Self::Protocol { .. } => {
+                "Check that the bridge's address is the service root, and that nothing (a login page, a proxy) answers in its place."
+            }
             Self::Blocked { .. } => "Ask the operator of this installation to allow the network, or correct the bridge's address.",
         }
     }

@@ -9,11 +9,11 @@ pub mod personify360;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use rialto_core::Instant;
 use rialto_core::fields::FieldType;
 use rialto_core::person::RemotePerson;
-use rialto_core::Instant;
 
-pub use catalogue::{kind, kinds, BridgeKind};
+pub use catalogue::{BridgeKind, kind, kinds};
 pub use error::{ConnectorError, FieldError};
 
 /// A list of people as the remote system names it.

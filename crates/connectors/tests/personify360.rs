@@ -125,9 +125,16 @@ async fn the_setup_script_makes_what_the_connector_calls() {
 
 #[tokio::test]
 async fn names_can_be_changed() {
-    let procedures = ProcedureNames { lists: "usr_L".into(), fields: "usr_F".into(), list_members: "usr_M".into(), codes: "usr_C".into(), ..ProcedureNames::default() };
+    let procedures = ProcedureNames {
+        lists: "usr_L".into(),
+        fields: "usr_F".into(),
+        list_members: "usr_M".into(),
+        codes: "usr_C".into(),
+        ..ProcedureNames::default()
+    };
     let remote = Remote::with(Options { people: 50, procedures, ..Options::default() }).await;
-    let names = [("procedure_lists", "usr_L"), ("procedure_fields", "usr_F"), ("procedure_list_members", "usr_M"), ("procedure_codes", "usr_C")];
+    let names =
+        [("procedure_lists", "usr_L"), ("procedure_fields", "usr_F"), ("procedure_list_members", "usr_M"), ("procedure_codes", "usr_C")];
     let bridge = remote.bridge(&names);
     assert_eq!(bridge.probe().await.unwrap().lists, 9);
     assert_eq!(all_people(&bridge, "ALL_MEMBERS").await.unwrap().len(), 50);
@@ -277,7 +284,10 @@ async fn rows_without_a_key_are_handed_on_without_one() {
 #[tokio::test]
 async fn lists_under_faults() {
     for (fault, kind) in [
-        (Fault::HtmlPage, "protocol"), (Fault::TruncatedPayload, "protocol"), (Fault::BadCredentials, "auth"), (Fault::CutBody { after_bytes: 100 }, "transient"),
+        (Fault::HtmlPage, "protocol"),
+        (Fault::TruncatedPayload, "protocol"),
+        (Fault::BadCredentials, "auth"),
+        (Fault::CutBody { after_bytes: 100 }, "transient"),
         (Fault::RenamedField { from: "LIST_CODE".into(), to: "CODE".into() }, "protocol"),
         (Fault::RenamedField { from: "MEMBER_COUNT".into(), to: "MEMBERS".into() }, "protocol"),
         (Fault::RenamedField { from: "LAST_REFRESHED".into(), to: "REFRESHED".into() }, "protocol"),

@@ -106,12 +106,18 @@ impl Waterfall {
 
     /// Sum of the lines below `members`.
     pub fn accounted(&self) -> i64 {
-        self.no_address + self.malformed + self.same_address + self.invalid + self.complaint + self.unsubscribed_here
-            + self.admin_or_upload + self.remote_flag + self.mailable
+        self.no_address
+            + self.malformed
+            + self.same_address
+            + self.invalid
+            + self.complaint
+            + self.unsubscribed_here
+            + self.admin_or_upload
+            + self.remote_flag
+            + self.mailable
     }
 
     pub fn balances(&self) -> bool {
-        self.accounted() == self.members
-            && self.read - self.rejected - self.duplicate - self.left_out + self.kept == self.members
+        self.accounted() == self.members && self.read - self.rejected - self.duplicate - self.left_out + self.kept == self.members
     }
 }

@@ -29,7 +29,9 @@ pub enum Binding {
 pub enum Lifter {
     /// The person's own later act.
     Person,
-    Admin { with_evidence: bool },
+    Admin {
+        with_evidence: bool,
+    },
     /// The same remote system, by its own later yes.
     SameRemote,
     /// A new address for the record.
@@ -37,8 +39,7 @@ pub enum Lifter {
 }
 
 impl Cause {
-    pub const ALL: [Cause; 6] =
-        [Self::OwnUnsubscribe, Self::Complaint, Self::InvalidAddress, Self::RemoteFlag, Self::Upload, Self::Admin];
+    pub const ALL: [Cause; 6] = [Self::OwnUnsubscribe, Self::Complaint, Self::InvalidAddress, Self::RemoteFlag, Self::Upload, Self::Admin];
 
     pub fn name(self) -> &'static str {
         match self {

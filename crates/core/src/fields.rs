@@ -83,9 +83,7 @@ pub fn read(cell: Cell, kind: FieldType, length: Option<u32>) -> (Value, Option<
     match kind {
         FieldType::Text => read_text(text, length),
         FieldType::Integer => or_absent(trimmed.parse().ok().map(Value::Integer), Misfit::Integer),
-        FieldType::Decimal => {
-            or_absent(trimmed.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::Decimal), Misfit::Decimal)
-        }
+        FieldType::Decimal => or_absent(trimmed.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::Decimal), Misfit::Decimal),
         FieldType::DateTime => or_absent(date_time(trimmed).map(Value::DateTime), Misfit::DateTime),
         FieldType::Boolean => or_absent(boolean(trimmed).map(Value::Boolean), Misfit::Boolean),
     }
@@ -141,10 +139,7 @@ mod tests {
         assert_eq!(read(text("NaN"), FieldType::Decimal, None), (Value::Absent, Some(Misfit::Decimal)));
         assert_eq!(read(text("Y"), FieldType::Boolean, None), (Value::Boolean(true), None));
         assert_eq!(read(text("2020-02-30"), FieldType::DateTime, None), (Value::Absent, Some(Misfit::DateTime)));
-        assert_eq!(
-            read(text("2020-02-03T04:05:06"), FieldType::DateTime, None),
-            (Value::DateTime("2020-02-03 04:05:06".into()), None)
-        );
+        assert_eq!(read(text("2020-02-03T04:05:06"), FieldType::DateTime, None), (Value::DateTime("2020-02-03 04:05:06".into()), None));
     }
 
     proptest! {

@@ -17,8 +17,7 @@ impl Default for Limits {
 
 impl Limits {
     fn exceeded(self, count: u64, members_before: u64) -> bool {
-        count > self.max_removed
-            && u128::from(count) * 100 > u128::from(self.max_removed_percent) * u128::from(members_before)
+        count > self.max_removed && u128::from(count) * 100 > u128::from(self.max_removed_percent) * u128::from(members_before)
     }
 }
 
@@ -89,10 +88,9 @@ pub fn prove(e: &Evidence) -> Proof {
     match e.announced {
         None => incomplete("The remote system does not say how many people the list has.".into()),
         // A row sent twice can hide one that was never sent: the count of different people must fit.
-        Some(n) if n != e.read - e.duplicate.min(e.read) => incomplete(format!(
-            "The remote system announced {n} people and sent {} different ones.",
-            e.read - e.duplicate.min(e.read)
-        )),
+        Some(n) if n != e.read - e.duplicate.min(e.read) => {
+            incomplete(format!("The remote system announced {n} people and sent {} different ones.", e.read - e.duplicate.min(e.read)))
+        }
         Some(_) => Proof::Complete,
     }
 }

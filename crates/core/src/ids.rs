@@ -26,16 +26,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 8] = [
-        Kind::Bridge,
-        Kind::TargetGroup,
-        Kind::Subscriber,
-        Kind::SyncRun,
-        Kind::User,
-        Kind::Token,
-        Kind::LedgerEntry,
-        Kind::AuditRow,
-    ];
+    const ALL: [Kind; 8] =
+        [Kind::Bridge, Kind::TargetGroup, Kind::Subscriber, Kind::SyncRun, Kind::User, Kind::Token, Kind::LedgerEntry, Kind::AuditRow];
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -24,7 +24,9 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     let removed = leaves.len() as i64;
     let members_before = members.len() as i64;
     let mut counts = Counts { members_before, members_after: members_before - removed, leaving: removed, removed, ..Counts::default() };
-    counts.check().map_err(|e| Trouble::refused(e.to_string(), "Report this with the run's id: it is a fault of Rialto. Nobody was removed."))?;
+    counts
+        .check()
+        .map_err(|e| Trouble::refused(e.to_string(), "Report this with the run's id: it is a fault of Rialto. Nobody was removed."))?;
     let none = RoaringTreemap::new();
     let change = Change {
         run_id: run.id,
@@ -44,7 +46,10 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
         Err(Refused::NotMine) => return Err(Trouble::Interrupted),
         Err(Refused::Moved | Refused::Mismatch) => {
             membership::drop_plan(&parts.db, run.id).await?;
-            return Err(Trouble::refused("The target group changed meanwhile; nobody was removed.", "Sync the target group again, then decide anew."));
+            return Err(Trouble::refused(
+                "The target group changed meanwhile; nobody was removed.",
+                "Sync the target group again, then decide anew.",
+            ));
         }
     };
     // The waterfall begins with what the last whole read brought.
@@ -54,7 +59,15 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     groups::set_waterfall(&mut tx, group.id, &waterfall, parts.clock.now()).await?;
     tx.commit().await?;
     let reason = format!("{} people were removed as approved, {} may be mailed again.", counts.removed, counts.lifted);
-    Ok(Ending { state: RunState::Succeeded, counts, reason, advice: String::new(), error_kind: String::new(), data_as_of: None, stats: json!({"approved_run": held.id}) })
+    Ok(Ending {
+        state: RunState::Succeeded,
+        counts,
+        reason,
+        advice: String::new(),
+        error_kind: String::new(),
+        data_as_of: None,
+        stats: json!({"approved_run": held.id}),
+    })
 }
 
 /// The approved run and its group; refused when a later complete read took its place.
@@ -63,10 +76,16 @@ async fn approved(parts: &Parts, run: &Run) -> Result<(Run, groups::Group), Trou
     let held = runs::get(parts.db.read(), run.parent_run.ok_or_else(nothing)?).await?.ok_or_else(nothing)?;
     let group = groups::get(parts.db.read(), held.group_id.ok_or_else(nothing)?).await?.ok_or_else(nothing)?;
     if held.state() != RunState::Approved {
-        return Err(Trouble::refused("The held run was not approved, or a later sync took its place.", "Look at the latest run of the target group."));
+        return Err(Trouble::refused(
+            "The held run was not approved, or a later sync took its place.",
+            "Look at the latest run of the target group.",
+        ));
     }
     if group.synced_run.is_some_and(|synced| synced > held.id) {
-        return Err(Trouble::refused("A later complete sync took the place of the held run.", "Look at the latest run of the target group."));
+        return Err(Trouble::refused(
+            "A later complete sync took the place of the held run.",
+            "Look at the latest run of the target group.",
+        ));
     }
     Ok((held, group))
 }

@@ -22,7 +22,18 @@ pub(crate) async fn run(parts: &Parts, run: &Run) -> Result<Ending, Trouble> {
                 reason.push_str(warning);
             }
             let stats = serde_json::json!({"lists": report.lists, "fields": report.fields, "warnings": report.warnings});
-            (true, Ending { state: RunState::Succeeded, counts: Counts::default(), reason, advice: String::new(), error_kind: String::new(), data_as_of: None, stats })
+            (
+                true,
+                Ending {
+                    state: RunState::Succeeded,
+                    counts: Counts::default(),
+                    reason,
+                    advice: String::new(),
+                    error_kind: String::new(),
+                    data_as_of: None,
+                    stats,
+                },
+            )
         }
         Err(Trouble::Store(e)) => return Err(e.into()),
         Err(trouble) => (false, failed(&trouble)),

@@ -18,7 +18,10 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     let offered = remote::offered_fields(&remote).await?;
     let lists = remote.connector.lists().await?;
     if lists.len() > MAX_LISTS {
-        return Err(Trouble::refused(format!("The remote system offers {} lists; Rialto takes at most {MAX_LISTS}.", lists.len()), "Limit the lists in the remote system's set-up script."));
+        return Err(Trouble::refused(
+            format!("The remote system offers {} lists; Rialto takes at most {MAX_LISTS}.", lists.len()),
+            "Limit the lists in the remote system's set-up script.",
+        ));
     }
     if lease.is_gone() {
         return Err(Trouble::Interrupted);
@@ -43,14 +46,31 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     let bridge_id = remote.bridge.id;
     let mut tx = parts.db.write().await?;
     // An empty list of lists marks nothing gone: more likely a fault than a wish.
-    let mirrored = groups::mirror(&mut tx, bridge_id, &format!("{} {}s", remote.kind.name, remote.kind.list_name), &described, !described.is_empty(), now).await?;
+    let mirrored = groups::mirror(
+        &mut tx,
+        bridge_id,
+        &format!("{} {}s", remote.kind.name, remote.kind.list_name),
+        &described,
+        !described.is_empty(),
+        now,
+    )
+    .await?;
     let fields = if offered.is_empty() { 0 } else { fields::mirror(&mut tx, bridge_id, &offered, now).await?.len() };
     bridges::lists_synced(&mut tx, bridge_id, now).await?;
     tx.commit().await?;
     let (state, reason) = if described.is_empty() {
         (RunState::Incomplete, "The remote system answered with no list at all. The target groups stay as they were.".to_owned())
     } else {
-        (RunState::Succeeded, format!("{} lists: {} new, {} changed, {} gone; {fields} fields.", described.len(), mirrored.added, mirrored.updated, mirrored.gone))
+        (
+            RunState::Succeeded,
+            format!(
+                "{} lists: {} new, {} changed, {} gone; {fields} fields.",
+                described.len(),
+                mirrored.added,
+                mirrored.updated,
+                mirrored.gone
+            ),
+        )
     };
     let stats = serde_json::json!({"lists": described.len(), "added": mirrored.added, "updated": mirrored.updated,
         "unchanged": mirrored.unchanged, "gone": mirrored.gone, "fields": fields});

@@ -50,7 +50,10 @@ pub(crate) async fn open(parts: &Parts, bridge_id: Option<i64>) -> Result<Remote
         return Err(Trouble::refused("The bridge is switched off.", "Switch it on in Bridge Configuration."));
     }
     let kind = rialto_connectors::kind(&bridge.kind).ok_or_else(|| {
-        Trouble::refused(format!("This version of Rialto has no connector for {}.", bridge.kind), "Install the version that made the bridge.")
+        Trouble::refused(
+            format!("This version of Rialto has no connector for {}.", bridge.kind),
+            "Install the version that made the bridge.",
+        )
     })?;
     let secrets = bridge.secrets(&parts.vault)?.into_iter().map(|(k, v)| (k, v.into())).collect();
     let connector = (kind.open)(&bridge.settings()?, &secrets, &parts.outbound).map_err(|faults| {

@@ -96,7 +96,15 @@ pub(crate) fn failed(trouble: &Trouble) -> Ending {
         }
         Trouble::Interrupted => ("The run was interrupted.".into(), String::new(), "interrupted".into()),
     };
-    Ending { state: RunState::Failed, counts: Counts::default(), reason, advice, error_kind: kind, data_as_of: None, stats: serde_json::json!({}) }
+    Ending {
+        state: RunState::Failed,
+        counts: Counts::default(),
+        reason,
+        advice,
+        error_kind: kind,
+        data_as_of: None,
+        stats: serde_json::json!({}),
+    }
 }
 
 fn sentence(text: &str) -> String {
@@ -124,7 +132,12 @@ async fn take_over(engine: &Engine) -> Result<(), StoreError> {
         let mut tx = parts.db.write().await?;
         let again = dead.attempt < MAX_ATTEMPTS && dead.kind() != RunKind::Test;
         let ending = Ending {
-            reason: if again { "The worker stopped in the middle; the run is tried again as a new one." } else { "The worker stopped in the middle, for the last time." }.into(),
+            reason: if again {
+                "The worker stopped in the middle; the run is tried again as a new one."
+            } else {
+                "The worker stopped in the middle, for the last time."
+            }
+            .into(),
             ..failed(&Trouble::Interrupted)
         };
         if runs::finish(&mut tx, dead.id, &dead.worker, now, &ending).await? && again {

@@ -24,24 +24,15 @@ use crate::target::query;
 pub(crate) fn router() -> Router<Sandbox> {
     Router::new()
         .route("/admin/lists", get(lists).post(create_list))
-        .route(
-            "/admin/lists/{code}",
-            get(list).patch(patch_list).delete(delete_list),
-        )
+        .route("/admin/lists/{code}", get(list).patch(patch_list).delete(delete_list))
         .route("/admin/lists/{code}/members", get(members))
         .route("/admin/lists/{code}/add", post(add))
         .route("/admin/lists/{code}/remove", post(remove))
         .route("/admin/lists/{code}/regenerate", post(regenerate))
         .route("/admin/lists/{code}/churn", post(churn))
-        .route(
-            "/admin/people/{master}/{sub}",
-            get(person).patch(patch_person),
-        )
+        .route("/admin/people/{master}/{sub}", get(person).patch(patch_person))
         .route("/admin/people/{master}/{sub}/activities", get(activities))
-        .route(
-            "/admin/faults",
-            get(faults).post(inject).delete(clear_faults),
-        )
+        .route("/admin/faults", get(faults).post(inject).delete(clear_faults))
         .route("/admin/requests", get(requests).delete(clear_requests))
         .route("/admin/setup", get(setup_page).post(setup))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -54,11 +45,7 @@ fn found<T>(value: Option<T>) -> Answer<T> {
 }
 
 fn done(found: bool) -> StatusCode {
-    if found {
-        StatusCode::NO_CONTENT
-    } else {
-        StatusCode::NOT_FOUND
-    }
+    if found { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
 }
 
 async fn lists(State(sandbox): State<Sandbox>) -> Json<Vec<List>> {
@@ -81,11 +68,7 @@ async fn create_list(State(sandbox): State<Sandbox>, Json(new): Json<NewList>) -
     if !fits(&new.code, 24) || !fits(&new.name, 80) {
         return StatusCode::BAD_REQUEST;
     }
-    if sandbox.create_list(&new.code, &new.name) {
-        StatusCode::CREATED
-    } else {
-        StatusCode::CONFLICT
-    }
+    if sandbox.create_list(&new.code, &new.name) { StatusCode::CREATED } else { StatusCode::CONFLICT }
 }
 
 #[derive(Deserialize)]
@@ -95,11 +78,7 @@ struct ListPatch {
     active: Option<bool>,
 }
 
-async fn patch_list(
-    State(sandbox): State<Sandbox>,
-    Path(code): Path<String>,
-    Json(patch): Json<ListPatch>,
-) -> Answer<List> {
+async fn patch_list(State(sandbox): State<Sandbox>, Path(code): Path<String>, Json(patch): Json<ListPatch>) -> Answer<List> {
     if let Some(name) = patch.name {
         sandbox.rename_list(&code, &name);
     }
@@ -125,19 +104,11 @@ fn hundred() -> usize {
     100
 }
 
-async fn members(
-    State(sandbox): State<Sandbox>,
-    Path(code): Path<String>,
-    Query(slice): Query<Slice>,
-) -> Answer<Vec<Person>> {
+async fn members(State(sandbox): State<Sandbox>, Path(code): Path<String>, Query(slice): Query<Slice>) -> Answer<Vec<Person>> {
     if sandbox.list(&code).is_none() {
         return Err(StatusCode::NOT_FOUND);
     }
-    Ok(Json(sandbox.member_slice(
-        &code,
-        slice.offset,
-        slice.limit.min(10_000),
-    )))
+    Ok(Json(sandbox.member_slice(&code, slice.offset, slice.limit.min(10_000))))
 }
 
 /// `{"count": 5}` or `{"ids": ["000000000101-0"]}`.
@@ -153,28 +124,19 @@ impl Chosen {
         match self {
             Self::Count(n) => Ok(Who::First(n)),
             Self::Ids(ids) => {
-                let ids: Option<Vec<_>> =
-                    ids.iter().map(|id| Sandbox::split_remote_id(id)).collect();
+                let ids: Option<Vec<_>> = ids.iter().map(|id| Sandbox::split_remote_id(id)).collect();
                 ids.map(Who::Ids).ok_or(StatusCode::BAD_REQUEST)
             }
         }
     }
 }
 
-async fn add(
-    State(sandbox): State<Sandbox>,
-    Path(code): Path<String>,
-    Json(chosen): Json<Chosen>,
-) -> Answer<Value> {
+async fn add(State(sandbox): State<Sandbox>, Path(code): Path<String>, Json(chosen): Json<Chosen>) -> Answer<Value> {
     let changed = sandbox.add_to_list(&code, &chosen.who()?);
     found(changed.map(|changed| json!({ "added": changed })))
 }
 
-async fn remove(
-    State(sandbox): State<Sandbox>,
-    Path(code): Path<String>,
-    Json(chosen): Json<Chosen>,
-) -> Answer<Value> {
+async fn remove(State(sandbox): State<Sandbox>, Path(code): Path<String>, Json(chosen): Json<Chosen>) -> Answer<Value> {
     let changed = sandbox.remove_from_list(&code, &chosen.who()?);
     found(changed.map(|changed| json!({ "removed": changed })))
 }
@@ -184,19 +146,12 @@ async fn regenerate(State(sandbox): State<Sandbox>, Path(code): Path<String>) ->
     found(sandbox.list(&code))
 }
 
-async fn churn(
-    State(sandbox): State<Sandbox>,
-    Path(code): Path<String>,
-    Json(churn): Json<Churn>,
-) -> Answer<ChurnReport> {
+async fn churn(State(sandbox): State<Sandbox>, Path(code): Path<String>, Json(churn): Json<Churn>) -> Answer<ChurnReport> {
     let work = tokio::task::spawn_blocking(move || sandbox.churn(&code, churn));
     found(work.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?)
 }
 
-async fn person(
-    State(sandbox): State<Sandbox>,
-    Path((master, sub)): Path<(String, i64)>,
-) -> Answer<Person> {
+async fn person(State(sandbox): State<Sandbox>, Path((master, sub)): Path<(String, i64)>) -> Answer<Person> {
     found(sandbox.person(&master, sub))
 }
 
@@ -208,10 +163,7 @@ async fn patch_person(
     found(sandbox.edit_person(&master, sub, |person| patch.apply(person)))
 }
 
-async fn activities(
-    State(sandbox): State<Sandbox>,
-    Path((master, sub)): Path<(String, i64)>,
-) -> Json<Vec<Activity>> {
+async fn activities(State(sandbox): State<Sandbox>, Path((master, sub)): Path<(String, i64)>) -> Json<Vec<Activity>> {
     Json(sandbox.activities(&master, sub))
 }
 
@@ -249,14 +201,8 @@ async fn setup_page() -> Html<&'static str> {
 }
 
 /// Takes the script as text, or as the field of the form.
-async fn setup(
-    State(sandbox): State<Sandbox>,
-    headers: HeaderMap,
-    body: String,
-) -> Answer<SetupReport> {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+async fn setup(State(sandbox): State<Sandbox>, headers: HeaderMap, body: String) -> Answer<SetupReport> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
         return Ok(Json(sandbox.run_setup(&body)));
     }

@@ -21,21 +21,13 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn ok(content_type: &'static str, body: String) -> Self {
-        Self {
-            status: 200,
-            content_type,
-            body: body.into_bytes(),
-            version: FIRST,
-        }
+        Self { status: 200, content_type, body: body.into_bytes(), version: FIRST }
     }
 
     /// A collection in JSON of OData 1 or 2.
     pub(crate) fn json_rows(body: String, second: bool) -> Self {
         let version = if second { "2.0;" } else { FIRST };
-        Self {
-            version,
-            ..Self::ok(JSON, body)
-        }
+        Self { version, ..Self::ok(JSON, body) }
     }
 }
 
@@ -49,10 +41,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(status: u16, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            message: message.into(),
-        }
+        Self { status, message: message.into() }
     }
 
     pub(crate) fn bad(message: impl Into<String>) -> Self {
@@ -67,9 +56,7 @@ impl Refusal {
     pub(crate) fn answer(&self, json: bool) -> Answer {
         let body = if json {
             let text = quote(&self.message);
-            format!(
-                "{{\"error\":{{\"code\":\"\",\"message\":{{\"lang\":\"en-US\",\"value\":{text}}}}}}}"
-            )
+            format!("{{\"error\":{{\"code\":\"\",\"message\":{{\"lang\":\"en-US\",\"value\":{text}}}}}}}")
         } else {
             let text = escape(&self.message);
             format!(
@@ -79,11 +66,6 @@ impl Refusal {
             )
         };
         let content_type = if json { JSON } else { XML };
-        Answer {
-            status: self.status,
-            content_type,
-            body: body.into_bytes(),
-            version: FIRST,
-        }
+        Answer { status: self.status, content_type, body: body.into_bytes(), version: FIRST }
     }
 }

@@ -39,40 +39,21 @@ pub struct ChurnReport {
 
 impl State {
     /// Applies a bulk change. People brought in by it are on no other list.
-    pub(crate) fn churn(
-        &mut self,
-        code: &str,
-        churn: Churn,
-        now: Timestamp,
-    ) -> Option<ChurnReport> {
+    pub(crate) fn churn(&mut self, code: &str, churn: Churn, now: Timestamp) -> Option<ChurnReport> {
         let before = self.lists.get(code)?.clone();
         let count = self.count(&before);
-        let joining = count
-            .saturating_mul(churn.new_permille.min(1000))
-            .div_ceil(1000);
+        let joining = count.saturating_mul(churn.new_permille.min(1000)).div_ceil(1000);
         let old_end = self.end;
         let mut after = before.clone();
-        after.rounds.push(MemberRound {
-            round: churn.round,
-            gone_permille: churn.gone_permille,
-            new: old_end + 1..=old_end + joining,
-        });
-        let change = ChangeRound {
-            round: churn.round,
-            permille: churn.changed_permille,
-        };
+        after.rounds.push(MemberRound { round: churn.round, gone_permille: churn.gone_permille, new: old_end + 1..=old_end + joining });
+        let change = ChangeRound { round: churn.round, permille: churn.changed_permille };
         let (stayed, changed) = self.compare(&before, &after, change);
         self.end = old_end + joining;
         self.changes.push(change);
         after.count = (stayed + joining).into();
         after.refreshed = now;
         self.lists.insert(code.to_owned(), after);
-        Some(ChurnReport {
-            changed,
-            new: joining,
-            gone: count - stayed,
-            members: stayed + joining,
-        })
+        Some(ChurnReport { changed, new: joining, gone: count - stayed, members: stayed + joining })
     }
 
     fn compare(&self, before: &ListState, after: &ListState, change: ChangeRound) -> (u64, u64) {

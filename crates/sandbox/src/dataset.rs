@@ -23,12 +23,7 @@ pub(crate) struct DataSet<'a> {
 
 impl<'a> DataSet<'a> {
     /// An empty set; `victim` is the column in which faulty texts are shown.
-    pub(crate) fn new(
-        columns: &'static [&'static str],
-        victim: usize,
-        tweaks: Tweaks<'a>,
-        rows: usize,
-    ) -> Self {
+    pub(crate) fn new(columns: &'static [&'static str], victim: usize, tweaks: Tweaks<'a>, rows: usize) -> Self {
         let tags = columns.iter().map(|column| {
             let name = tweaks.name(column);
             let mut safe = String::new();
@@ -38,14 +33,7 @@ impl<'a> DataSet<'a> {
         let mut out = String::with_capacity(256 + rows * 1_300);
         out.push_str(HEAD);
         out.push_str(INNER_HEAD);
-        Self {
-            out,
-            rows: 0,
-            tags: tags.collect(),
-            columns,
-            victim,
-            tweaks,
-        }
+        Self { out, rows: 0, tags: tags.collect(), columns, victim, tweaks }
     }
 
     pub(crate) fn begin(&mut self) {
@@ -181,12 +169,6 @@ struct Day(jiff::civil::Date);
 
 impl std::fmt::Display for Day {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{:04}-{:02}-{:02}",
-            self.0.year(),
-            self.0.month(),
-            self.0.day()
-        )
+        write!(f, "{:04}-{:02}-{:02}", self.0.year(), self.0.month(), self.0.day())
     }
 }

@@ -90,12 +90,7 @@ pub struct FaultRule {
 impl FaultRule {
     /// A rule for every request until cleared.
     pub fn always(fault: Fault) -> Self {
-        Self {
-            fault,
-            procedure: None,
-            skip: 0,
-            times: None,
-        }
+        Self { fault, procedure: None, skip: 0, times: None }
     }
 
     /// Limits the rule to a procedure or a part of the path.
@@ -137,9 +132,7 @@ impl Armed {
         let Some(wanted) = &self.rule.procedure else {
             return true;
         };
-        let named = seen
-            .procedure
-            .is_some_and(|name| name.eq_ignore_ascii_case(wanted));
+        let named = seen.procedure.is_some_and(|name| name.eq_ignore_ascii_case(wanted));
         named || seen.path.contains(wanted.as_str())
     }
 
@@ -196,12 +189,7 @@ impl Faults {
     }
 
     pub(crate) fn inject(&self, rule: FaultRule) {
-        self.lock().push(Armed {
-            rule,
-            seen: 0,
-            fired: 0,
-            reading: false,
-        });
+        self.lock().push(Armed { rule, seen: 0, fired: 0, reading: false });
     }
 
     pub(crate) fn clear(&self) {
@@ -209,10 +197,7 @@ impl Faults {
     }
 
     pub(crate) fn status(&self) -> Vec<FaultStatus> {
-        let show = |armed: &Armed| FaultStatus {
-            rule: armed.rule.clone(),
-            fired: armed.fired,
-        };
+        let show = |armed: &Armed| FaultStatus { rule: armed.rule.clone(), fired: armed.fired };
         self.lock().iter().map(show).collect()
     }
 

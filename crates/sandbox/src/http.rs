@@ -22,10 +22,7 @@ use crate::target::{decode, query};
 pub(crate) const BODY_LIMIT: usize = 1 << 20;
 
 /// Handles every request below the service root.
-pub(crate) async fn handle(
-    State(sandbox): State<Sandbox>,
-    request: axum::extract::Request,
-) -> Response {
+pub(crate) async fn handle(State(sandbox): State<Sandbox>, request: axum::extract::Request) -> Response {
     let (parts, body) = request.into_parts();
     let json = wants_json(&parts);
     let mut seen = Seen {
@@ -74,19 +71,14 @@ async fn carry_out(sandbox: &Sandbox, request: Request, fault: Option<Fault>) ->
     let work = move || service::answer(&sandbox, &request, Tweaks(fault.as_ref()));
     match tokio::task::spawn_blocking(work).await {
         Ok(answer) => answer,
-        Err(_) => {
-            Refusal::new(500, "An error occurred while processing this request.").answer(json)
-        }
+        Err(_) => Refusal::new(500, "An error occurred while processing this request.").answer(json),
     }
 }
 
 fn wants_json(parts: &Parts) -> bool {
     let says = |name: HeaderName| {
         let values = parts.headers.get_all(name);
-        values
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| value.contains("json"))
+        values.iter().filter_map(|value| value.to_str().ok()).any(|value| value.contains("json"))
     };
     says(ACCEPT) || says(CONTENT_TYPE)
 }
@@ -94,21 +86,13 @@ fn wants_json(parts: &Parts) -> bool {
 fn knows_second(parts: &Parts) -> bool {
     let names = ["dataserviceversion", "maxdataserviceversion"];
     let mut values = names.iter().filter_map(|name| parts.headers.get(*name));
-    values.any(|value| {
-        value
-            .as_bytes()
-            .first()
-            .is_some_and(|byte| matches!(byte, b'2' | b'3'))
-    })
+    values.any(|value| value.as_bytes().first().is_some_and(|byte| matches!(byte, b'2' | b'3')))
 }
 
 fn signed_in(sandbox: &Sandbox, parts: &Parts) -> bool {
     let options = sandbox.options();
     let expected = format!("{}:{}", options.user, options.password);
-    let given = parts
-        .headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let given = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let encoded = given.and_then(|value| {
         let (scheme, rest) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("basic").then_some(rest.trim())
@@ -119,59 +103,29 @@ fn signed_in(sandbox: &Sandbox, parts: &Parts) -> bool {
 
 /// Path below the service root, with the query, as sent.
 fn target<'p>(sandbox: &Sandbox, parts: &'p Parts) -> &'p str {
-    let whole = parts
-        .uri
-        .path_and_query()
-        .map_or("", |target| target.as_str());
-    let below = whole
-        .strip_prefix(sandbox.options().root.as_str())
-        .unwrap_or(whole);
+    let whole = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let below = whole.strip_prefix(sandbox.options().root.as_str()).unwrap_or(whole);
     below.trim_start_matches('/')
 }
 
 fn base(sandbox: &Sandbox, parts: &Parts) -> String {
-    let host = parts
-        .headers
-        .get(HOST)
-        .and_then(|value| value.to_str().ok());
+    let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
     let plain = |c: char| c.is_ascii_alphanumeric() || ".:-[]".contains(c);
-    let host = host
-        .filter(|host| host.chars().all(plain))
-        .unwrap_or("localhost");
+    let host = host.filter(|host| host.chars().all(plain)).unwrap_or("localhost");
     format!("http://{host}{}/", sandbox.options().root)
 }
 
-async fn read(
-    sandbox: &Sandbox,
-    parts: &Parts,
-    body: Body,
-    json: bool,
-) -> Result<Request, Refusal> {
+async fn read(sandbox: &Sandbox, parts: &Parts, body: Body, json: bool) -> Result<Request, Refusal> {
     let post = match parts.method {
         Method::GET | Method::HEAD => false,
         Method::POST => true,
         _ => return Err(Refusal::new(405, "This method is not allowed here.")),
     };
-    let body = to_bytes(body, BODY_LIMIT)
-        .await
-        .map_err(|_| Refusal::new(413, "The body is too large."))?
-        .to_vec();
+    let body = to_bytes(body, BODY_LIMIT).await.map_err(|_| Refusal::new(413, "The body is too large."))?.to_vec();
     let raw = target(sandbox, parts).split('?').next().unwrap_or_default();
     let bad = || Refusal::bad("Bad percent-encoding.");
-    let path = decode(raw, false)
-        .ok_or_else(bad)?
-        .trim_matches('/')
-        .to_owned();
+    let path = decode(raw, false).ok_or_else(bad)?.trim_matches('/').to_owned();
     let query = query(parts.uri.query().unwrap_or_default()).ok_or_else(bad)?;
     let call = (post && path == PROCEDURE_PATH).then(|| Call::parse(&body));
-    Ok(Request {
-        post,
-        path,
-        query,
-        json,
-        second: knows_second(parts),
-        base: base(sandbox, parts),
-        body,
-        call,
-    })
+    Ok(Request { post, path, query, json, second: knows_second(parts), base: base(sandbox, parts), body, call })
 }

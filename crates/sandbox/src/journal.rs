@@ -47,11 +47,7 @@ impl Journal {
         let what = seen.procedure.as_deref().unwrap_or(plain);
         let key = format!("{} {what}", seen.method);
         // Paths come from outside: keep the table of counts small.
-        let key = if requests.counts.len() < 500 {
-            key
-        } else {
-            "other".to_owned()
-        };
+        let key = if requests.counts.len() < 500 { key } else { "other".to_owned() };
         *requests.counts.entry(key).or_default() += 1;
         if requests.last.len() >= KEPT {
             requests.last.pop_front();
@@ -60,10 +56,7 @@ impl Journal {
     }
 
     pub(crate) fn snapshot(&self) -> Requests {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn clear(&self) {

@@ -128,9 +128,7 @@ impl ListState {
 }
 
 fn salt(code: &str) -> u64 {
-    code.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    })
+    code.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3))
 }
 
 /// The lists a sandbox starts with.
@@ -152,11 +150,7 @@ pub(crate) fn initial(options: &Options) -> Vec<ListState> {
     }
     for number in 1..=options.extra_lists {
         let code = format!("EXTRA_{number:04}");
-        lists.push(ListState::new(
-            &code,
-            &format!("Extra list {number}"),
-            Rule::Permille(10),
-        ));
+        lists.push(ListState::new(&code, &format!("Extra list {number}"), Rule::Permille(10)));
     }
     lists
 }

@@ -104,14 +104,8 @@ impl PersonPatch {
         set(&mut person.first_name, self.first_name.map(Cow::Owned));
         set(&mut person.last_name, self.last_name.map(Cow::Owned));
         set(&mut person.label_name, self.label_name);
-        set(
-            &mut person.job_title,
-            self.job_title.map(|v| v.map(Cow::Owned)),
-        );
-        set(
-            &mut person.company_name,
-            self.company_name.map(|v| v.map(Cow::Owned)),
-        );
+        set(&mut person.job_title, self.job_title.map(|v| v.map(Cow::Owned)));
+        set(&mut person.company_name, self.company_name.map(|v| v.map(Cow::Owned)));
         set(&mut person.city, self.city.map(Cow::Owned));
     }
 }
@@ -166,11 +160,7 @@ impl Population {
 
     /// The two ids as numbers.
     pub(crate) fn key(self, index: u64) -> (u64, u32) {
-        if self.is_second(index) {
-            (index - 1, 1)
-        } else {
-            (index, 0)
-        }
+        if self.is_second(index) { (index - 1, 1) } else { (index, 0) }
     }
 
     /// The index behind two ids.
@@ -191,11 +181,7 @@ impl Population {
             return master;
         }
         let next = master.saturating_add(1);
-        if sub >= 1 && self.is_second(next) {
-            next.saturating_add(1)
-        } else {
-            next
-        }
+        if sub >= 1 && self.is_second(next) { next.saturating_add(1) } else { next }
     }
 
     fn place(self, index: u64) -> usize {
@@ -204,9 +190,7 @@ impl Population {
 
     /// Whether they live in the West, as generated.
     pub(crate) fn is_west(self, index: u64) -> bool {
-        PLACES[self.place(index)]
-            .1
-            .is_some_and(|state| WEST.contains(&state))
+        PLACES[self.place(index)].1.is_some_and(|state| WEST.contains(&state))
     }
 
     /// Whether their membership has lapsed, as generated.
@@ -233,11 +217,7 @@ impl Population {
 
     fn email(self, index: u64) -> Option<String> {
         let shares = index > 1 && self.roll(8, index) % 100 < 1;
-        let shared = if shares {
-            self.own_email(index - 1)
-        } else {
-            None
-        };
+        let shared = if shares { self.own_email(index - 1) } else { None };
         shared.or_else(|| self.own_email(index))
     }
 
@@ -267,8 +247,7 @@ impl Population {
             last_name: last.into(),
             label_name: [first, last].join(" "),
             job_title: (!(misc >> 16).is_multiple_of(10)).then(|| TITLES[title].into()),
-            company_name: (!(misc >> 24).is_multiple_of(8))
-                .then(|| COMPANIES[pick(misc >> 32, COMPANIES.len())].into()),
+            company_name: (!(misc >> 24).is_multiple_of(8)).then(|| COMPANIES[pick(misc >> 32, COMPANIES.len())].into()),
             city: city.into(),
             state: state.map(Cow::Borrowed),
             country_code: country.into(),
@@ -292,11 +271,7 @@ fn joined(roll: u64) -> Option<Date> {
 }
 
 fn dues(roll: u64) -> i64 {
-    if roll.is_multiple_of(3) {
-        ((roll >> 8) % 60_000) as i64
-    } else {
-        0
-    }
+    if roll.is_multiple_of(3) { ((roll >> 8) % 60_000) as i64 } else { 0 }
 }
 
 /// Twelve digits, zero-padded.

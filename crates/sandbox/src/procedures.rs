@@ -54,12 +54,7 @@ impl Call {
         if text.is_empty() {
             return Ok(None);
         }
-        let number = text.parse().map_err(|_| {
-            Refusal::new(
-                500,
-                format!("Error converting data type varchar to int ({name})."),
-            )
-        });
+        let number = text.parse().map_err(|_| Refusal::new(500, format!("Error converting data type varchar to int ({name}).")));
         number.map(Some)
     }
 
@@ -75,11 +70,7 @@ impl Call {
 pub(crate) fn run(sandbox: &Sandbox, call: &Call, tweaks: Tweaks<'_>) -> Result<String, Refusal> {
     let names = &sandbox.options().procedures;
     let is = |name: &str| call.name.eq_ignore_ascii_case(name);
-    if !sandbox
-        .read()
-        .installed
-        .contains(&call.name.to_ascii_lowercase())
-    {
+    if !sandbox.read().installed.contains(&call.name.to_ascii_lowercase()) {
         let text = format!("Could not find stored procedure '{}'.", call.name);
         return Err(Refusal::new(404, text));
     }
@@ -99,10 +90,7 @@ pub(crate) fn run(sandbox: &Sandbox, call: &Call, tweaks: Tweaks<'_>) -> Result<
     } else if is(&names.codes) {
         Ok(codes(&state, tweaks))
     } else {
-        Err(Refusal::new(
-            500,
-            format!("'{}' is not simulated.", call.name),
-        ))
+        Err(Refusal::new(500, format!("'{}' is not simulated.", call.name)))
     }
 }
 
@@ -175,12 +163,7 @@ fn codes(state: &State, tweaks: Tweaks<'_>) -> String {
 }
 
 fn activities(state: &State, call: &Call, tweaks: Tweaks<'_>) -> Result<String, Refusal> {
-    const COLUMNS: &[&str] = &[
-        "ACTIVITY_ID",
-        "ACTIVITY_CODE",
-        "ACTIVITY_DATE",
-        "ACTIVITY_TEXT",
-    ];
+    const COLUMNS: &[&str] = &["ACTIVITY_ID", "ACTIVITY_CODE", "ACTIVITY_DATE", "ACTIVITY_TEXT"];
     let sub = call.number("@subcustomerid")?.unwrap_or(0);
     let Some(index) = state.index(call.parameter("@mastercustomerid"), sub) else {
         return Ok(no_data());
@@ -209,18 +192,11 @@ struct Position {
 fn position(state: &State, call: &Call) -> Result<Position, Refusal> {
     let master = call.parameter("@aftermaster");
     if master.is_empty() {
-        return Ok(Position {
-            next: 1,
-            first: true,
-        });
+        return Ok(Position { next: 1, first: true });
     }
-    let number = parse_master(master)
-        .ok_or_else(|| Refusal::new(500, "@AfterMaster is no MASTER_CUSTOMER_ID."))?;
+    let number = parse_master(master).ok_or_else(|| Refusal::new(500, "@AfterMaster is no MASTER_CUSTOMER_ID."))?;
     let sub = call.number("@aftersub")?.unwrap_or(0);
-    Ok(Position {
-        next: state.population.after(number, sub),
-        first: false,
-    })
+    Ok(Position { next: state.population.after(number, sub), first: false })
 }
 
 fn list_members(sandbox: &Sandbox, call: &Call, tweaks: Tweaks<'_>) -> Result<String, Refusal> {
@@ -237,17 +213,9 @@ fn list_members(sandbox: &Sandbox, call: &Call, tweaks: Tweaks<'_>) -> Result<St
     if rows < 1 {
         return Err(Refusal::new(500, "@Rows must be positive."));
     }
-    let rows = u64::try_from(rows)
-        .unwrap_or(1)
-        .min(sandbox.options().max_rows.max(1));
+    let rows = u64::try_from(rows).unwrap_or(1).min(sandbox.options().max_rows.max(1));
     let state = sandbox.read();
-    Ok(page(
-        &state,
-        code,
-        &position,
-        usize::try_from(rows).unwrap_or(1),
-        tweaks,
-    ))
+    Ok(page(&state, code, &position, usize::try_from(rows).unwrap_or(1), tweaks))
 }
 
 fn page(state: &State, code: &str, from: &Position, rows: usize, tweaks: Tweaks<'_>) -> String {
@@ -279,9 +247,7 @@ fn move_rows(sandbox: &Sandbox, code: &str, next: u64) {
         return;
     };
     let leaves = state.members(list, next).next();
-    let joins = (1..next.min(state.end + 1))
-        .rev()
-        .find(|i| !state.on_list(list, *i));
+    let joins = (1..next.min(state.end + 1)).rev().find(|i| !state.on_list(list, *i));
     state.set_members(code, leaves.as_slice(), false, now);
     state.set_members(code, joins.as_slice(), true, now);
 }

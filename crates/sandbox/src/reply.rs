@@ -27,8 +27,7 @@ pub(crate) fn send(answer: Answer) -> Response {
 
 fn respond(status: u16, content_type: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(VERSION, HeaderValue::from_static("1.0;"));
@@ -87,10 +86,7 @@ pub(crate) async fn disturb(mut answer: Answer, fault: Option<Fault>) -> Respons
 /// Half of a body, but no half character.
 fn half(body: &[u8]) -> usize {
     let inside = |at: &usize| body.get(*at).is_some_and(|byte| byte & 0xC0 == 0x80);
-    (0..=body.len() / 2)
-        .rev()
-        .find(|at| !inside(at))
-        .unwrap_or(0)
+    (0..=body.len() / 2).rev().find(|at| !inside(at)).unwrap_or(0)
 }
 
 fn announce(headers: &mut HeaderMap, length: usize) {
@@ -104,14 +100,12 @@ fn cut(answer: Answer, after: usize) -> Response {
     let part = whole.slice(..after.min(length.saturating_sub(1)));
     let parts = [Ok(part), Err(io::Error::other("cut by a fault rule"))];
     // The pause lets the first part leave before the connection breaks.
-    let body = stream::iter(parts)
-        .enumerate()
-        .then(|(at, part)| async move {
-            if at > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            part
-        });
+    let body = stream::iter(parts).enumerate().then(|(at, part)| async move {
+        if at > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        part
+    });
     let mut response = respond(answer.status, answer.content_type, Body::from_stream(body));
     announce(response.headers_mut(), length);
     response
@@ -119,9 +113,7 @@ fn cut(answer: Answer, after: usize) -> Response {
 
 /// Ten pieces each second.
 fn slow(answer: Answer, bytes_per_second: u64) -> Response {
-    let rate = usize::try_from(bytes_per_second / 10)
-        .unwrap_or(usize::MAX)
-        .max(1);
+    let rate = usize::try_from(bytes_per_second / 10).unwrap_or(usize::MAX).max(1);
     let whole = Bytes::from(answer.body);
     let length = whole.len();
     let body = stream::iter((0..length).step_by(rate)).then(move |at| {

@@ -54,14 +54,7 @@ impl Sandbox {
     pub fn new(options: Options) -> Self {
         let state = RwLock::new(State::new(&options));
         let (faults, journal) = (Faults::default(), Journal::default());
-        Self {
-            inner: Arc::new(Inner {
-                options,
-                faults,
-                journal,
-                state,
-            }),
-        }
+        Self { inner: Arc::new(Inner { options, faults, journal, state }) }
     }
 
     /// Its settings.
@@ -70,17 +63,11 @@ impl Sandbox {
     }
 
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.inner
-            .state
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.inner
-            .state
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -121,9 +108,7 @@ impl Sandbox {
     pub fn for_each_member(&self, code: &str, mut visit: impl FnMut(&Person)) {
         let state = self.read();
         if let Some(list) = state.lists.get(code) {
-            state
-                .members(list, 1)
-                .for_each(|index| visit(&state.person_at(index)));
+            state.members(list, 1).for_each(|index| visit(&state.person_at(index)));
         }
     }
 
@@ -147,12 +132,7 @@ impl Sandbox {
     }
 
     /// Changes a person; ids stay, and "Allow Solicitation" off puts "Allow Email" off.
-    pub fn edit_person(
-        &self,
-        master: &str,
-        sub: i64,
-        change: impl FnOnce(&mut Person),
-    ) -> Option<Person> {
+    pub fn edit_person(&self, master: &str, sub: i64, change: impl FnOnce(&mut Person)) -> Option<Person> {
         let mut state = self.write();
         let index = state.index(master, sub)?;
         Some(state.edit(index, change))
@@ -173,9 +153,7 @@ impl Sandbox {
 
     /// Sets or takes away the primary address.
     pub fn set_email(&self, master: &str, sub: i64, email: Option<&str>) -> Option<Person> {
-        self.edit_person(master, sub, |person| {
-            person.email = email.map(str::to_owned)
-        })
+        self.edit_person(master, sub, |person| person.email = email.map(str::to_owned))
     }
 
     /// Renames a person.
@@ -190,9 +168,7 @@ impl Sandbox {
     /// Whether the address was marked inactive through CusCommunication.
     pub fn is_address_inactive(&self, master: &str, sub: i64) -> bool {
         let state = self.read();
-        state
-            .index(master, sub)
-            .is_some_and(|index| state.inactive_addresses.contains(&index))
+        state.index(master, sub).is_some_and(|index| state.inactive_addresses.contains(&index))
     }
 
     /// Activities saved for a person, oldest first.
@@ -202,9 +178,7 @@ impl Sandbox {
             return Vec::new();
         };
         let rows = state.rows_of(Table::Activities, index);
-        rows.iter()
-            .map(|row| crate::odata::entities::activity(row))
-            .collect()
+        rows.iter().map(|row| crate::odata::entities::activity(row)).collect()
     }
 
     /// How many activities were saved in all.
@@ -221,9 +195,7 @@ impl Sandbox {
             return Vec::new();
         };
         let rows = state.rows_of(Table::OptIns, index);
-        rows.iter()
-            .map(|row| crate::odata::entities::opt_in(row))
-            .collect()
+        rows.iter().map(|row| crate::odata::entities::opt_in(row)).collect()
     }
 
     /// Demographics saved for a person: code and subcode.
@@ -234,19 +206,14 @@ impl Sandbox {
         };
         let text = |value: Option<&Value>| value.map(Value::text).unwrap_or_default();
         let rows = state.rows_of(Table::Demographics, index);
-        rows.iter()
-            .map(|row| (text(row.get(3)), text(row.get(4))))
-            .collect()
+        rows.iter().map(|row| (text(row.get(3)), text(row.get(4)))).collect()
     }
 
     fn choose(&self, code: &str, who: &Who, member: bool) -> Option<Vec<u64>> {
         let state = self.read();
         let list = state.lists.get(code)?;
         Some(match who {
-            Who::Ids(ids) => ids
-                .iter()
-                .filter_map(|(master, sub)| state.index(master, *sub))
-                .collect(),
+            Who::Ids(ids) => ids.iter().filter_map(|(master, sub)| state.index(master, *sub)).collect(),
             Who::First(n) => (1..=state.end)
                 .filter(|index| state.on_list(list, *index) != member)
                 .take(usize::try_from(*n).unwrap_or(usize::MAX))

@@ -27,22 +27,14 @@ pub(crate) fn create(sandbox: &Sandbox, entity: &Entity) -> Row {
         (Kind::CusCommunication, "ActiveFlag") => Value::Bool(true),
         _ => Value::Null,
     };
-    entity
-        .fields
-        .iter()
-        .map(|field| default(field.name))
-        .collect()
+    entity.fields.iter().map(|field| default(field.name)).collect()
 }
 
 /// Reads an entity from a body in JSON or XML.
 pub(crate) fn parse(entity: &Entity, body: &[u8], json: bool) -> Result<Given, Refusal> {
     let text = str::from_utf8(body).map_err(|_| Refusal::bad("The body is not UTF-8."))?;
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    let given = if json && !text.starts_with('<') {
-        from_json(entity, text)?
-    } else {
-        from_xml(entity, text)?
-    };
+    let given = if json && !text.starts_with('<') { from_json(entity, text)? } else { from_xml(entity, text)? };
     for (field, value) in entity.fields.iter().zip(&given) {
         let long = |text: &str| field.length > 0 && text.chars().count() > field.length;
         if value.as_ref().and_then(Value::as_text).is_some_and(long) {
@@ -53,27 +45,16 @@ pub(crate) fn parse(entity: &Entity, body: &[u8], json: bool) -> Result<Given, R
     Ok(given)
 }
 
-fn place(
-    entity: &Entity,
-    given: &mut Given,
-    name: &str,
-    value: Option<Value>,
-) -> Result<(), Refusal> {
+fn place(entity: &Entity, given: &mut Given, name: &str, value: Option<Value>) -> Result<(), Refusal> {
     let bad = || Refusal::bad(format!("The value of property '{name}' is not valid."));
     let slot = entity.column(name).and_then(|column| given.get_mut(column));
-    let slot = slot.ok_or_else(|| {
-        Refusal::bad(format!(
-            "The property '{name}' does not exist on type '{}'.",
-            entity.name
-        ))
-    })?;
+    let slot = slot.ok_or_else(|| Refusal::bad(format!("The property '{name}' does not exist on type '{}'.", entity.name)))?;
     *slot = Some(value.ok_or_else(bad)?);
     Ok(())
 }
 
 fn from_json(entity: &Entity, text: &str) -> Result<Given, Refusal> {
-    let json: Json =
-        serde_json::from_str(text).map_err(|error| Refusal::bad(format!("Bad JSON: {error}")))?;
+    let json: Json = serde_json::from_str(text).map_err(|error| Refusal::bad(format!("Bad JSON: {error}")))?;
     let object = json.get("d").unwrap_or(&json).as_object();
     let object = object.ok_or_else(|| Refusal::bad("The body is no entity."))?;
     let mut given = vec![None; entity.fields.len()];
@@ -81,10 +62,7 @@ fn from_json(entity: &Entity, text: &str) -> Result<Given, Refusal> {
         if name == "__metadata" || value.get("__deferred").is_some() {
             continue;
         }
-        let edm = entity
-            .column(name)
-            .and_then(|at| entity.fields.get(at))
-            .map(|field| field.edm);
+        let edm = entity.column(name).and_then(|at| entity.fields.get(at)).map(|field| field.edm);
         let value = edm.and_then(|edm| Value::from_json(edm, value));
         place(entity, &mut given, name, value)?;
     }
@@ -92,18 +70,11 @@ fn from_json(entity: &Entity, text: &str) -> Result<Given, Refusal> {
 }
 
 fn from_xml(entity: &Entity, text: &str) -> Result<Given, Refusal> {
-    const ENVELOPE: &[&str] = &[
-        "id", "title", "updated", "name", "link", "category", "author",
-    ];
+    const ENVELOPE: &[&str] = &["id", "title", "updated", "name", "link", "category", "author"];
     let leaves = leaves(text).map_err(|error| Refusal::bad(format!("Bad XML: {error}")))?;
     let mut given = vec![None; entity.fields.len()];
-    for leaf in leaves
-        .into_iter()
-        .filter(|leaf| !ENVELOPE.contains(&leaf.name.as_str()))
-    {
-        let field = entity
-            .column(&leaf.name)
-            .and_then(|at| entity.fields.get(at));
+    for leaf in leaves.into_iter().filter(|leaf| !ENVELOPE.contains(&leaf.name.as_str())) {
+        let field = entity.column(&leaf.name).and_then(|at| entity.fields.get(at));
         let value = match (field, leaf.text) {
             (Some(field), Some(text)) => Value::from_text(field.edm, &text),
             (_, None) => Some(Value::Null),
@@ -115,21 +86,14 @@ fn from_xml(entity: &Entity, text: &str) -> Result<Given, Refusal> {
 }
 
 fn given<'g>(entity: &Entity, given: &'g Given, name: &str) -> Option<&'g Value> {
-    entity
-        .column(name)
-        .and_then(|at| given.get(at))
-        .and_then(Option::as_ref)
+    entity.column(name).and_then(|at| given.get(at)).and_then(Option::as_ref)
 }
 
 fn owner(state: &State, entity: &Entity, values: &Given) -> Result<u64, Refusal> {
     let master = given(entity, values, "MasterCustomerId").and_then(Value::as_text);
-    let sub = given(entity, values, "SubCustomerId")
-        .and_then(Value::as_int)
-        .unwrap_or(0);
+    let sub = given(entity, values, "SubCustomerId").and_then(Value::as_int).unwrap_or(0);
     let master = master.ok_or_else(|| Refusal::bad("MasterCustomerId is required."))?;
-    state
-        .index(master, sub)
-        .ok_or_else(|| Refusal::new(404, format!("Customer '{master}-{sub}' does not exist.")))
+    state.index(master, sub).ok_or_else(|| Refusal::new(404, format!("Customer '{master}-{sub}' does not exist.")))
 }
 
 /// Saves an entity and answers it as stored.
@@ -137,9 +101,7 @@ pub(crate) fn save(sandbox: &Sandbox, entity: &Entity, values: &Given) -> Result
     let now = sandbox.now().as_millisecond();
     let mut state = sandbox.write();
     match entity.kind {
-        Kind::MarketingList | Kind::MarketingListMember => {
-            Err(Refusal::bad(format!("'{}' is read-only.", entity.name)))
-        }
+        Kind::MarketingList | Kind::MarketingListMember => Err(Refusal::bad(format!("'{}' is read-only.", entity.name))),
         Kind::CustomerInfo => save_customer(&mut state, entity, values),
         Kind::CusCommunication => save_communication(&mut state, entity, values),
         Kind::CusActivity => {
@@ -159,13 +121,8 @@ fn save_customer(state: &mut State, entity: &Entity, values: &Given) -> Result<R
 
 fn apply_customer(person: &mut Person, entity: &Entity, values: &Given) {
     let flag = |name| given(entity, values, name).and_then(Value::as_bool);
-    let text = |name| {
-        given(entity, values, name)
-            .and_then(Value::as_text)
-            .map(str::to_owned)
-    };
-    let nullable =
-        |name| given(entity, values, name).map(|value| value.as_text().map(str::to_owned));
+    let text = |name| given(entity, values, name).and_then(Value::as_text).map(str::to_owned);
+    let nullable = |name| given(entity, values, name).map(|value| value.as_text().map(str::to_owned));
     if let Some(allow) = flag("AllowEmailFlag") {
         person.allow_email = allow;
     }
@@ -213,34 +170,23 @@ fn save_communication(state: &mut State, entity: &Entity, values: &Given) -> Res
         state.edit(index, |person| person.email = Some(address.to_owned()));
     }
     let active = !state.inactive_addresses.contains(&index);
-    entities::communication(&state.person_at(index), active)
-        .ok_or_else(|| Refusal::new(404, "This customer has no e-mail address."))
+    entities::communication(&state.person_at(index), active).ok_or_else(|| Refusal::new(404, "This customer has no e-mail address."))
 }
 
 fn check_activity(state: &State, entity: &Entity, values: &Given) -> Result<(), Refusal> {
-    let code = given(entity, values, "ActivityCode")
-        .and_then(Value::as_text)
-        .unwrap_or_default();
+    let code = given(entity, values, "ActivityCode").and_then(Value::as_text).unwrap_or_default();
     if state.codes.iter().any(|(known, _)| known == code) {
         Ok(())
     } else {
-        Err(Refusal::bad(format!(
-            "ActivityCode '{code}' is not a valid code."
-        )))
+        Err(Refusal::bad(format!("ActivityCode '{code}' is not a valid code.")))
     }
 }
 
 /// Where a row to be replaced stands: by its id, or else by its codes.
 fn position(entity: &Entity, rows: &[Row], values: &Given) -> Result<Option<usize>, Refusal> {
-    let id = values
-        .first()
-        .and_then(Option::as_ref)
-        .and_then(Value::as_int)
-        .unwrap_or(0);
+    let id = values.first().and_then(Option::as_ref).and_then(Value::as_int).unwrap_or(0);
     if id != 0 {
-        let found = rows
-            .iter()
-            .position(|row| row.first() == Some(&Value::Int(id)));
+        let found = rows.iter().position(|row| row.first() == Some(&Value::Int(id)));
         return found.map(Some).ok_or_else(|| Refusal::missing(entity.name));
     }
     let columns: &[usize] = match entity.kind {
@@ -248,23 +194,12 @@ fn position(entity: &Entity, rows: &[Row], values: &Given) -> Result<Option<usiz
         Kind::CusDemographic => &[3, 4],
         _ => return Ok(None),
     };
-    let given = |at: usize| {
-        values
-            .get(at)
-            .and_then(Option::as_ref)
-            .unwrap_or(&Value::Null)
-    };
+    let given = |at: usize| values.get(at).and_then(Option::as_ref).unwrap_or(&Value::Null);
     let same = |row: &Row| columns.iter().all(|at| row.get(*at) == Some(given(*at)));
     Ok(rows.iter().position(same))
 }
 
-fn store(
-    state: &mut State,
-    entity: &Entity,
-    table: Table,
-    values: &Given,
-    now: i64,
-) -> Result<Row, Refusal> {
+fn store(state: &mut State, entity: &Entity, table: Table, values: &Given, now: i64) -> Result<Row, Refusal> {
     let index = owner(state, entity, values)?;
     let at = position(entity, state.rows_of(table, index), values)?;
     let mut row = match at.and_then(|at| state.rows_of(table, index).get(at)) {
@@ -280,12 +215,7 @@ fn store(
         let id = Value::Int(state.next_id());
         row.splice(..1, [id]);
     }
-    let rows = state
-        .rows
-        .entry(table)
-        .or_default()
-        .entry(index)
-        .or_default();
+    let rows = state.rows.entry(table).or_default().entry(index).or_default();
     match at.and_then(|at| rows.get_mut(at)) {
         Some(slot) => slot.clone_from(&row),
         None => rows.push(row.clone()),
@@ -299,11 +229,7 @@ fn blank(entity: &Entity, now: i64) -> Row {
         "ActivityDate" | "OptInDate" => Value::Date(now),
         _ => Value::Null,
     };
-    entity
-        .fields
-        .iter()
-        .map(|field| default(field.name))
-        .collect()
+    entity.fields.iter().map(|field| default(field.name)).collect()
 }
 
 /// Deletes a stored row, named by its id or its codes.
@@ -313,21 +239,13 @@ pub(crate) fn delete(sandbox: &Sandbox, entity: &Entity, values: &Given) -> Resu
         Kind::CusOptInOption => Table::OptIns,
         Kind::CusDemographic => Table::Demographics,
         _ => {
-            return Err(Refusal::bad(format!(
-                "'{}' cannot be deleted.",
-                entity.name
-            )));
+            return Err(Refusal::bad(format!("'{}' cannot be deleted.", entity.name)));
         }
     };
     let mut state = sandbox.write();
     let index = owner(&state, entity, values)?;
     let at = position(entity, state.rows_of(table, index), values)?;
-    let rows = state
-        .rows
-        .entry(table)
-        .or_default()
-        .entry(index)
-        .or_default();
+    let rows = state.rows.entry(table).or_default().entry(index).or_default();
     match at.filter(|at| *at < rows.len()) {
         Some(at) => Ok(rows.remove(at)),
         None => Err(Refusal::missing(entity.name)),

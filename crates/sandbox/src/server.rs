@@ -49,14 +49,8 @@ async fn index(State(sandbox): State<Sandbox>) -> Html<String> {
 }
 
 /// Serves a sandbox until `shutdown` ends.
-pub async fn serve(
-    listener: TcpListener,
-    sandbox: Sandbox,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    axum::serve(listener, sandbox.router())
-        .with_graceful_shutdown(shutdown)
-        .await
+pub async fn serve(listener: TcpListener, sandbox: Sandbox, shutdown: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    axum::serve(listener, sandbox.router()).with_graceful_shutdown(shutdown).await
 }
 
 /// A sandbox being served; it stops when this is dropped.
@@ -87,9 +81,5 @@ pub async fn start(options: Options) -> io::Result<Running> {
     let base_url = format!("http://{}", listener.local_addr()?);
     let sandbox = Sandbox::new(options);
     let task = tokio::spawn(serve(listener, sandbox.clone(), std::future::pending()));
-    Ok(Running {
-        base_url,
-        sandbox,
-        task,
-    })
+    Ok(Running { base_url, sandbox, task })
 }

@@ -32,10 +32,7 @@ pub(crate) struct Request {
 
 impl Request {
     fn option(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -46,9 +43,7 @@ pub(crate) const PROCEDURE_PATH: &str = "GetStoredProcedureDataXML";
 pub(crate) fn answer(sandbox: &Sandbox, request: &Request, tweaks: Tweaks<'_>) -> Answer {
     let result = match (request.path.as_str(), request.post) {
         (PROCEDURE_PATH, true) => procedure(sandbox, request, tweaks),
-        (PROCEDURE_PATH | "Save" | "Delete", false) | ("Create", true) => {
-            Err(Refusal::new(405, "This method is not allowed here."))
-        }
+        (PROCEDURE_PATH | "Save" | "Delete", false) | ("Create", true) => Err(Refusal::new(405, "This method is not allowed here.")),
         ("Create", false) => create(sandbox, request, tweaks),
         ("Save", true) => write(sandbox, request, tweaks, save::save),
         ("Delete", true) => write(sandbox, request, tweaks, save::delete),
@@ -72,11 +67,8 @@ fn procedure(sandbox: &Sandbox, request: &Request, tweaks: Tweaks<'_>) -> Result
 }
 
 fn named_entity(request: &Request) -> Result<&'static Entity, Refusal> {
-    let quoted = request
-        .option("EntityName")
-        .ok_or_else(|| Refusal::bad("The parameter EntityName is missing."))?;
-    let name = unquote(quoted.trim())
-        .ok_or_else(|| Refusal::bad("EntityName must be in single quotes."))?;
+    let quoted = request.option("EntityName").ok_or_else(|| Refusal::bad("The parameter EntityName is missing."))?;
+    let name = unquote(quoted.trim()).ok_or_else(|| Refusal::bad("EntityName must be in single quotes."))?;
     Entity::named(name).ok_or_else(|| Refusal::new(404, format!("No entity '{name}' exists.")))
 }
 
@@ -98,30 +90,14 @@ fn write(
     Ok(show_one(sandbox, request, entity, &row, tweaks))
 }
 
-fn show_one(
-    sandbox: &Sandbox,
-    request: &Request,
-    entity: &'static Entity,
-    row: &[Value],
-    tweaks: Tweaks<'_>,
-) -> Answer {
+fn show_one(sandbox: &Sandbox, request: &Request, entity: &'static Entity, row: &[Value], tweaks: Tweaks<'_>) -> Answer {
     let set = entity.set(&sandbox.options().entity_sets);
-    let view = View {
-        entity,
-        set,
-        base: &request.base,
-        select: None,
-        tweaks,
-    };
+    let view = View { entity, set, base: &request.base, select: None, tweaks };
     show_single(request, &view, row)
 }
 
 fn show_single(request: &Request, view: &View<'_>, row: &[Value]) -> Answer {
-    if request.json {
-        Answer::ok(JSON, json::single(view, row))
-    } else {
-        Answer::ok(ATOM, atom::entry(view, row))
-    }
+    if request.json { Answer::ok(JSON, json::single(view, row)) } else { Answer::ok(ATOM, atom::entry(view, row)) }
 }
 
 /// Refuses what the product does not document.
@@ -130,9 +106,7 @@ fn check_options(sandbox: &Sandbox, request: &Request) -> Result<(), Refusal> {
     let mut names = request.query.iter().map(|(name, _)| name.trim());
     let odd = names.find(|name| name.starts_with('$') && !documented.contains(name));
     match odd {
-        Some(name) if sandbox.options().strict => Err(Refusal::bad(format!(
-            "The query option '{name}' is not supported."
-        ))),
+        Some(name) if sandbox.options().strict => Err(Refusal::bad(format!("The query option '{name}' is not supported."))),
         _ => Ok(()),
     }
 }
@@ -141,18 +115,9 @@ fn selected(entity: &Entity, request: &Request) -> Result<Option<Vec<usize>>, Re
     let Some(text) = request.option("$select") else {
         return Ok(None);
     };
-    let names = text
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty());
-    let column = |name: &str| {
-        entity.column(name).ok_or_else(|| {
-            Refusal::bad(format!(
-                "No property '{name}' exists in type '{}'.",
-                entity.name
-            ))
-        })
-    };
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let column =
+        |name: &str| entity.column(name).ok_or_else(|| Refusal::bad(format!("No property '{name}' exists in type '{}'.", entity.name)));
     if text.trim() == "*" {
         return Ok(None);
     }
@@ -162,10 +127,7 @@ fn selected(entity: &Entity, request: &Request) -> Result<Option<Vec<usize>>, Re
 fn entities(sandbox: &Sandbox, request: &Request, tweaks: Tweaks<'_>) -> Result<Answer, Refusal> {
     let (set, key) = segment(&request.path);
     let options = sandbox.options();
-    let entity = Entity::all()
-        .iter()
-        .find(|entity| entity.set(&options.entity_sets) == set)
-        .ok_or_else(|| Refusal::missing(set))?;
+    let entity = Entity::all().iter().find(|entity| entity.set(&options.entity_sets) == set).ok_or_else(|| Refusal::missing(set))?;
     check_options(sandbox, request)?;
     let select = selected(entity, request)?;
     let filter = match (key.filter(|key| !key.is_empty()), request.option("$filter")) {
@@ -174,21 +136,9 @@ fn entities(sandbox: &Sandbox, request: &Request, tweaks: Tweaks<'_>) -> Result<
         (None, None) => None,
     };
     let filter = filter.transpose().map_err(Refusal::bad)?;
-    let mut rows = read(
-        &sandbox.read(),
-        entity,
-        filter.as_ref(),
-        options.max_entities,
-        tweaks,
-    )
-    .map_err(|_| Refusal::new(500, "The answer is too large; narrow the $filter."))?;
-    let view = View {
-        entity,
-        set,
-        base: &request.base,
-        select,
-        tweaks,
-    };
+    let mut rows = read(&sandbox.read(), entity, filter.as_ref(), options.max_entities, tweaks)
+        .map_err(|_| Refusal::new(500, "The answer is too large; narrow the $filter."))?;
+    let view = View { entity, set, base: &request.base, select, tweaks };
     if key.is_some_and(|key| !key.is_empty()) {
         let row = rows.first().ok_or_else(|| Refusal::missing(set))?;
         return Ok(show_single(request, &view, row));
@@ -202,10 +152,7 @@ fn entities(sandbox: &Sandbox, request: &Request, tweaks: Tweaks<'_>) -> Result<
         rows.push(first);
     }
     Ok(if request.json {
-        Answer::json_rows(
-            json::collection(&view, &rows, request.second),
-            request.second,
-        )
+        Answer::json_rows(json::collection(&view, &rows, request.second), request.second)
     } else {
         Answer::ok(ATOM, atom::feed(&view, &rows))
     })

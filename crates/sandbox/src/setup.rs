@@ -56,11 +56,7 @@ enum Object {
 
 /// The object a statement at the start of these words creates.
 fn created(words: &[&str]) -> Option<(Object, String)> {
-    let is = |at: usize, wanted: &str| {
-        words
-            .get(at)
-            .is_some_and(|word| word.eq_ignore_ascii_case(wanted))
-    };
+    let is = |at: usize, wanted: &str| words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(wanted));
     let at = match () {
         () if is(0, "CREATE") && is(1, "OR") && is(2, "ALTER") => 3,
         () if is(0, "CREATE") => 1,
@@ -79,10 +75,7 @@ fn created(words: &[&str]) -> Option<(Object, String)> {
 /// `[dbo].[usr_X]` or `dbo.usr_X` as `usr_X`.
 fn bare(word: &str) -> String {
     let last = word.rsplit('.').next().unwrap_or_default();
-    last.chars()
-        .filter(|c| c.is_alphanumeric() || *c == '_')
-        .take(128)
-        .collect()
+    last.chars().filter(|c| c.is_alphanumeric() || *c == '_').take(128).collect()
 }
 
 fn without_comments(script: &str) -> String {
@@ -92,10 +85,7 @@ fn without_comments(script: &str) -> String {
         let (before, after) = rest.split_at(at);
         out.push_str(before);
         out.push(' ');
-        rest = after
-            .find("*/")
-            .and_then(|end| after.get(end + 2..))
-            .unwrap_or_default();
+        rest = after.find("*/").and_then(|end| after.get(end + 2..)).unwrap_or_default();
     }
     out.push_str(rest);
     let code = |line: &str| line.split("--").next().unwrap_or_default().to_owned();

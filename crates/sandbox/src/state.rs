@@ -48,13 +48,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(options: &Options) -> Self {
         let names = &options.procedures;
-        let all = [
-            &names.lists,
-            &names.fields,
-            &names.list_members,
-            &names.activities,
-            &names.codes,
-        ];
+        let all = [&names.lists, &names.fields, &names.list_members, &names.activities, &names.codes];
         let exists = |code: &str| options.installed || !code.starts_with("RIALTO_");
         Self {
             population: Population { seed: options.seed },
@@ -62,23 +56,12 @@ impl State {
             end: options.people,
             changes: Vec::new(),
             overrides: HashMap::new(),
-            lists: initial(options)
-                .into_iter()
-                .map(|list| (list.code.clone(), list))
-                .collect(),
+            lists: initial(options).into_iter().map(|list| (list.code.clone(), list)).collect(),
             inactive_addresses: HashSet::new(),
             rows: HashMap::new(),
             last_id: 0,
-            installed: all
-                .into_iter()
-                .filter(|_| options.installed)
-                .map(|name| name.to_ascii_lowercase())
-                .collect(),
-            codes: CODES
-                .iter()
-                .filter(|(code, _)| exists(code))
-                .map(|(code, text)| ((*code).to_owned(), (*text).to_owned()))
-                .collect(),
+            installed: all.into_iter().filter(|_| options.installed).map(|name| name.to_ascii_lowercase()).collect(),
+            codes: CODES.iter().filter(|(code, _)| exists(code)).map(|(code, text)| ((*code).to_owned(), (*text).to_owned())).collect(),
         }
     }
 
@@ -92,9 +75,7 @@ impl State {
 
     /// The index of someone who exists.
     pub(crate) fn index(&self, master: &str, sub: i64) -> Option<u64> {
-        self.population
-            .index(master, sub)
-            .filter(|index| *index <= self.end)
+        self.population.index(master, sub).filter(|index| *index <= self.end)
     }
 
     /// Whether someone is on a list.
@@ -103,19 +84,13 @@ impl State {
     }
 
     /// Indexes of a list's members from a position on.
-    pub(crate) fn members<'a>(
-        &'a self,
-        list: &'a ListState,
-        from: u64,
-    ) -> impl Iterator<Item = u64> + 'a {
+    pub(crate) fn members<'a>(&'a self, list: &'a ListState, from: u64) -> impl Iterator<Item = u64> + 'a {
         (from.max(1)..=self.end).filter(move |index| self.on_list(list, *index))
     }
 
     /// The exact number of members, counted once and kept.
     pub(crate) fn count(&self, list: &ListState) -> u64 {
-        *list
-            .count
-            .get_or_init(|| self.members(list, 1).count() as u64)
+        *list.count.get_or_init(|| self.members(list, 1).count() as u64)
     }
 
     /// The list as the outside sees it.
@@ -133,13 +108,7 @@ impl State {
     }
 
     /// Puts people on a list or takes them off; answers how many that changed.
-    pub(crate) fn set_members(
-        &mut self,
-        code: &str,
-        indexes: &[u64],
-        member: bool,
-        now: Timestamp,
-    ) -> Option<u64> {
+    pub(crate) fn set_members(&mut self, code: &str, indexes: &[u64], member: bool, now: Timestamp) -> Option<u64> {
         let (population, people) = (self.population, self.people);
         let before = self.count(self.lists.get(code)?);
         let list = self.lists.get_mut(code)?;
@@ -149,19 +118,11 @@ impl State {
                 continue;
             }
             changed += 1;
-            let (put, take) = if member {
-                (&mut list.adds, &mut list.removes)
-            } else {
-                (&mut list.removes, &mut list.adds)
-            };
+            let (put, take) = if member { (&mut list.adds, &mut list.removes) } else { (&mut list.removes, &mut list.adds) };
             take.remove(index);
             put.insert(*index);
         }
-        let after = if member {
-            before + changed
-        } else {
-            before.saturating_sub(changed)
-        };
+        let after = if member { before + changed } else { before.saturating_sub(changed) };
         list.count = after.into();
         list.refreshed = now;
         Some(changed)

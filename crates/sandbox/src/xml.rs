@@ -44,12 +44,7 @@ impl Collector {
             matches!(name, "null" | "nil") && matches!(value, "true" | "1")
         });
         let name: &str = element.local_name().into_inner();
-        self.open.push(Open {
-            name: name.to_owned(),
-            null,
-            text: String::new(),
-            parent: false,
-        });
+        self.open.push(Open { name: name.to_owned(), null, text: String::new(), parent: false });
         Ok(())
     }
 
@@ -58,10 +53,7 @@ impl Collector {
             && !done.parent
         {
             let text = (!done.null).then_some(done.text);
-            self.leaves.push(Leaf {
-                name: done.name,
-                text,
-            });
+            self.leaves.push(Leaf { name: done.name, text });
         }
     }
 
@@ -110,11 +102,7 @@ pub(crate) fn leaves(document: &str) -> Result<Vec<Leaf>, String> {
             _ => {}
         }
     }
-    if collector.open.is_empty() {
-        Ok(collector.leaves)
-    } else {
-        Err("the document ends early".to_owned())
-    }
+    if collector.open.is_empty() { Ok(collector.leaves) } else { Err("the document ends early".to_owned()) }
 }
 
 /// Escapes text for XML content and attributes.

@@ -6,7 +6,7 @@ CREATE TABLE subscriber (
   bridge_id BIGINT NOT NULL,
   remote_id TEXT COLLATE "C" NOT NULL,
   address TEXT NOT NULL,
-  canonical TEXT NOT NULL,
+  canonical TEXT COLLATE "C" NOT NULL,
   address_state SMALLINT NOT NULL,
   -- 1 yes, 2 no: the flag of the last row read, and the last one written to the remote and acknowledged.
   remote_flag_seen SMALLINT NOT NULL,

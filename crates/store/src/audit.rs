@@ -37,7 +37,14 @@ pub struct AuditRow {
 }
 
 /// Writes one row. `action` is a verb such as `bridge.create`; `detail` is a JSON object without secrets.
-pub async fn write(tx: &mut Tx, who: &Actor, action: &str, object: &str, object_id: Option<i64>, detail: serde_json::Value) -> Result<(), StoreError> {
+pub async fn write(
+    tx: &mut Tx,
+    who: &Actor,
+    action: &str,
+    object: &str,
+    object_id: Option<i64>,
+    detail: serde_json::Value,
+) -> Result<(), StoreError> {
     let id = ids::next(tx, "audit").await?;
     tx.run(INSERT, args![id, who.at, &who.name, action, object, object_id, detail.to_string(), &who.request_id]).await?;
     Ok(())

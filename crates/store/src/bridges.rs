@@ -93,8 +93,7 @@ pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Bridge>, StoreErr
 pub async fn create(tx: &mut Tx, vault: &Vault, kind: &str, entered: &Entered, who: &Actor) -> Result<i64, StoreError> {
     let id = ids::next(tx, "bridge").await?;
     let secrets = seal_all(vault, id, &entered.secrets)?;
-    tx.run(INSERT, args![id, who.at, kind, &entered.name, write_map(&entered.settings)?, write_map(&secrets)?, entered.enabled])
-        .await?;
+    tx.run(INSERT, args![id, who.at, kind, &entered.name, write_map(&entered.settings)?, write_map(&secrets)?, entered.enabled]).await?;
     audit::write(tx, who, "bridge.create", "bridge", Some(id), serde_json::json!({"kind": kind, "name": entered.name})).await?;
     Ok(id)
 }

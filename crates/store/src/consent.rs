@@ -44,7 +44,14 @@ pub async fn open_causes(mut read: Read<'_>, subscriber_id: i64) -> Result<Vec<C
 
 /// Opens a cause for a person, bound as `rules.md` section 2 says. Doing it twice adds nothing but a ledger row's absence.
 /// `remote_flag` is the syncs' alone: `Conflict`.
-pub async fn open(tx: &mut Tx, vault: &Vault, subscriber_id: i64, cause: Cause, grounds: &Grounds<'_>, who: &Actor) -> Result<(), StoreError> {
+pub async fn open(
+    tx: &mut Tx,
+    vault: &Vault,
+    subscriber_id: i64,
+    cause: Cause,
+    grounds: &Grounds<'_>,
+    who: &Actor,
+) -> Result<(), StoreError> {
     if cause == Cause::RemoteFlag {
         return Err(StoreError::Conflict("Only the remote system itself sets its own flag.".into()));
     }
@@ -66,7 +73,14 @@ pub async fn open(tx: &mut Tx, vault: &Vault, subscriber_id: i64, cause: Cause, 
 }
 
 /// Lifts the causes that `lifter` may lift for this person; answers them. Remote flags stay: only their remote lifts them.
-pub async fn lift(tx: &mut Tx, vault: &Vault, subscriber_id: i64, lifter: Lifter, grounds: &Grounds<'_>, who: &Actor) -> Result<Vec<Cause>, StoreError> {
+pub async fn lift(
+    tx: &mut Tx,
+    vault: &Vault,
+    subscriber_id: i64,
+    lifter: Lifter,
+    grounds: &Grounds<'_>,
+    who: &Actor,
+) -> Result<Vec<Cause>, StoreError> {
     let (canonical, _): (String, i64) = tx.one(PERSON, args![subscriber_id]).await?;
     let rows: Vec<(String,)> = tx.all(CAUSES, args![subscriber_id, &canonical]).await?;
     let mut lifted = Vec::new();
@@ -79,10 +93,20 @@ pub async fn lift(tx: &mut Tx, vault: &Vault, subscriber_id: i64, lifter: Lifter
 }
 
 #[allow(clippy::too_many_arguments)] // one row of the ledger has that many facts
-async fn entry(tx: &mut Tx, vault: &Vault, act: &str, cause: Cause, subscriber_id: i64, canonical: &str, grounds: &Grounds<'_>, who: &Actor) -> Result<(), StoreError> {
+async fn entry(
+    tx: &mut Tx,
+    vault: &Vault,
+    act: &str,
+    cause: Cause,
+    subscriber_id: i64,
+    canonical: &str,
+    grounds: &Grounds<'_>,
+    who: &Actor,
+) -> Result<(), StoreError> {
     let id = ids::next(tx, "consent_ledger").await?;
     let key = (!canonical.is_empty()).then(|| vault.address_key(canonical));
-    tx.run(LEDGER, args![id, who.at, act, cause.name(), subscriber_id, key, grounds.source, &who.name, grounds.reason, grounds.evidence]).await?;
+    tx.run(LEDGER, args![id, who.at, act, cause.name(), subscriber_id, key, grounds.source, &who.name, grounds.reason, grounds.evidence])
+        .await?;
     let detail = serde_json::json!({"act": act, "cause": cause.name()});
     audit::write(tx, who, &format!("consent.{act}"), "subscriber", Some(subscriber_id), detail).await
 }

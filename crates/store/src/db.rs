@@ -48,11 +48,7 @@ impl Db {
                 .application_name("rialto")
                 // A generic plan for all groups is 100 times too slow for small ones (docs/adr/0003).
                 .options([("plan_cache_mode", "force_custom_plan"), ("timezone", "UTC")]);
-            let pool = PgPoolOptions::new()
-                .max_connections(16)
-                .acquire_timeout(Duration::from_secs(15))
-                .connect_with(options)
-                .await?;
+            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(15)).connect_with(options).await?;
             return Ok(Self::Postgres(pool));
         }
         let path = url
@@ -69,11 +65,8 @@ impl Db {
             .pragma("cache_size", "-32000")
             .pragma("temp_store", "memory")
             .pragma("wal_autocheckpoint", "4000");
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_secs(30))
-            .connect_with(options.clone())
-            .await?;
+        let write =
+            SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(30)).connect_with(options.clone()).await?;
         check_sqlite_version(&write).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(6)

@@ -64,7 +64,13 @@ pub fn specs(known: &[Field], offered: &[Offered]) -> Vec<FieldSpec> {
     offered
         .iter()
         .map(|o| {
-            let number = find(known, o).map_or_else(|| { next += 1; next }, |f| f.number);
+            let number = find(known, o).map_or_else(
+                || {
+                    next += 1;
+                    next
+                },
+                |f| f.number,
+            );
             FieldSpec { number: u32::try_from(number).unwrap_or(u32::MAX), name: o.name.clone(), kind: o.kind, length: o.length }
         })
         .collect()
@@ -78,7 +84,10 @@ fn find<'a>(known: &'a [Field], offered: &Offered) -> Option<&'a Field> {
 /// Brings fields and profile table in line with what the remote offers; answers the specs in the order offered.
 pub async fn mirror(tx: &mut Tx, bridge_id: i64, offered: &[Offered], now: Instant) -> Result<Vec<FieldSpec>, StoreError> {
     if offered.len() > MAX_FIELDS {
-        return Err(StoreError::Unsupported(format!("The remote system offers {} fields; Rialto takes at most {MAX_FIELDS} a bridge.", offered.len())));
+        return Err(StoreError::Unsupported(format!(
+            "The remote system offers {} fields; Rialto takes at most {MAX_FIELDS} a bridge.",
+            offered.len()
+        )));
     }
     let known: Vec<Field> = tx.all(LIST, args![bridge_id]).await?;
     create_table(tx, bridge_id).await?;
@@ -92,7 +101,9 @@ pub async fn mirror(tx: &mut Tx, bridge_id: i64, offered: &[Offered], now: Insta
                 tx.run_built(text, args![]).await?;
             }
             Some(f) if f.position == position && f.label == o.label && f.length == length && f.gone_at.is_none() => {}
-            Some(_) => { tx.run(UPDATE, args![bridge_id, number, position, &o.label, length]).await?; }
+            Some(_) => {
+                tx.run(UPDATE, args![bridge_id, number, position, &o.label, length]).await?;
+            }
         }
     }
     for gone in known.iter().filter(|k| k.gone_at.is_none() && !specs.iter().any(|s| i64::from(s.number) == k.number)) {

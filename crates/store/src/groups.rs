@@ -96,23 +96,60 @@ pub struct Mirrored {
 
 /// Mirrors the remote's lists as target groups: new ones come, changed ones follow, vanished ones are marked gone and keep their
 /// people. Never touches members or counts. The caller decides whether `lists` may be trusted for absence (`mark_gone`).
-pub async fn mirror(tx: &mut Tx, bridge_id: i64, folder: &str, lists: &[Described], mark_gone: bool, now: Instant) -> Result<Mirrored, StoreError> {
+pub async fn mirror(
+    tx: &mut Tx,
+    bridge_id: i64,
+    folder: &str,
+    lists: &[Described],
+    mark_gone: bool,
+    now: Instant,
+) -> Result<Mirrored, StoreError> {
     let known: Vec<Group> = tx.all(OF_BRIDGE, args![bridge_id]).await?;
-    let mut by_code: std::collections::HashMap<String, Group> =
-        known.into_iter().filter_map(|g| g.code.clone().map(|c| (c, g))).collect();
+    let mut by_code: std::collections::HashMap<String, Group> = known.into_iter().filter_map(|g| g.code.clone().map(|c| (c, g))).collect();
     let mut figures = Mirrored::default();
     for list in lists {
         match by_code.remove(&list.code) {
             None => {
                 let id = ids::next(tx, "target_group").await?;
-                tx.run(INSERT, args![id, now, bridge_id, &list.code, &list.name, fold(&list.name), &list.description, folder,
-                    list.active, list.members, list.refreshed_at, list.modified_at, &list.regeneration]).await?;
+                tx.run(
+                    INSERT,
+                    args![
+                        id,
+                        now,
+                        bridge_id,
+                        &list.code,
+                        &list.name,
+                        fold(&list.name),
+                        &list.description,
+                        folder,
+                        list.active,
+                        list.members,
+                        list.refreshed_at,
+                        list.modified_at,
+                        &list.regeneration
+                    ],
+                )
+                .await?;
                 figures.added += 1;
             }
             Some(group) if describes(&group, list) => figures.unchanged += 1,
             Some(group) => {
-                tx.run(UPDATE, args![group.id, &list.name, fold(&list.name), &list.description, "active", list.active, list.members,
-                    list.refreshed_at, list.modified_at, &list.regeneration]).await?;
+                tx.run(
+                    UPDATE,
+                    args![
+                        group.id,
+                        &list.name,
+                        fold(&list.name),
+                        &list.description,
+                        "active",
+                        list.active,
+                        list.members,
+                        list.refreshed_at,
+                        list.modified_at,
+                        &list.regeneration
+                    ],
+                )
+                .await?;
                 figures.updated += 1;
             }
         }

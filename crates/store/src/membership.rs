@@ -108,7 +108,8 @@ pub async fn plan(db: &Db, run_id: i64, op: Op, people: &RoaringTreemap) -> Resu
         match &tx {
             Tx::Sqlite(_) => drop(tx.run(PLAN, args![run_id, json_list(&ids), op as i16]).await?),
             Tx::Postgres(_) => {
-                let cells: Vec<Bound<'_>> = ids.iter().flat_map(|id| [Bound::Int(run_id), Bound::Int(*id as i64), Bound::Int(op as i64)]).collect();
+                let cells: Vec<Bound<'_>> =
+                    ids.iter().flat_map(|id| [Bound::Int(run_id), Bound::Int(*id as i64), Bound::Int(op as i64)]).collect();
                 insert_rows(&mut tx, "membership_change", &["run_id", "subscriber_id", "op"].map(str::to_owned), &cells).await?;
             }
         }
@@ -127,7 +128,8 @@ async fn join(tx: &mut Tx, group_id: i64, people: &RoaringTreemap) -> Result<i64
     }
     let mut rest = people.iter();
     loop {
-        let cells: Vec<Bound<'_>> = rest.by_ref().take(APPLY_SLICE * 5).flat_map(|id| [Bound::Int(group_id), Bound::Int(id as i64)]).collect();
+        let cells: Vec<Bound<'_>> =
+            rest.by_ref().take(APPLY_SLICE * 5).flat_map(|id| [Bound::Int(group_id), Bound::Int(id as i64)]).collect();
         if cells.is_empty() {
             return Ok(people.len() as i64);
         }

@@ -39,7 +39,13 @@ fn migrator(sqlite: bool) -> Migrator {
     let steps = MIGRATIONS.iter().map(|(version, name, text)| {
         let sql = match text {
             Text::Both(sql) => *sql,
-            Text::Two { sqlite: lite, postgres } => if sqlite { *lite } else { *postgres },
+            Text::Two { sqlite: lite, postgres } => {
+                if sqlite {
+                    *lite
+                } else {
+                    *postgres
+                }
+            }
         };
         Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
     });

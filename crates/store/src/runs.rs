@@ -166,13 +166,29 @@ pub async fn request(tx: &mut Tx, new: NewRun, who: &Actor) -> Result<Requested,
         None => {
             let id = ids::next(tx, "sync_run").await?;
             let (bridge_id, group_id) = new.subject.ids();
-            tx.run(INSERT, args![id, who.at, new.kind.name(), new.trigger.name(), &who.name, bridge_id, group_id, subject,
-                new.plan_only, new.parent_run, new.attempt]).await?;
+            tx.run(
+                INSERT,
+                args![
+                    id,
+                    who.at,
+                    new.kind.name(),
+                    new.trigger.name(),
+                    &who.name,
+                    bridge_id,
+                    group_id,
+                    subject,
+                    new.plan_only,
+                    new.parent_run,
+                    new.attempt
+                ],
+            )
+            .await?;
             Requested { run_id: id, created_at: who.at.0, joined: false }
         }
     };
     tx.run(INSERT_TRIGGER, args![requested.run_id, new.trigger.name(), &who.name, who.at]).await?;
-    let detail = serde_json::json!({"kind": new.kind.name(), "trigger": new.trigger.name(), "joined": requested.joined, "plan_only": new.plan_only});
+    let detail =
+        serde_json::json!({"kind": new.kind.name(), "trigger": new.trigger.name(), "joined": requested.joined, "plan_only": new.plan_only});
     audit::write(tx, who, "sync_run.request", "sync_run", Some(requested.run_id), detail).await?;
     Ok(requested)
 }
@@ -221,8 +237,21 @@ pub struct Ending {
 pub async fn finish(tx: &mut Tx, id: i64, worker: &str, now: Instant, end: &Ending) -> Result<bool, StoreError> {
     let counts = serde_json::to_string(&end.counts).map_err(|e| StoreError::Corrupt(e.to_string()))?;
     let changed = tx
-        .run(FINISH, args![id, worker, end.state.name(), now, counts, &end.reason, &end.advice, &end.error_kind, end.data_as_of,
-            end.stats.to_string()])
+        .run(
+            FINISH,
+            args![
+                id,
+                worker,
+                end.state.name(),
+                now,
+                counts,
+                &end.reason,
+                &end.advice,
+                &end.error_kind,
+                end.data_as_of,
+                end.stats.to_string()
+            ],
+        )
         .await?;
     Ok(changed == 1)
 }

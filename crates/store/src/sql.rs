@@ -63,8 +63,12 @@ macro_rules! statements {
 /// becomes a bracketed subquery; `texts 2` the same for a JSON list of texts; `alias ids 2` for use behind FROM.
 /// `sql!(sqlite "…", postgres "…")`: two texts.
 macro_rules! sql {
-    ($text:literal) => { $crate::sql::Sql { sqlite: $text, postgres: $text } };
-    (sqlite $a:literal, postgres $b:literal) => { $crate::sql::Sql { sqlite: $a, postgres: $b } };
+    ($text:literal) => {
+        $crate::sql::Sql { sqlite: $text, postgres: $text }
+    };
+    (sqlite $a:literal, postgres $b:literal) => {
+        $crate::sql::Sql { sqlite: $a, postgres: $b }
+    };
     ($a:literal, ids $n:literal, $b:literal) => {
         $crate::sql::Sql {
             sqlite: concat!($a, "(SELECT value FROM json_each($", $n, "))", $b),

@@ -113,8 +113,21 @@ pub async fn create(tx: &mut Tx, new: &NewUser, who: &Actor) -> Result<i64, Stor
         return Err(StoreError::Conflict("A user with this e-mail address exists already.".into()));
     }
     let id = ids::next(tx, "app_user").await?;
-    tx.run(INSERT, args![id, who.at, &new.email, canonical, &new.password_hash, new.access.role.name(), names(&new.access.granted),
-        names(&new.access.denied), &new.timezone]).await?;
+    tx.run(
+        INSERT,
+        args![
+            id,
+            who.at,
+            &new.email,
+            canonical,
+            &new.password_hash,
+            new.access.role.name(),
+            names(&new.access.granted),
+            names(&new.access.denied),
+            &new.timezone
+        ],
+    )
+    .await?;
     let detail = serde_json::json!({"email": new.email, "role": new.access.role.name()});
     audit::write(tx, who, "user.create", "user", Some(id), detail).await?;
     Ok(id)
@@ -129,9 +142,7 @@ pub async fn update(tx: &mut Tx, id: i64, change: &Change, who: &Actor) -> Resul
         return Err(StoreError::Conflict("This is the last user who may manage users. Give another user that permission first.".into()));
     }
     let a = &change.access;
-    let changed = tx
-        .run(UPDATE, args![id, a.role.name(), names(&a.granted), names(&a.denied), &change.timezone, change.disabled])
-        .await?;
+    let changed = tx.run(UPDATE, args![id, a.role.name(), names(&a.granted), names(&a.denied), &change.timezone, change.disabled]).await?;
     if changed == 0 {
         return Err(StoreError::NotFound);
     }

@@ -27,12 +27,7 @@ impl Vault {
     pub fn new(key: [u8; 32], random: Random) -> Self {
         let derive = |purpose: &str| rialto_core::hash::keyed(&key, purpose.as_bytes());
         let key_id = derive("key id").iter().take(4).map(|b| format!("{b:02x}")).collect();
-        Self {
-            cipher: XChaCha20Poly1305::new(&Key::from(derive("secrets"))),
-            key_id,
-            mac_key: derive("address keys"),
-            random,
-        }
+        Self { cipher: XChaCha20Poly1305::new(&Key::from(derive("secrets"))), key_id, mac_key: derive("address keys"), random }
     }
 
     /// Seals a text; `context` (such as `bridge 7`) must be the same at opening. Answers `v1:<key id>:<hex>`.

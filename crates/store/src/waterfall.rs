@@ -42,13 +42,8 @@ struct Detail {
 /// Counts the group's members by line. `last` are the counts of the run that last read the whole list.
 pub async fn compute(db: &Db, group_id: i64, members: i64, last: Counts) -> Result<Waterfall, StoreError> {
     let (totals, shared, causes) = tokio::try_join!(totals(db, group_id), shared(db, group_id, members), suppressed(db, group_id))?;
-    let mut w = Waterfall {
-        read: last.read,
-        rejected: last.rejected,
-        duplicate: last.duplicate,
-        left_out: last.left_out,
-        ..Waterfall::default()
-    };
+    let mut w =
+        Waterfall { read: last.read, rejected: last.rejected, duplicate: last.duplicate, left_out: last.left_out, ..Waterfall::default() };
     for (state, flagged, count) in totals {
         w.members += count;
         w.add(plain_line(state, flagged), count);

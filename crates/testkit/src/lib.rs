@@ -33,7 +33,8 @@ pub async fn sqlite() -> TestDb {
 }
 
 pub async fn postgres() -> TestDb {
-    let server = std::env::var(POSTGRES).unwrap_or_else(|_| panic!("{POSTGRES} is not set: run the tests with `make test`, which starts a private server"));
+    let server = std::env::var(POSTGRES)
+        .unwrap_or_else(|_| panic!("{POSTGRES} is not set: run the tests with `make test`, which starts a private server"));
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = format!("rialto_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
     let admin = sqlx::PgPool::connect(&format!("{server}/postgres")).await.expect("PostgreSQL answers");

@@ -232,7 +232,9 @@ fn problem(status: StatusCode, shown: &Shown, request_id: &str) -> Response {
 }
 
 #[derive(askama::Template)]
-#[template(ext = "html", source = r#"<!doctype html>
+#[template(
+    ext = "html",
+    source = r#"<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }} – Rialto</title>
 <style nonce="{{ nonce }}">
@@ -245,7 +247,8 @@ small { color: #9aa7b5; } a { color: #7db7f0; } }
 <body><main><h1>{{ title }}</h1><p>{{ detail }}</p>
 {% if !fields.is_empty() %}<ul>{% for f in fields %}<li>{% if !f.field.is_empty() %}{{ f.field }}: {% endif %}{{ f.detail }}</li>{% endfor %}</ul>{% endif %}
 <p><a href="/">Back to Rialto</a></p>
-<p><small>Request {{ request_id }}. Quote it when you report a fault.</small></p></main></body></html>"#)]
+<p><small>Request {{ request_id }}. Quote it when you report a fault.</small></p></main></body></html>"#
+)]
 struct ErrorPage<'a> {
     title: &'a str,
     detail: &'a str,

@@ -36,6 +36,10 @@ async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Error> {
     for (state, count) in rialto_store::views::api::open_runs(app.db.read()).await? {
         let _ = writeln!(text, "rialto_sync_runs_open{{state=\"{state}\"}} {count}");
     }
-    let _ = writeln!(text, "# HELP rialto_build_info The version that runs.\n# TYPE rialto_build_info gauge\nrialto_build_info{{version=\"{}\"}} 1", app.settings.version);
+    let _ = writeln!(
+        text,
+        "# HELP rialto_build_info The version that runs.\n# TYPE rialto_build_info gauge\nrialto_build_info{{version=\"{}\"}} 1",
+        app.settings.version
+    );
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
 }

@@ -175,4 +175,12 @@ mod tests {
         assert_eq!(similar("http.lissten"), Some("http.listen"));
         assert_eq!(similar("weather.tomorrow"), None);
     }
+    #[test]
+    fn the_manual_names_every_key_and_no_other() {
+        let manual = include_str!("../../../../docs/OPERATIONS.md");
+        let rows = manual.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next());
+        let told: Vec<&str> = rows.filter(|k| k.contains('.') && !k.starts_with('/')).collect();
+        let keys: Vec<&str> = KEYS.iter().map(|k| k.path).collect();
+        assert_eq!(told, keys);
+    }
 }

@@ -71,7 +71,7 @@ impl Value {
             'd' => 86_400,
             _ => return Err(fault()),
         };
-        let digits = text.trim_end_matches(unit).trim();
+        let digits = text.strip_suffix(unit).unwrap_or(text).trim();
         let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         let seconds = all_digits.then(|| digits.parse::<i64>().ok()?.checked_mul(factor)).flatten().ok_or_else(fault)?;
         if (least..=most).contains(&seconds) { Ok(seconds) } else { Err(format!("must be from {least} to {most} seconds")) }

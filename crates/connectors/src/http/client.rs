@@ -50,12 +50,19 @@ struct Parts {
 }
 
 impl Client {
-    pub(super) fn basic(outbound: Outbound, base: &Url, user: &str, password: &SecretString, per_second: NonZeroU32) -> Result<Self, String> {
+    pub(super) fn basic(
+        outbound: Outbound,
+        base: &Url,
+        user: &str,
+        password: &SecretString,
+        per_second: NonZeroU32,
+    ) -> Result<Self, String> {
         outbound.check(base).map_err(|d| d.to_string())?;
         let token = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
         let mut authorization = HeaderValue::try_from(format!("Basic {token}")).map_err(|_| "the user name cannot be sent".to_owned())?;
         authorization.set_sensitive(true);
-        let http = build(&outbound, base).map_err(|_| "no secure connections can be made: the system's certificates cannot be read".to_owned())?;
+        let http =
+            build(&outbound, base).map_err(|_| "no secure connections can be made: the system's certificates cannot be read".to_owned())?;
         let pace = RateLimiter::direct(Quota::per_second(per_second));
         let secrets = vec![password.clone(), token.into()];
         Ok(Self { parts: Arc::new(Parts { http, outbound, authorization, secrets, pace, calls: AtomicU64::new(0) }) })
@@ -128,7 +135,9 @@ impl Parts {
 
     async fn send(&self, read: &Read) -> Result<Response, reqwest::Error> {
         let method = if read.body.is_some() { Method::POST } else { Method::GET };
-        let mut request = self.http.request(method, read.url.clone())
+        let mut request = self
+            .http
+            .request(method, read.url.clone())
             .header(AUTHORIZATION, self.authorization.clone())
             .header(ACCEPT, read.expect.accept());
         if let Some((body, kind)) = &read.body {

@@ -107,8 +107,17 @@ mod tests {
     #[test]
     fn statuses_become_classes() {
         let cases = [
-            (401, "auth"), (403, "auth"), (429, "limited"), (400, "rejected"), (404, "rejected"), (409, "rejected"), (422, "rejected"),
-            (408, "transient"), (500, "transient"), (503, "transient"), (302, "protocol"),
+            (401, "auth"),
+            (403, "auth"),
+            (429, "limited"),
+            (400, "rejected"),
+            (404, "rejected"),
+            (409, "rejected"),
+            (422, "rejected"),
+            (408, "transient"),
+            (500, "transient"),
+            (503, "transient"),
+            (302, "protocol"),
         ];
         for (status, kind) in cases {
             assert_eq!(error(status, "").kind(), kind, "{status}");

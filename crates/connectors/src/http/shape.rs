@@ -28,9 +28,7 @@ impl Expect {
     /// since services mislabel the rest.
     pub(super) fn check(self, content_type: &str, body: &[u8]) -> Result<(), ConnectorError> {
         let start = without_bom(body).trim_ascii_start();
-        let wrong = |what: &str| {
-            Err(ConnectorError::Protocol { detail: format!("{what} instead of {}", self.name()) })
-        };
+        let wrong = |what: &str| Err(ConnectorError::Protocol { detail: format!("{what} instead of {}", self.name()) });
         if content_type.to_ascii_lowercase().contains("html") || is_page(start) {
             return wrong("a web page");
         }
@@ -61,8 +59,15 @@ mod tests {
         assert!(ok(Expect::Xml, "application/xml", "<a/>") && ok(Expect::Xml, "", "\u{feff} \r\n<?xml version=\"1.0\"?><a/>"));
         assert!(ok(Expect::Json, "application/json", " {\"d\":[]}"));
         for (kind, body) in [
-            ("text/html", "<a/>"), ("Text/HTML; charset=x", "<a/>"), ("application/xhtml+xml", "<a/>"), ("application/xml", "<!DocType HTML><x>"),
-            ("", "\n<HTML>"), ("application/xml", ""), ("application/xml", "  "), ("application/xml", "{}"), ("text/plain", "No Data Found"),
+            ("text/html", "<a/>"),
+            ("Text/HTML; charset=x", "<a/>"),
+            ("application/xhtml+xml", "<a/>"),
+            ("application/xml", "<!DocType HTML><x>"),
+            ("", "\n<HTML>"),
+            ("application/xml", ""),
+            ("application/xml", "  "),
+            ("application/xml", "{}"),
+            ("text/plain", "No Data Found"),
         ] {
             assert!(!ok(Expect::Xml, kind, body), "{kind} {body}");
         }

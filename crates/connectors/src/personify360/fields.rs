@@ -45,8 +45,14 @@ mod tests {
     #[test]
     fn column_types_are_mapped() {
         let cases = [
-            ("varchar", FieldType::Text), ("nvarchar(40)", FieldType::Text), ("INT", FieldType::Integer), ("decimal(19, 2)", FieldType::Decimal),
-            ("datetime", FieldType::DateTime), ("bit", FieldType::Boolean), ("geography", FieldType::Text), ("", FieldType::Text),
+            ("varchar", FieldType::Text),
+            ("nvarchar(40)", FieldType::Text),
+            ("INT", FieldType::Integer),
+            ("decimal(19, 2)", FieldType::Decimal),
+            ("datetime", FieldType::DateTime),
+            ("bit", FieldType::Boolean),
+            ("geography", FieldType::Text),
+            ("", FieldType::Text),
         ];
         for (sql, expected) in cases {
             assert_eq!(kind(sql), expected, "{sql}");

@@ -61,8 +61,13 @@ mod tests {
 
     #[test]
     fn a_list_without_a_code_is_left_out_and_the_others_are_kept() {
-        let row = |code: &str| format!("<Table>{code}<ACTIVE_FLAG>Y</ACTIVE_FLAG><MEMBER_COUNT>7</MEMBER_COUNT><LAST_REFRESHED>2026-01-05T06:00:00.5</LAST_REFRESHED></Table>");
-        let lists = decode(answer(&[row("<LIST_CODE>A&amp;B </LIST_CODE>"), row("<LIST_CODE> </LIST_CODE>"), row("")].concat()).as_bytes()).unwrap();
+        let row = |code: &str| {
+            format!(
+                "<Table>{code}<ACTIVE_FLAG>Y</ACTIVE_FLAG><MEMBER_COUNT>7</MEMBER_COUNT><LAST_REFRESHED>2026-01-05T06:00:00.5</LAST_REFRESHED></Table>"
+            )
+        };
+        let lists = decode(answer(&[row("<LIST_CODE>A&amp;B </LIST_CODE>"), row("<LIST_CODE> </LIST_CODE>"), row("")].concat()).as_bytes())
+            .unwrap();
         assert_eq!(lists.len(), 1);
         assert_eq!((lists[0].code.as_str(), lists[0].members, lists[0].active), ("A&B", Some(7), true));
         assert_eq!(lists[0].refreshed_at, Instant::parse("2026-01-05T06:00:00.5Z"));

@@ -17,7 +17,8 @@ pub(super) async fn probe(bridge: &Personify360) -> Result<ProbeReport, Connecto
         warnings.push("The remote system has no lists yet: make one there, or check which lists the set-up script selects.".to_owned());
     }
     if fields.is_empty() {
-        warnings.push("The personalization view has no columns: adapt it in the set-up script if mailings are to be personalized.".to_owned());
+        warnings
+            .push("The personalization view has no columns: adapt it in the set-up script if mailings are to be personalized.".to_owned());
     }
     warnings.extend(members_warning(bridge, lists.first()).await?);
     warnings.extend(codes_warning(bridge).await?);
@@ -31,9 +32,9 @@ async fn members_warning(bridge: &Personify360, list: Option<&RemoteList>) -> Re
     let parameters = [("ListCode", list.code.as_str()), ("AfterMaster", ""), ("AfterSub", ""), ("Rows", "1")];
     match bridge.service.call(procedure, &parameters).await {
         Ok(_) => Ok(None),
-        Err(ConnectorError::Rejected { .. }) => {
-            Ok(Some(format!("The people of lists cannot be read: run the set-up script, or correct the name of the procedure {procedure}.")))
-        }
+        Err(ConnectorError::Rejected { .. }) => Ok(Some(format!(
+            "The people of lists cannot be read: run the set-up script, or correct the name of the procedure {procedure}."
+        ))),
         Err(error) => Err(error),
     }
 }
@@ -43,13 +44,16 @@ async fn codes_warning(bridge: &Personify360) -> Result<Option<String>, Connecto
     let body = match bridge.service.call(procedure, &[]).await {
         Ok(body) => body,
         Err(ConnectorError::Rejected { .. }) => {
-            return Ok(Some(format!("The activity codes cannot be read: run the set-up script, or correct the name of the procedure {procedure}.")));
+            return Ok(Some(format!(
+                "The activity codes cannot be read: run the set-up script, or correct the name of the procedure {procedure}."
+            )));
         }
         Err(error) => return Err(error),
     };
     let table = Table::decode(&body).and_then(|t| t.check(&["CODE"], &["DESCRIPTION"]).map(|()| t)).map_err(|e| named(e, procedure))?;
     let present: Vec<&str> = table.rows.iter().flatten().filter(|(name, _)| name == "CODE").map(|(_, code)| code.trim()).collect();
     let missing: Vec<&str> = CODES.iter().copied().filter(|c| !present.contains(c)).collect();
-    let told = format!("Activity codes are missing and have to be added in Personify360 before anything is written back: {}.", missing.join(", "));
+    let told =
+        format!("Activity codes are missing and have to be added in Personify360 before anything is written back: {}.", missing.join(", "));
     Ok((!missing.is_empty()).then_some(told))
 }

@@ -253,7 +253,9 @@ impl History {
         if refuse {
             return Err(missing(rows.columns.names.get(place), news));
         }
-        if !news.is_empty() && let Some(field) = place.checked_sub(FIXED) {
+        if !news.is_empty()
+            && let Some(field) = place.checked_sub(FIXED)
+        {
             rows.people.iter_mut().filter_map(|p| p.cells.get_mut(field)).for_each(|c| *c = Cell::Absent);
         }
         Ok(())

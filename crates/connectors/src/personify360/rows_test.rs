@@ -57,9 +57,13 @@ fn rows_are_read_in_any_order_of_columns_with_nulls_left_out() {
 #[test]
 fn rows_without_both_ids_have_no_key() {
     let body = set(&[
-        row("1", FLAGS), row(" ", FLAGS), format!("<Table><SUB_CUSTOMER_ID>0</SUB_CUSTOMER_ID>{FLAGS}</Table>"),
-        format!("<Table><MASTER_CUSTOMER_ID>4</MASTER_CUSTOMER_ID>{FLAGS}</Table>"), "<Table/>".to_owned(),
-    ].concat());
+        row("1", FLAGS),
+        row(" ", FLAGS),
+        format!("<Table><SUB_CUSTOMER_ID>0</SUB_CUSTOMER_ID>{FLAGS}</Table>"),
+        format!("<Table><MASTER_CUSTOMER_ID>4</MASTER_CUSTOMER_ID>{FLAGS}</Table>"),
+        "<Table/>".to_owned(),
+    ]
+    .concat());
     let keys: Vec<_> = decode(body.as_bytes()).unwrap().into_iter().map(|p| p.remote_id).collect();
     assert_eq!(keys, [Some("1-0".to_owned()), None, None, None, None]);
 }
@@ -76,8 +80,13 @@ fn bytes_that_are_no_utf8_stay_in_their_cell() {
 #[test]
 fn a_long_cell_is_cut_and_a_byte_order_mark_a_schema_and_cdata_are_borne() {
     let long = "ä".repeat(50_000);
-    let inner = format!("\u{feff}<?xml version=\"1.0\" encoding=\"utf-16\"?>\r\n<NewDataSet><xs:schema id=\"x\" xmlns:xs=\"y\"><xs:element name=\"z\"/></xs:schema>{}</NewDataSet>", row("1", &format!("{FLAGS}<CITY>{long}</CITY>")));
-    let body = format!("\u{feff}<?xml version=\"1.0\"?><StoredProcedureOutput xmlns=\"x\"><Data><![CDATA[{inner}]]></Data></StoredProcedureOutput>\n");
+    let inner = format!(
+        "\u{feff}<?xml version=\"1.0\" encoding=\"utf-16\"?>\r\n<NewDataSet><xs:schema id=\"x\" xmlns:xs=\"y\"><xs:element name=\"z\"/></xs:schema>{}</NewDataSet>",
+        row("1", &format!("{FLAGS}<CITY>{long}</CITY>"))
+    );
+    let body = format!(
+        "\u{feff}<?xml version=\"1.0\"?><StoredProcedureOutput xmlns=\"x\"><Data><![CDATA[{inner}]]></Data></StoredProcedureOutput>\n"
+    );
     let people = decode(body.as_bytes()).unwrap();
     assert_eq!(people[0].cells[1], text(&"ä".repeat(32_768)));
 }
@@ -97,9 +106,18 @@ fn documents_that_break_the_contract_are_refused() {
     let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><NewDataSet><Table><CITY>&b;</CITY></Table></NewDataSet>";
     let deep = format!("<NewDataSet><Table><CITY>{}</CITY></Table></NewDataSet>", "<a>".repeat(10_000));
     for body in [
-        format!("<!DOCTYPE x [<!ENTITY a \"b\">]>{good}"), wrap(bomb), wrap(&deep), "<a>".repeat(10_000), wrap(""), wrap("Some Data Found"),
-        wrap("<NewDataSet><Table><CITY>&b;</CITY></Table></NewDataSet>"), "<StoredProcedureOutput/>".into(), "<StoredProcedureOutput><Data/></StoredProcedureOutput>".into(),
-        "<StoredProcedureOutput><Data>&bogus;</Data></StoredProcedureOutput>".into(), wrap("<NewDataSet>loose</NewDataSet>"), wrap("<NewDataSet><Table></NewDataSet>"),
+        format!("<!DOCTYPE x [<!ENTITY a \"b\">]>{good}"),
+        wrap(bomb),
+        wrap(&deep),
+        "<a>".repeat(10_000),
+        wrap(""),
+        wrap("Some Data Found"),
+        wrap("<NewDataSet><Table><CITY>&b;</CITY></Table></NewDataSet>"),
+        "<StoredProcedureOutput/>".into(),
+        "<StoredProcedureOutput><Data/></StoredProcedureOutput>".into(),
+        "<StoredProcedureOutput><Data>&bogus;</Data></StoredProcedureOutput>".into(),
+        wrap("<NewDataSet>loose</NewDataSet>"),
+        wrap("<NewDataSet><Table></NewDataSet>"),
     ] {
         let error = decode(body.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), "protocol", "{}", &body[..body.len().min(200)]);

@@ -253,18 +253,41 @@ mod tests {
     #[test]
     fn all_faults_are_told_at_once_with_their_keys() {
         let bad = [
-            ("base_url", "ftp://crm.example/"), ("lists_via", "carrier pigeon"), ("procedure_lists", "a b"), ("procedure_activities", "x;--"),
-            ("page_rows", "99"), ("requests_per_second", "0"), ("entity_set_lists", "Käse"),
+            ("base_url", "ftp://crm.example/"),
+            ("lists_via", "carrier pigeon"),
+            ("procedure_lists", "a b"),
+            ("procedure_activities", "x;--"),
+            ("page_rows", "99"),
+            ("requests_per_second", "0"),
+            ("entity_set_lists", "Käse"),
         ];
         let found = faults(&bad, &[("username", "a:b")]);
-        let expected = ["base_url", "lists_via", "procedure_lists", "procedure_activities", "entity_set_lists", "page_rows", "requests_per_second", "username", "password"];
+        let expected = [
+            "base_url",
+            "lists_via",
+            "procedure_lists",
+            "procedure_activities",
+            "entity_set_lists",
+            "page_rows",
+            "requests_per_second",
+            "username",
+            "password",
+        ];
         assert_eq!(found, expected);
         assert_eq!(faults(&[], &[]), ["base_url", "username", "password"]);
     }
 
     #[test]
     fn addresses_that_are_no_service_root_are_refused() {
-        for url in ["crm.example", "https://", "https://u:p@crm.example/", "https://crm.example/?a=1", "https://crm.example/#x", "javascript:alert(1)", "file:///etc/passwd"] {
+        for url in [
+            "crm.example",
+            "https://",
+            "https://u:p@crm.example/",
+            "https://crm.example/?a=1",
+            "https://crm.example/#x",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+        ] {
             assert_eq!(faults(&[("base_url", url)], SIGN_IN), ["base_url"], "{url}");
         }
     }

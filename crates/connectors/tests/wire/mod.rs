@@ -88,7 +88,10 @@ async fn a_service_that_repeats_its_first_page_does_not_hold_the_reader_for_ever
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    let fake = Fake::saying(b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec()).await;
+    let fake = Fake::saying(
+        b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec(),
+    )
+    .await;
     let error = fake.error().await;
     assert_eq!(error.kind(), "protocol");
     assert!(!error.to_string().contains("169.254"), "{error}");
@@ -112,7 +115,9 @@ fn compressed() -> Vec<u8> {
 async fn a_compressed_body_cannot_grow_beyond_the_limit() {
     let bomb = compressed();
     assert!(bomb.len() < 30_000);
-    let fake = Fake::saying(answer(&format!("content-type: application/xml\r\ncontent-encoding: gzip\r\ncontent-length: {}", bomb.len()), &bomb)).await;
+    let fake =
+        Fake::saying(answer(&format!("content-type: application/xml\r\ncontent-encoding: gzip\r\ncontent-length: {}", bomb.len()), &bomb))
+            .await;
     let error = fake.error().await;
     assert!(error.to_string().contains("larger than 8388608 bytes"), "{error}");
 }
@@ -122,7 +127,11 @@ async fn broken_protocols_are_errors_in_time() {
     let long_header = format!("x-long: {}", "x".repeat(4 << 20));
     for (what, said, kind) in [
         ("no HTTP at all", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), "transient"),
-        ("a body shorter than announced", answer("content-type: application/xml\r\ncontent-length: 500", b"<StoredProcedureOutput>"), "transient"),
+        (
+            "a body shorter than announced",
+            answer("content-type: application/xml\r\ncontent-length: 500", b"<StoredProcedureOutput>"),
+            "transient",
+        ),
         ("a chunk that is cut", answer("content-type: application/xml\r\ntransfer-encoding: chunked", b"ff\r\n<Stored"), "transient"),
         ("an endless header", answer(&long_header, b""), "transient"),
         ("a huge announcement", answer("content-type: application/xml\r\ncontent-length: 99999999999", b"<"), "protocol"),

@@ -28,7 +28,9 @@ pub(crate) async fn conclude(job: &Job<'_>, tally: Tally, proof: &Proof, data_as
     let began = tokio::time::Instant::now();
     let plan = make_plan(job, &tally, proof);
     let mut counts = books(&tally, &plan);
-    counts.check().map_err(|e| Trouble::refused(e.to_string(), "Report this with the run's id: it is a fault of Rialto. Nobody was removed."))?;
+    counts
+        .check()
+        .map_err(|e| Trouble::refused(e.to_string(), "Report this with the run's id: it is a fault of Rialto. Nobody was removed."))?;
     write_plan(job, &plan).await?;
     if job.lease.is_gone() {
         return Err(Trouble::Interrupted);
@@ -43,7 +45,15 @@ pub(crate) async fn conclude(job: &Job<'_>, tally: Tally, proof: &Proof, data_as
         "longest_write_ms": tally.slicer.longest_ms, "write_transactions": tally.slicer.transactions,
         "people_written": tally.slicer.rows_written,
     });
-    Ok(Ending { state: plan.state, counts, reason: plan.reason, advice: advice(plan.state).into(), error_kind: String::new(), data_as_of: None, stats })
+    Ok(Ending {
+        state: plan.state,
+        counts,
+        reason: plan.reason,
+        advice: advice(plan.state).into(),
+        error_kind: String::new(),
+        data_as_of: None,
+        stats,
+    })
 }
 
 fn make_plan(job: &Job<'_>, tally: &Tally, proof: &Proof) -> Plan {
@@ -55,16 +65,30 @@ fn make_plan(job: &Job<'_>, tally: &Tally, proof: &Proof) -> Plan {
     match gate::judge(job.parts.settings.limits, proof, difference) {
         gate::Verdict::Apply => Plan {
             reason: format!("{} joined, {} left, {} changed.", joins.len(), absent.len() + left_out.len(), tally.counts.updated),
-            joins, leaves: absent | left_out, withheld: none(), lifts: tally.lifts.clone(), lifts_withheld: none(),
+            joins,
+            leaves: absent | left_out,
+            withheld: none(),
+            lifts: tally.lifts.clone(),
+            lifts_withheld: none(),
             state: RunState::Succeeded,
         },
         gate::Verdict::Wait(why) => Plan {
-            joins, leaves: left_out, withheld: absent, lifts: none(), lifts_withheld: tally.lifts.clone(),
-            state: RunState::Incomplete, reason: why,
+            joins,
+            leaves: left_out,
+            withheld: absent,
+            lifts: none(),
+            lifts_withheld: tally.lifts.clone(),
+            state: RunState::Incomplete,
+            reason: why,
         },
         gate::Verdict::Hold(why) => Plan {
-            joins, leaves: left_out, withheld: absent, lifts: none(), lifts_withheld: tally.lifts.clone(),
-            state: RunState::Held, reason: why,
+            joins,
+            leaves: left_out,
+            withheld: absent,
+            lifts: none(),
+            lifts_withheld: tally.lifts.clone(),
+            state: RunState::Held,
+            reason: why,
         },
     }
 }
@@ -125,7 +149,10 @@ async fn ask_again(job: &Job<'_>) -> Result<(), Trouble> {
     membership::drop_plan(&job.parts.db, job.run.id).await?;
     let mut tx = job.parts.db.write().await?;
     let now = job.parts.clock.now();
-    let ending = crate::worker::failed(&Trouble::refused("The target group changed while this run was planned; nothing was removed. A new run follows.", ""));
+    let ending = crate::worker::failed(&Trouble::refused(
+        "The target group changed while this run was planned; nothing was removed. A new run follows.",
+        "",
+    ));
     let ending = Ending { state: RunState::Superseded, ..ending };
     if runs::finish(&mut tx, job.run.id, &job.lease.worker, now, &ending).await? {
         let subject = Subject::Group { group_id: job.group.id, bridge_id: job.remote.bridge.id };

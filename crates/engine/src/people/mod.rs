@@ -73,15 +73,21 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
 /// Opens the bridge, finds the list, brings the fields up to date.
 async fn prepare<'a>(parts: &'a Parts, run: &'a Run, lease: &'a Lease) -> Result<Job<'a>, Trouble> {
     let group_id = run.group_id.unwrap_or(0);
-    let group = groups::get(parts.db.read(), group_id).await?.ok_or_else(|| {
-        Trouble::refused("The target group was deleted.", "Choose another target group.")
-    })?;
-    let code = group.code.clone().ok_or_else(|| Trouble::refused("This target group mirrors no remote list.", "Only remote target groups can be synced."))?;
+    let group = groups::get(parts.db.read(), group_id)
+        .await?
+        .ok_or_else(|| Trouble::refused("The target group was deleted.", "Choose another target group."))?;
+    let code = group
+        .code
+        .clone()
+        .ok_or_else(|| Trouble::refused("This target group mirrors no remote list.", "Only remote target groups can be synced."))?;
     let remote = remote::open(parts, group.bridge_id).await?;
     let offered = remote::offered_fields(&remote).await?;
     let known = fields::list(parts.db.read(), remote.bridge.id).await?;
     if offered.is_empty() && known.iter().any(|f| f.gone_at.is_none()) {
-        return Err(Trouble::refused("The remote system offers no personalization field any more.", "Check the personalization view and the set-up script, then refresh the target group list."));
+        return Err(Trouble::refused(
+            "The remote system offers no personalization field any more.",
+            "Check the personalization view and the set-up script, then refresh the target group list.",
+        ));
     }
     let specs = if run.plan_only {
         fields::specs(&known, &offered)
@@ -96,7 +102,10 @@ async fn prepare<'a>(parts: &'a Parts, run: &'a Run, lease: &'a Lease) -> Result
 
 /// Reads the list, again when it was regenerated meanwhile. A read that breaks off after its first rows is told, not thrown: what it
 /// brought stands.
-async fn read_until_stable(job: &Job<'_>, tally: &mut Tally) -> Result<(Option<RemoteList>, Option<rialto_connectors::ConnectorError>), Trouble> {
+async fn read_until_stable(
+    job: &Job<'_>,
+    tally: &mut Tally,
+) -> Result<(Option<RemoteList>, Option<rialto_connectors::ConnectorError>), Trouble> {
     let mut before = list_now(job).await?;
     for _ in 0..MAX_READS {
         announce(job, before.members).await?;

@@ -36,8 +36,14 @@ pub(crate) fn take(job: &Job<'_>, tally: &mut Tally, rows: &[&Mapped], known: &H
         }
         let member = known.is_some_and(|k| tally.members.contains(k.id as u64));
         match (member, verdict.dirty) {
-            (false, _) => { tally.counts.added += 1; note(tally, "plan_join", row, known); }
-            (true, true) => { tally.counts.updated += 1; note(tally, "plan_update", row, known); }
+            (false, _) => {
+                tally.counts.added += 1;
+                note(tally, "plan_join", row, known);
+            }
+            (true, true) => {
+                tally.counts.updated += 1;
+                note(tally, "plan_update", row, known);
+            }
             (true, false) => tally.counts.unchanged += 1,
         }
         if known.is_none() {
@@ -73,8 +79,8 @@ pub(crate) async fn conclude(job: &Job<'_>, mut tally: Tally, proof: &Proof) -> 
             counts.lifted = tally.lifts.len() as i64;
             ("apply", format!("A sync now would add {}, change {} and remove {} people.", counts.added, counts.updated, counts.removed))
         }
-        gate::Verdict::Wait(why) => { ("incomplete", format!("A sync now would be incomplete. {why}")) }
-        gate::Verdict::Hold(why) => { ("held", format!("A sync now would be held. {why}")) }
+        gate::Verdict::Wait(why) => ("incomplete", format!("A sync now would be incomplete. {why}")),
+        gate::Verdict::Hold(why) => ("held", format!("A sync now would be held. {why}")),
     };
     if outcome != "apply" {
         counts.withheld = counts.leaving;

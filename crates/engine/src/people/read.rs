@@ -115,7 +115,10 @@ pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally) -> Result<(), Tr
     }
     match reader.await {
         Ok(end) => Ok(end?),
-        Err(_) => Err(Trouble::refused("The reader of the remote system stopped unexpectedly.", "Try again; if it lasts, report it with the run's id.")),
+        Err(_) => Err(Trouble::refused(
+            "The reader of the remote system stopped unexpectedly.",
+            "Try again; if it lasts, report it with the run's id.",
+        )),
     }
 }
 
@@ -133,10 +136,13 @@ fn map_batch(rows: Vec<RemotePerson>, specs: &[FieldSpec]) -> MappedBatch {
         let key: String = row.remote_id.as_deref().unwrap_or("").chars().take(80).collect();
         match map(row, specs) {
             Ok(mapped) => batch.rows.push(mapped),
-            Err(why) => batch.rejected.push((key, match why {
-                rialto_core::person::Unreadable::NoKey => "The row has no key.",
-                rialto_core::person::Unreadable::BadKey => "The row's key is too long or not readable.",
-            })),
+            Err(why) => batch.rejected.push((
+                key,
+                match why {
+                    rialto_core::person::Unreadable::NoKey => "The row has no key.",
+                    rialto_core::person::Unreadable::BadKey => "The row's key is too long or not readable.",
+                },
+            )),
         }
     }
     batch

@@ -14,7 +14,10 @@ async fn a_sync_brings_exactly_what_the_remote_holds_and_its_numbers_add_up() {
         assert_eq!(w.members("NEWSLETTER").await, w.remote("NEWSLETTER"));
         assert_eq!(w.flagged().await, w.remote_no("NEWSLETTER"));
         let c = run.counts();
-        assert_eq!((c.read, c.added, c.created, c.members_after), (truth.len() as i64, truth.len() as i64, truth.len() as i64, truth.len() as i64));
+        assert_eq!(
+            (c.read, c.added, c.created, c.members_after),
+            (truth.len() as i64, truth.len() as i64, truth.len() as i64, truth.len() as i64)
+        );
 
         // The waterfall, counted anew from the sandbox's own people.
         let fall = w.waterfall("NEWSLETTER").await;
@@ -22,7 +25,11 @@ async fn a_sync_brings_exactly_what_the_remote_holds_and_its_numbers_add_up() {
         let no_address = truth.iter().filter(|p| written(p).is_empty()).count() as i64;
         let mailable: BTreeSet<String> = truth
             .iter()
-            .filter(|p| p.allow_email && p.allow_solicitation && rialto_core::Address::read(p.email.as_deref()).state == rialto_core::AddressState::Usable)
+            .filter(|p| {
+                p.allow_email
+                    && p.allow_solicitation
+                    && rialto_core::Address::read(p.email.as_deref()).state == rialto_core::AddressState::Usable
+            })
             .map(written)
             .collect();
         assert_eq!((fall.no_address, fall.mailable), (no_address, mailable.len() as i64), "{}", w.name);
@@ -62,7 +69,8 @@ async fn changes_of_the_remote_arrive_a_no_at_once_and_a_yes_only_for_the_remote
         sandbox.set_email(&master, sub, Some("moved@elsewhere.example"));
         // Somebody the remote frees has said no here as well: that stays.
         let own = format!("{}-{}", freed[0].0, freed[0].1);
-        let (id,): (i64,) = w.db.read().one("SELECT id FROM subscriber WHERE remote_id = $1", rialto_store::args![own.as_str()]).await.unwrap();
+        let (id,): (i64,) =
+            w.db.read().one("SELECT id FROM subscriber WHERE remote_id = $1", rialto_store::args![own.as_str()]).await.unwrap();
         let mut tx = w.db.write().await.unwrap();
         let grounds = Grounds { source: "test", reason: "asked", evidence: "" };
         consent::open(&mut tx, &rialto_testkit::vault(), id, Cause::OwnUnsubscribe, &grounds, &rialto_testkit::actor()).await.unwrap();
@@ -73,7 +81,8 @@ async fn changes_of_the_remote_arrive_a_no_at_once_and_a_yes_only_for_the_remote
         assert_eq!((run.state.as_str(), c.updated, c.suppressed, c.lifted), ("succeeded", 6, 3, 2), "{}: {}", w.name, run.reason);
         assert_eq!(w.flagged().await, w.remote_no("NEWSLETTER"));
         assert_eq!(consent::open_causes(w.db.read(), id).await.unwrap(), [Cause::OwnUnsubscribe]);
-        let (address,): (String,) = w.db.read().one("SELECT address FROM subscriber WHERE remote_id = $1", rialto_store::args![moved.as_str()]).await.unwrap();
+        let (address,): (String,) =
+            w.db.read().one("SELECT address FROM subscriber WHERE remote_id = $1", rialto_store::args![moved.as_str()]).await.unwrap();
         assert_eq!(address, "moved@elsewhere.example");
     }
 }

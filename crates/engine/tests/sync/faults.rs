@@ -93,7 +93,11 @@ async fn a_bad_row_never_stops_the_rest() {
         let c = run.counts();
         assert_eq!(run.state, "incomplete", "{}", run.reason);
         assert!(c.rejected > 0 && c.added == c.read - c.rejected - c.duplicate, "{c:?}");
-        let notes: Vec<(i64,)> = w.db.read().all("SELECT COUNT(*) FROM sync_run_note WHERE run_id = $1 AND kind = 'rejected'", rialto_store::args![run.id]).await.unwrap();
+        let notes: Vec<(i64,)> =
+            w.db.read()
+                .all("SELECT COUNT(*) FROM sync_run_note WHERE run_id = $1 AND kind = 'rejected'", rialto_store::args![run.id])
+                .await
+                .unwrap();
         assert_eq!(notes[0].0, c.rejected, "{}", w.name);
     }
 }

@@ -102,7 +102,11 @@ async fn a_plan_shows_everything_and_writes_nothing() {
         assert_eq!((plan.state.as_str(), plan.counts().leaving), ("succeeded", 60));
         assert!(plan.reason.contains("held"), "{}", plan.reason);
         assert_eq!(w.everything().await, before, "{}", w.name);
-        let names: Vec<(String,)> = w.db.read().all("SELECT remote_id FROM sync_run_note WHERE run_id = $1 AND kind = 'plan_leave'", rialto_store::args![plan.id]).await.unwrap();
+        let names: Vec<(String,)> =
+            w.db.read()
+                .all("SELECT remote_id FROM sync_run_note WHERE run_id = $1 AND kind = 'plan_leave'", rialto_store::args![plan.id])
+                .await
+                .unwrap();
         let names: BTreeSet<String> = names.into_iter().map(|(n,)| n).collect();
         assert_eq!(names, gone.iter().map(|(m, s)| format!("{m}-{s}")).collect());
     }

@@ -23,16 +23,29 @@ async fn edit(w: &World, dice: &mut Dice) {
     let people = w.remote("NEWSLETTER");
     let some = || first(&people.iter().skip(7).cloned().collect(), 4);
     match dice.roll(6) {
-        0 => { sandbox.remove_from_list("NEWSLETTER", &Who::First(1 + dice.roll(60))); }
+        0 => {
+            sandbox.remove_from_list("NEWSLETTER", &Who::First(1 + dice.roll(60)));
+        }
         1 => {
             let outside: BTreeSet<String> = w.remote("ALL_MEMBERS").difference(&people).cloned().collect();
             sandbox.add_to_list("NEWSLETTER", &Who::Ids(first(&outside, 1 + dice.roll(8) as usize)));
         }
-        2 => some().iter().for_each(|(m, s)| { sandbox.set_allow_solicitation(m, *s, false); }),
-        3 => some().iter().for_each(|(m, s)| { sandbox.set_allow_email(m, *s, true); }),
-        4 => some().iter().for_each(|(m, s)| { sandbox.set_email(m, *s, Some("shared@home.example")); }),
-        _ => sandbox.inject(FaultRule::always([Fault::TruncatedPayload, Fault::EmptyList, Fault::WrongTotal { delta: 1 }, Fault::DuplicateRows]
-            [dice.roll(4) as usize].clone()).after(dice.roll(4))),
+        2 => some().iter().for_each(|(m, s)| {
+            sandbox.set_allow_solicitation(m, *s, false);
+        }),
+        3 => some().iter().for_each(|(m, s)| {
+            sandbox.set_allow_email(m, *s, true);
+        }),
+        4 => some().iter().for_each(|(m, s)| {
+            sandbox.set_email(m, *s, Some("shared@home.example"));
+        }),
+        _ => sandbox.inject(
+            FaultRule::always(
+                [Fault::TruncatedPayload, Fault::EmptyList, Fault::WrongTotal { delta: 1 }, Fault::DuplicateRows][dice.roll(4) as usize]
+                    .clone(),
+            )
+            .after(dice.roll(4)),
+        ),
     }
 }
 

@@ -120,7 +120,10 @@ impl World {
         let rows: Vec<(String,)> = self
             .db
             .read()
-            .all("SELECT s.remote_id FROM membership m JOIN subscriber s ON s.id = m.subscriber_id WHERE m.group_id = $1", rialto_store::args![group.id])
+            .all(
+                "SELECT s.remote_id FROM membership m JOIN subscriber s ON s.id = m.subscriber_id WHERE m.group_id = $1",
+                rialto_store::args![group.id],
+            )
             .await
             .unwrap();
         assert_eq!(rows.len() as i64, group.members, "{}: the cached count of {code}", self.name);
@@ -173,5 +176,10 @@ pub fn first(people: &BTreeSet<String>, n: usize) -> Vec<(String, i64)> {
 /// Real retries, shortened.
 fn quick() -> rialto_connectors::http::Limits {
     use std::time::Duration;
-    rialto_connectors::http::Limits { pause: Duration::from_millis(5), patience: Duration::from_millis(300), idle: Duration::from_secs(5), ..Default::default() }
+    rialto_connectors::http::Limits {
+        pause: Duration::from_millis(5),
+        patience: Duration::from_millis(300),
+        idle: Duration::from_secs(5),
+        ..Default::default()
+    }
 }

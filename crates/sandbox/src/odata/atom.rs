@@ -27,29 +27,17 @@ pub(crate) struct View<'a> {
 
 impl View<'_> {
     /// The properties of a row to show, with the faults put in.
-    pub(crate) fn shown<'r>(
-        &'r self,
-        row: &'r [Value],
-        at: u64,
-    ) -> impl Iterator<Item = (&'r str, Cow<'r, Value>)> + 'r {
+    pub(crate) fn shown<'r>(&'r self, row: &'r [Value], at: u64) -> impl Iterator<Item = (&'r str, Cow<'r, Value>)> + 'r {
         let victim = self.entity.fields.iter().enumerate().skip(self.entity.keys);
-        let victim = victim
-            .filter(|(_, field)| field.edm == Edm::String)
-            .map(|(i, _)| i)
-            .next();
+        let victim = victim.filter(|(_, field)| field.edm == Edm::String).map(|(i, _)| i).next();
         let columns = self.entity.fields.iter().zip(row).enumerate();
         columns.filter_map(move |(column, (field, value))| {
-            let wanted = self
-                .select
-                .as_ref()
-                .is_none_or(|wanted| wanted.contains(&column));
+            let wanted = self.select.as_ref().is_none_or(|wanted| wanted.contains(&column));
             let dropped = field.name == "MasterCustomerId" && self.tweaks.drops_key(at);
             if !wanted || dropped {
                 return None;
             }
-            let swapped = (at == 0 && Some(column) == victim)
-                .then(|| self.tweaks.first_text(&value.text()))
-                .flatten();
+            let swapped = (at == 0 && Some(column) == victim).then(|| self.tweaks.first_text(&value.text())).flatten();
             let shown = swapped.map_or(Cow::Borrowed(value), |text| Cow::Owned(Value::Text(text)));
             Some((self.tweaks.name(field.name), shown))
         })
@@ -66,10 +54,7 @@ pub(crate) fn entity_path(view: &View<'_>, row: &[Value]) -> String {
     let parts: Vec<String> = if key.len() == 1 {
         row.iter().take(1).map(literal).collect()
     } else {
-        key.iter()
-            .zip(row)
-            .map(|(field, value)| format!("{}={}", field.name, literal(value)))
-            .collect()
+        key.iter().zip(row).map(|(field, value)| format!("{}={}", field.name, literal(value))).collect()
     };
     format!("{}({})", view.set, parts.join(","))
 }

@@ -22,11 +22,7 @@ pub(crate) fn customer(person: &Person) -> Row {
         word(&person.first_name),
         word(&person.last_name),
         word(&person.label_name),
-        word(if person.member_flag {
-            "MEMBER"
-        } else {
-            "NONMEMBER"
-        }),
+        word(if person.member_flag { "MEMBER" } else { "NONMEMBER" }),
         Value::optional(person.email.as_deref()),
         Value::Bool(person.allow_email),
         Value::Bool(person.allow_solicitation),
@@ -69,9 +65,7 @@ pub(crate) fn marketing_list(list: &List, count: u64) -> Row {
 
 /// A MarketingListMember.
 pub(crate) fn member(code: &str, person: &Person) -> Row {
-    let since = person
-        .member_since
-        .and_then(|date| date.to_zoned(TimeZone::UTC).ok());
+    let since = person.member_since.and_then(|date| date.to_zoned(TimeZone::UTC).ok());
     vec![
         word(code),
         word(&person.master_customer_id),
@@ -87,9 +81,7 @@ pub(crate) fn member(code: &str, person: &Person) -> Row {
         word(&person.city),
         Value::optional(person.state.as_deref()),
         word(&person.country_code),
-        since.map_or(Value::Null, |zoned| {
-            Value::Date(zoned.timestamp().as_millisecond())
-        }),
+        since.map_or(Value::Null, |zoned| Value::Date(zoned.timestamp().as_millisecond())),
         Value::Bool(person.member_flag),
         person.member_number.map_or(Value::Null, Value::Int),
         Value::Decimal(person.dues_balance_cents),
@@ -113,8 +105,5 @@ pub(crate) fn activity(row: &[Value]) -> Activity {
 /// A stored CusOptInOption row: code and whether opted in.
 pub(crate) fn opt_in(row: &[Value]) -> (String, bool) {
     let code = row.get(3).map(Value::text).unwrap_or_default();
-    (
-        code,
-        row.get(4).and_then(Value::as_bool).unwrap_or_default(),
-    )
+    (code, row.get(4).and_then(Value::as_bool).unwrap_or_default())
 }

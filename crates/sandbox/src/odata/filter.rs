@@ -51,11 +51,7 @@ impl Expr {
         if tokens.len() > MAX_TOKENS {
             return Err("the filter is too long".to_owned());
         }
-        let mut parser = Parser {
-            tokens: &tokens,
-            at: 0,
-            entity,
-        };
+        let mut parser = Parser { tokens: &tokens, at: 0, entity };
         let expr = parser.or(0)?;
         match parser.peek() {
             None => Ok(expr),
@@ -74,12 +70,7 @@ impl Expr {
         if named.len() != key.len() {
             return Err("the key is not complete".to_owned());
         }
-        Ok(Self::And(
-            named
-                .into_iter()
-                .map(|(at, token)| key_part(at, token))
-                .collect(),
-        ))
+        Ok(Self::And(named.into_iter().map(|(at, token)| key_part(at, token)).collect()))
     }
 
     /// Whether a row passes.
@@ -89,23 +80,15 @@ impl Expr {
             Self::And(parts) => parts.iter().all(|part| part.passes(row)),
             Self::Not(part) => !part.passes(row),
             Self::Compare(a, op, b) => compare(a.value(row), *op, b.value(row)),
-            Self::StartsWith(text, start) => {
-                texts(text, start, row).is_some_and(|(text, start)| text.starts_with(start))
-            }
-            Self::Contains { needle, text } => {
-                texts(text, needle, row).is_some_and(|(text, needle)| text.contains(needle))
-            }
+            Self::StartsWith(text, start) => texts(text, start, row).is_some_and(|(text, start)| text.starts_with(start)),
+            Self::Contains { needle, text } => texts(text, needle, row).is_some_and(|(text, needle)| text.contains(needle)),
         }
     }
 
     /// The only texts a column can have in rows that pass, if that can be told.
     pub(crate) fn only(&self, column: usize) -> Option<Vec<&str>> {
         match self {
-            Self::Compare(Operand::Column(at), Op::Eq, Operand::Literal(Value::Text(text)))
-                if *at == column =>
-            {
-                Some(vec![text])
-            }
+            Self::Compare(Operand::Column(at), Op::Eq, Operand::Literal(Value::Text(text))) if *at == column => Some(vec![text]),
             Self::And(parts) => parts.iter().find_map(|part| part.only(column)),
             Self::Or(parts) => {
                 let all: Option<Vec<_>> = parts.iter().map(|part| part.only(column)).collect();
@@ -118,15 +101,11 @@ impl Expr {
     /// Bounds of a text column in rows that pass: least and greatest, as far as can be told.
     pub(crate) fn bounds(&self, column: usize) -> (Option<&str>, Option<&str>) {
         match self {
-            Self::Compare(Operand::Column(at), op, Operand::Literal(Value::Text(text)))
-                if *at == column =>
-            {
-                match op {
-                    Op::Gt | Op::Ge => (Some(text), None),
-                    Op::Lt | Op::Le => (None, Some(text)),
-                    _ => (None, None),
-                }
-            }
+            Self::Compare(Operand::Column(at), op, Operand::Literal(Value::Text(text))) if *at == column => match op {
+                Op::Gt | Op::Ge => (Some(text), None),
+                Op::Lt | Op::Le => (None, Some(text)),
+                _ => (None, None),
+            },
             Self::And(parts) => parts.iter().fold((None, None), |(low, high), part| {
                 let (a, b) = part.bounds(column);
                 (low.or(a), high.or(b))
@@ -146,21 +125,13 @@ fn key_part(at: usize, token: &Token) -> Expr {
 
 fn named_keys<'t>(tokens: &'t [Token], entity: &Entity) -> Result<Vec<(usize, &'t Token)>, String> {
     let part = |tokens: &'t [Token]| match tokens {
-        [
-            Token::Word(name),
-            Token::Equals,
-            literal @ Token::Literal(_),
-        ] => {
+        [Token::Word(name), Token::Equals, literal @ Token::Literal(_)] => {
             let at = entity.column(name).filter(|at| *at < entity.keys);
-            at.map(|at| (at, literal))
-                .ok_or_else(|| format!("'{name}' is no key property"))
+            at.map(|at| (at, literal)).ok_or_else(|| format!("'{name}' is no key property"))
         }
         _ => Err("bad key predicate".to_owned()),
     };
-    tokens
-        .split(|token| *token == Token::Comma)
-        .map(part)
-        .collect()
+    tokens.split(|token| *token == Token::Comma).map(part).collect()
 }
 
 fn texts<'a>(a: &'a Operand, b: &'a Operand, row: &'a [Value]) -> Option<(&'a str, &'a str)> {
@@ -228,11 +199,7 @@ impl Parser<'_> {
         while self.eat_word("or") {
             parts.push(self.and(depth)?);
         }
-        Ok(if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            Expr::Or(parts)
-        })
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Expr::Or(parts) })
     }
 
     fn and(&mut self, depth: usize) -> Result<Expr, String> {
@@ -240,11 +207,7 @@ impl Parser<'_> {
         while self.eat_word("and") {
             parts.push(self.primary(depth)?);
         }
-        Ok(if parts.len() == 1 {
-            parts.remove(0)
-        } else {
-            Expr::And(parts)
-        })
+        Ok(if parts.len() == 1 { parts.remove(0) } else { Expr::And(parts) })
     }
 
     fn primary(&mut self, depth: usize) -> Result<Expr, String> {
@@ -310,21 +273,13 @@ impl Parser<'_> {
             Some(Token::Literal(value)) => Ok(Operand::Literal(value)),
             Some(Token::Word(name)) => {
                 let column = self.entity.column(&name);
-                column.map(Operand::Column).ok_or_else(|| {
-                    format!("No property '{name}' exists in type '{}'", self.entity.name)
-                })
+                column.map(Operand::Column).ok_or_else(|| format!("No property '{name}' exists in type '{}'", self.entity.name))
             }
-            other => Err(format!(
-                "a property or a value is expected, found {other:?}"
-            )),
+            other => Err(format!("a property or a value is expected, found {other:?}")),
         }
     }
 }
 
 fn wanted_is(call: Expr, wanted: bool) -> Expr {
-    if wanted {
-        call
-    } else {
-        Expr::Not(Box::new(call))
-    }
+    if wanted { call } else { Expr::Not(Box::new(call)) }
 }

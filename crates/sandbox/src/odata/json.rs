@@ -7,11 +7,7 @@ use super::value::{Value, format_cents};
 
 /// A collection; as `d.results` for clients of OData 2.
 pub(crate) fn collection(view: &View<'_>, rows: &[Vec<Value>], second: bool) -> String {
-    let (head, tail) = if second {
-        ("{\"d\":{\"results\":[", "]}}")
-    } else {
-        ("{\"d\":[", "]}")
-    };
+    let (head, tail) = if second { ("{\"d\":{\"results\":[", "]}}") } else { ("{\"d\":[", "]}") };
     let mut out = String::from(head);
     for (at, row) in rows.iter().enumerate() {
         if at > 0 {
@@ -33,11 +29,7 @@ pub(crate) fn single(view: &View<'_>, row: &[Value]) -> String {
 
 fn object(out: &mut String, view: &View<'_>, row: &[Value], at: u64) {
     let uri = quote(&entity_uri(view, row));
-    let _ = write!(
-        out,
-        "{{\"__metadata\":{{\"uri\":{uri},\"type\":\"Personify.{}\"}}",
-        view.entity.name
-    );
+    let _ = write!(out, "{{\"__metadata\":{{\"uri\":{uri},\"type\":\"Personify.{}\"}}", view.entity.name);
     for (name, value) in view.shown(row, at) {
         let _ = write!(out, ",{}:", quote(name));
         match value.as_ref() {

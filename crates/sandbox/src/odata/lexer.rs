@@ -50,27 +50,21 @@ fn quoted(text: &str) -> Result<(String, usize), String> {
 }
 
 fn number(text: &str) -> Result<(Token, usize), String> {
-    let length = text
-        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '-' | '.')))
-        .unwrap_or(text.len());
+    let length = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '-' | '.'))).unwrap_or(text.len());
     let digits = text.get(..length).unwrap_or_default();
     let suffix = text.get(length..).and_then(|rest| rest.chars().next());
     let suffix_length = usize::from(suffix.is_some_and(|c| "LlMmDdFf".contains(c)));
     let value = if let Ok(whole) = digits.parse() {
         Value::Int(whole)
     } else {
-        let parsed: f64 = digits
-            .parse()
-            .map_err(|_| format!("bad number '{digits}'"))?;
+        let parsed: f64 = digits.parse().map_err(|_| format!("bad number '{digits}'"))?;
         Value::Decimal((parsed * 100.0).round() as i64)
     };
     Ok((Token::Literal(value), length + suffix_length))
 }
 
 fn word(text: &str) -> Result<(Token, usize), String> {
-    let length = text
-        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '/'))
-        .unwrap_or(text.len());
+    let length = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '/')).unwrap_or(text.len());
     let (name, rest) = text.split_at(length);
     let token = match name {
         "null" => Token::Literal(Value::Null),

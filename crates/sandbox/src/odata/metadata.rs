@@ -19,16 +19,10 @@ pub(crate) fn metadata(names: &EntitySetNames) -> String {
     for entity in Entity::all() {
         entity_type(&mut out, entity);
     }
-    out.push_str(
-        "<EntityContainer Name=\"PersonifyEntities\" m:IsDefaultEntityContainer=\"true\">",
-    );
+    out.push_str("<EntityContainer Name=\"PersonifyEntities\" m:IsDefaultEntityContainer=\"true\">");
     for entity in Entity::all() {
         let set = escape(entity.set(names));
-        let _ = write!(
-            out,
-            "<EntitySet Name=\"{set}\" EntityType=\"Personify.{}\" />",
-            entity.name
-        );
+        let _ = write!(out, "<EntitySet Name=\"{set}\" EntityType=\"Personify.{}\" />", entity.name);
     }
     out.push_str("</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>");
     out
@@ -42,18 +36,9 @@ fn entity_type(out: &mut String, entity: &Entity) {
     out.push_str("</Key>");
     for (at, field) in entity.fields.iter().enumerate() {
         let nullable = at >= entity.keys;
-        let _ = write!(
-            out,
-            "<Property Name=\"{}\" Type=\"{}\" Nullable=\"{nullable}\"",
-            field.name,
-            field.edm.name()
-        );
+        let _ = write!(out, "<Property Name=\"{}\" Type=\"{}\" Nullable=\"{nullable}\"", field.name, field.edm.name());
         let _ = match field.edm {
-            Edm::String => write!(
-                out,
-                " MaxLength=\"{}\" Unicode=\"true\" FixedLength=\"false\" />",
-                field.length
-            ),
+            Edm::String => write!(out, " MaxLength=\"{}\" Unicode=\"true\" FixedLength=\"false\" />", field.length),
             Edm::Decimal => write!(out, " Precision=\"19\" Scale=\"2\" />"),
             _ => write!(out, " />"),
         };
@@ -72,10 +57,7 @@ pub(crate) fn service_document(base: &str, names: &EntitySetNames) -> String {
     );
     for entity in Entity::all() {
         let set = escape(entity.set(names));
-        let _ = write!(
-            out,
-            "<collection href=\"{set}\"><atom:title>{set}</atom:title></collection>"
-        );
+        let _ = write!(out, "<collection href=\"{set}\"><atom:title>{set}</atom:title></collection>");
     }
     out.push_str("</workspace></service>");
     out

@@ -20,27 +20,13 @@ struct Reader<'a> {
 }
 
 /// The rows of an entity set that pass a filter.
-pub(crate) fn read(
-    state: &State,
-    entity: &Entity,
-    filter: Option<&Expr>,
-    cap: usize,
-    tweaks: Tweaks<'_>,
-) -> Result<Vec<Row>, TooMany> {
-    let mut reader = Reader {
-        state,
-        filter,
-        cap,
-        rows: Vec::new(),
-    };
+pub(crate) fn read(state: &State, entity: &Entity, filter: Option<&Expr>, cap: usize, tweaks: Tweaks<'_>) -> Result<Vec<Row>, TooMany> {
+    let mut reader = Reader { state, filter, cap, rows: Vec::new() };
     match entity.kind {
         Kind::MarketingList => {
             for list in state.lists.values() {
                 let shown = state.show(list);
-                reader.offer(entities::marketing_list(
-                    &shown,
-                    tweaks.total(shown.member_count),
-                ))?;
+                reader.offer(entities::marketing_list(&shown, tweaks.total(shown.member_count)))?;
             }
         }
         Kind::MarketingListMember => reader.members(entity)?,
@@ -69,41 +55,25 @@ impl Reader<'_> {
         };
         if let Some(masters) = filter.only(column) {
             let numbers = masters.into_iter().filter_map(parse_master);
-            let mut indexes: Vec<u64> = numbers
-                .flat_map(|n| [n, n.saturating_add(1)])
-                .filter(|i| (1..=end).contains(i))
-                .collect();
+            let mut indexes: Vec<u64> = numbers.flat_map(|n| [n, n.saturating_add(1)]).filter(|i| (1..=end).contains(i)).collect();
             indexes.sort_unstable();
             indexes.dedup();
             return Box::new(indexes.into_iter());
         }
         let (low, high) = filter.bounds(column);
         let low = low.and_then(parse_master).unwrap_or(1).max(1);
-        let high = high
-            .and_then(parse_master)
-            .map_or(end, |n| n.saturating_add(1).min(end));
+        let high = high.and_then(parse_master).map_or(end, |n| n.saturating_add(1).min(end));
         Box::new(low..=high)
     }
 
     fn members(&mut self, entity: &Entity) -> Result<(), TooMany> {
         let state = self.state;
-        let only = self.filter.and_then(|filter| filter.only(0)).map(|codes| {
-            codes
-                .into_iter()
-                .map(str::to_owned)
-                .collect::<Vec<String>>()
-        });
+        let only = self.filter.and_then(|filter| filter.only(0)).map(|codes| codes.into_iter().map(str::to_owned).collect::<Vec<String>>());
         for list in state.lists.values() {
-            if only
-                .as_ref()
-                .is_some_and(|codes| !codes.contains(&list.code))
-            {
+            if only.as_ref().is_some_and(|codes| !codes.contains(&list.code)) {
                 continue;
             }
-            for index in self
-                .indexes(entity)
-                .filter(|index| state.on_list(list, *index))
-            {
+            for index in self.indexes(entity).filter(|index| state.on_list(list, *index)) {
                 self.offer(entities::member(&list.code, &state.person_at(index)))?;
             }
         }

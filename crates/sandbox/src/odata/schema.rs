@@ -55,19 +55,11 @@ pub(crate) struct Entity {
 }
 
 const fn text(name: &'static str, length: usize) -> Field {
-    Field {
-        name,
-        edm: Edm::String,
-        length,
-    }
+    Field { name, edm: Edm::String, length }
 }
 
 const fn field(name: &'static str, edm: Edm) -> Field {
-    Field {
-        name,
-        edm,
-        length: 0,
-    }
+    Field { name, edm, length: 0 }
 }
 
 const MASTER: Field = text("MasterCustomerId", 12);

@@ -100,9 +100,7 @@ impl Value {
             (_, Json::Null) => Some(Self::Null),
             (Edm::Boolean, Json::Bool(flag)) => Some(Self::Bool(*flag)),
             (Edm::Int32, Json::Number(number)) => number.as_i64().map(Self::Int),
-            (Edm::Decimal, Json::Number(number)) => {
-                parse_cents(&number.to_string()).map(Self::Decimal)
-            }
+            (Edm::Decimal, Json::Number(number)) => parse_cents(&number.to_string()).map(Self::Decimal),
             (_, Json::String(text)) => Self::from_text(edm, text),
             _ => None,
         }
@@ -125,21 +123,12 @@ fn parse_cents(text: &str) -> Option<i64> {
 pub(crate) fn format_date(millis: i64) -> String {
     let instant = Timestamp::from_millisecond(millis).unwrap_or_default();
     let local = instant.to_zoned(TimeZone::UTC).datetime();
-    format!(
-        "{}T{:02}:{:02}:{:02}",
-        local.date(),
-        local.hour(),
-        local.minute(),
-        local.second()
-    )
+    format!("{}T{:02}:{:02}:{:02}", local.date(), local.hour(), local.minute(), local.second())
 }
 
 /// Reads `/Date(ms)/`, a date, or a date and time (taken as UTC).
 pub(crate) fn parse_date(text: &str) -> Option<i64> {
-    if let Some(inner) = text
-        .strip_prefix("/Date(")
-        .and_then(|rest| rest.strip_suffix(")/"))
-    {
+    if let Some(inner) = text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")) {
         let offset = inner.get(1..).and_then(|rest| rest.find(['+', '-']));
         let digits = offset.map_or(inner, |at| inner.get(..=at).unwrap_or(inner));
         let millis: i64 = digits.parse().ok()?;
@@ -149,8 +138,5 @@ pub(crate) fn parse_date(text: &str) -> Option<i64> {
         return Some(instant.as_millisecond());
     }
     let local: DateTime = text.parse().ok()?;
-    local
-        .to_zoned(TimeZone::UTC)
-        .ok()
-        .map(|zoned| zoned.timestamp().as_millisecond())
+    local.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp().as_millisecond())
 }

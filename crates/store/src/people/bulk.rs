@@ -78,7 +78,9 @@ fn encode_copy(cells: &[Bound<'_>], width: usize) -> String {
         match *cell {
             Bound::Null => out.push_str("\\N"),
             Bound::Int(n) => out.push_str(int.format(n)),
-            Bound::Float(n) => { let _ = write!(out, "{n}"); }
+            Bound::Float(n) => {
+                let _ = write!(out, "{n}");
+            }
             Bound::Bool(b) => out.push(if b { 't' } else { 'f' }),
             Bound::Text(t) => escape(&mut out, t),
         }

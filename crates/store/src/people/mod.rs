@@ -13,9 +13,9 @@ use crate::error::StoreError;
 use crate::sql::{Arg, Sql, sql, statements};
 
 pub use bulk::{Bound, insert_rows};
-pub use write::{Dirty, InHand, Slice, Written, write_slice};
 #[cfg(test)]
 pub(crate) use write::ALL as WRITE_ALL;
+pub use write::{Dirty, InHand, Slice, Written, write_slice};
 
 statements! {
     LOOKUP_ROWS = sql!("SELECT remote_id, id, hash, remote_flag_run, remote_flag_delivered FROM subscriber
@@ -50,7 +50,7 @@ pub struct Known {
 type LookupRow = (String, i64, i64, i64, i16);
 
 /// Looks up a batch of Remote IDs of one bridge, outside any transaction. Remotes page by key, so a batch is mostly a stretch of the
-/// key's order: then one range of the index answers it, which is far cheaper than a probe a key.
+/// key's order: then one range of the index answers it, which is far cheaper than a probe a key. The answer may hold neighbours of those asked for.
 pub async fn lookup(db: &Db, bridge_id: i64, remote_ids: &[&str]) -> Result<HashMap<String, Known>, StoreError> {
     let (Some(first), Some(last)) = (remote_ids.iter().min(), remote_ids.iter().max()) else { return Ok(HashMap::new()) };
     let most = remote_ids.len() as i64 * 2;

@@ -90,7 +90,13 @@ async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Dirty<'_>], first_perso
     let numbered: Vec<(i64, Dirty<'_>)> = rows
         .iter()
         .map(|d| {
-            let id = d.known.map_or_else(|| { next += 1; next - 1 }, |k| k.id);
+            let id = d.known.map_or_else(
+                || {
+                    next += 1;
+                    next - 1
+                },
+                |k| k.id,
+            );
             (id, *d)
         })
         .collect();
@@ -106,8 +112,20 @@ async fn insert_new(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)]) ->
     if rows.is_empty() {
         return Ok(());
     }
-    let columns = ["id", "created_at", "created_run", "bridge_id", "remote_id", "address", "canonical", "address_state",
-        "remote_flag_seen", "remote_flag_run", "hash"].map(str::to_owned);
+    let columns = [
+        "id",
+        "created_at",
+        "created_run",
+        "bridge_id",
+        "remote_id",
+        "address",
+        "canonical",
+        "address_state",
+        "remote_flag_seen",
+        "remote_flag_run",
+        "hash",
+    ]
+    .map(str::to_owned);
     let mut cells = Vec::with_capacity(rows.len() * columns.len());
     for (id, d) in rows {
         let address = &d.row.address;
@@ -126,7 +144,8 @@ async fn insert_new(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)]) ->
         ]);
     }
     insert_rows(tx, "subscriber", &columns, &cells).await?;
-    let columns: Vec<String> = std::iter::once("subscriber_id".to_owned()).chain(slice.fields.iter().map(|f| format!("f{}", f.number))).collect();
+    let columns: Vec<String> =
+        std::iter::once("subscriber_id".to_owned()).chain(slice.fields.iter().map(|f| format!("f{}", f.number))).collect();
     let mut cells = Vec::with_capacity(rows.len() * columns.len());
     for (id, d) in rows {
         cells.push(Bound::Int(*id));
@@ -197,13 +216,20 @@ fn before_text(sqlite: bool, slice: Slice<'_>) -> String {
     let profile = table(slice.bridge_id);
     let (list, object) = if sqlite {
         let fields: Vec<String> = slice.fields.iter().map(|f| format!("'f{0}', p.f{0}", f.number)).collect();
-        ("SELECT value FROM json_each($2)", format!("json_object('address', s.address, 'flag', s.remote_flag_seen, 'profile', json_object({}))", fields.join(", ")))
+        (
+            "SELECT value FROM json_each($2)",
+            format!("json_object('address', s.address, 'flag', s.remote_flag_seen, 'profile', json_object({}))", fields.join(", ")),
+        )
     } else {
-        ("SELECT value::bigint FROM json_array_elements_text($2::json)",
-            "CAST(json_build_object('address', s.address, 'flag', s.remote_flag_seen, 'profile', row_to_json(p)) AS TEXT)".to_owned())
+        (
+            "SELECT value::bigint FROM json_array_elements_text($2::json)",
+            "CAST(json_build_object('address', s.address, 'flag', s.remote_flag_seen, 'profile', row_to_json(p)) AS TEXT)".to_owned(),
+        )
     };
-    format!("INSERT INTO person_change (run_id, subscriber_id, before_values) SELECT CAST($1 AS BIGINT), s.id, {object}
-        FROM subscriber s LEFT JOIN {profile} p ON p.subscriber_id = s.id WHERE s.id IN ({list}) ON CONFLICT DO NOTHING")
+    format!(
+        "INSERT INTO person_change (run_id, subscriber_id, before_values) SELECT CAST($1 AS BIGINT), s.id, {object}
+        FROM subscriber s LEFT JOIN {profile} p ON p.subscriber_id = s.id WHERE s.id IN ({list}) ON CONFLICT DO NOTHING"
+    )
 }
 
 fn upsert_text(sqlite: bool, bridge_id: i64, fields: &[&FieldSpec]) -> String {
@@ -216,7 +242,12 @@ fn upsert_text(sqlite: bool, bridge_id: i64, fields: &[&FieldSpec]) -> String {
         let columns: Vec<String> = fields.iter().map(|f| format!("f{} {}", f.number, record_type(f.kind))).collect();
         format!("SELECT i, {} FROM json_to_recordset($1::json) AS r(i bigint, {})", names.join(", "), columns.join(", "))
     };
-    format!("INSERT INTO {} (subscriber_id, {}) {source} WHERE true ON CONFLICT (subscriber_id) DO UPDATE SET {}", table(bridge_id), names.join(", "), set.join(", "))
+    format!(
+        "INSERT INTO {} (subscriber_id, {}) {source} WHERE true ON CONFLICT (subscriber_id) DO UPDATE SET {}",
+        table(bridge_id),
+        names.join(", "),
+        set.join(", ")
+    )
 }
 
 fn record_type(kind: FieldType) -> &'static str {

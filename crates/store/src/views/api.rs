@@ -208,7 +208,13 @@ pub struct Entry {
 }
 
 /// The ledger of a record and of its address (by keyed hash, empty for none), newest first; and how many rows there are.
-pub async fn ledger(mut read: Read<'_>, subscriber_id: i64, address_key: &str, before: i64, limit: i64) -> Result<(Vec<Entry>, i64), StoreError> {
+pub async fn ledger(
+    mut read: Read<'_>,
+    subscriber_id: i64,
+    address_key: &str,
+    before: i64,
+    limit: i64,
+) -> Result<(Vec<Entry>, i64), StoreError> {
     let total = count(read, COUNT_LEDGER, args![subscriber_id, address_key]).await?;
     Ok((read.all(LEDGER, args![subscriber_id, address_key, before, limit]).await?, total))
 }
@@ -257,7 +263,12 @@ pub async fn count_changes(read: Read<'_>, run_id: i64, kind: ChangeKind) -> Res
 }
 
 /// Notes of a run after a number: number, kind, Remote ID, detail; and how many there are.
-pub async fn notes(mut read: Read<'_>, run_id: i64, after: i64, limit: i64) -> Result<(Vec<(i64, String, String, String)>, i64), StoreError> {
+pub async fn notes(
+    mut read: Read<'_>,
+    run_id: i64,
+    after: i64,
+    limit: i64,
+) -> Result<(Vec<(i64, String, String, String)>, i64), StoreError> {
     let total = count(read, COUNT_NOTES, args![run_id]).await?;
     Ok((read.all(NOTES, args![run_id, after, limit]).await?, total))
 }

@@ -121,7 +121,14 @@ fn like(q: &str) -> String {
 }
 
 /// One page. An organisation has hundreds of groups, not millions: pages count from the start.
-pub async fn page(mut read: Read<'_>, filter: &Filter, sort: Sort, down: bool, limit: i64, offset: i64) -> Result<Vec<GroupRow>, StoreError> {
+pub async fn page(
+    mut read: Read<'_>,
+    filter: &Filter,
+    sort: Sort,
+    down: bool,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<GroupRow>, StoreError> {
     let sql = match (sort, down) {
         (Sort::Name, false) => BY_NAME,
         (Sort::Name, true) => BY_NAME_DOWN,

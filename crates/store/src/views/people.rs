@@ -101,10 +101,15 @@ pub async fn profiles(db: &Db, bridge_id: i64, fields: &[Field], ids: &[i64]) ->
     let profile = table(bridge_id);
     let text = if db.is_sqlite() {
         let columns: Vec<String> = fields.iter().map(|f| format!("'f{0}', p.f{0}", f.number)).collect();
-        format!("SELECT p.subscriber_id, json_object({}) FROM {profile} p WHERE p.subscriber_id IN (SELECT value FROM json_each($1))", columns.join(", "))
+        format!(
+            "SELECT p.subscriber_id, json_object({}) FROM {profile} p WHERE p.subscriber_id IN (SELECT value FROM json_each($1))",
+            columns.join(", ")
+        )
     } else {
-        format!("SELECT p.subscriber_id, CAST(row_to_json(p) AS TEXT) FROM {profile} p
-            WHERE p.subscriber_id IN (SELECT value::bigint FROM json_array_elements_text($1::json))")
+        format!(
+            "SELECT p.subscriber_id, CAST(row_to_json(p) AS TEXT) FROM {profile} p
+            WHERE p.subscriber_id IN (SELECT value::bigint FROM json_array_elements_text($1::json))"
+        )
     };
     let rows: Vec<(i64, String)> = db.read().all_built(text, args![serde_json::Value::from(ids).to_string()]).await?;
     rows.into_iter().map(|(id, text)| Ok((id, read_profile(&text)?))).collect()

@@ -45,14 +45,29 @@ async fn fill(db: &Db) -> Made {
     let entered = Entered { name: "CRM".into(), enabled: true, ..Entered::default() };
     let bridge_id = crate::bridges::create(&mut tx, &vault(), "personify360", &entered, &actor()).await.unwrap();
     let list = |code: &str, name: &str| Described {
-        code: code.into(), name: name.into(), description: String::new(), active: true, regeneration: String::new(),
-        members: None, refreshed_at: None, modified_at: None,
+        code: code.into(),
+        name: name.into(),
+        description: String::new(),
+        active: true,
+        regeneration: String::new(),
+        members: None,
+        refreshed_at: None,
+        modified_at: None,
     };
     let lists = [list("A", "Alpha"), list("B", "Beta"), list("C", "gamma_x")];
     crate::groups::mirror(&mut tx, bridge_id, "CRM", &lists, true, NOW).await.unwrap();
-    let groups: Vec<i64> = tx.all::<(i64,)>("SELECT id FROM target_group ORDER BY id", args![]).await.unwrap().into_iter().map(|(id,)| id).collect();
-    let addresses = [("1", "ann@x.example", 0_i64), ("2", "ANN@x.example", 0), ("3", "bob@x.example", 5), ("4", "", 0), ("5", "nope", 0),
-        ("6", "cee@x.example", 0), ("7", "dan@x.example", 0), ("8", "eve@x.example", 0)];
+    let groups: Vec<i64> =
+        tx.all::<(i64,)>("SELECT id FROM target_group ORDER BY id", args![]).await.unwrap().into_iter().map(|(id,)| id).collect();
+    let addresses = [
+        ("1", "ann@x.example", 0_i64),
+        ("2", "ANN@x.example", 0),
+        ("3", "bob@x.example", 5),
+        ("4", "", 0),
+        ("5", "nope", 0),
+        ("6", "cee@x.example", 0),
+        ("7", "dan@x.example", 0),
+        ("8", "eve@x.example", 0),
+    ];
     for (i, (remote_id, address, flagged)) in addresses.iter().enumerate() {
         let id = i as i64 + 1;
         let a = Address::read(Some(address));
@@ -75,9 +90,15 @@ async fn groups_are_filtered_sorted_and_counted() {
         let m = fill(&db).await;
         let names = |rows: Vec<groups::GroupRow>| rows.into_iter().map(|r| r.group.name).collect::<Vec<_>>();
         let all = groups::Filter::default();
-        assert_eq!(names(groups::page(db.read(), &all, groups::Sort::Name, true, 2, 0).await.unwrap()), ["gamma_x", "Beta"], "{}", made.name);
+        assert_eq!(
+            names(groups::page(db.read(), &all, groups::Sort::Name, true, 2, 0).await.unwrap()),
+            ["gamma_x", "Beta"],
+            "{}",
+            made.name
+        );
         assert_eq!(names(groups::page(db.read(), &all, groups::Sort::Members, true, 9, 0).await.unwrap())[0], "Alpha");
-        let some = groups::Filter { q: "A_X".into(), bridge_id: m.bridge_id, folder: Some("CRM".into()), state: "never".into(), ..all.clone() };
+        let some =
+            groups::Filter { q: "A_X".into(), bridge_id: m.bridge_id, folder: Some("CRM".into()), state: "never".into(), ..all.clone() };
         assert_eq!(names(groups::page(db.read(), &some, groups::Sort::Synced, false, 9, 0).await.unwrap()), ["gamma_x"]);
         assert_eq!(groups::total(db.read(), &all).await.unwrap(), 3);
         assert_eq!(groups::total(db.read(), &groups::Filter { state: "held".into(), ..all }).await.unwrap(), 0);
@@ -93,9 +114,17 @@ async fn the_people_behind_a_line_are_those_it_counts() {
         let group = m.groups[0];
         let w = crate::waterfall::compute(&db, group, 7, Counts { read: 7, ..Counts::default() }).await.unwrap();
         assert!(w.balances());
-        let figures = [(Line::NoAddress, w.no_address), (Line::Malformed, w.malformed), (Line::SameAddress, w.same_address), (Line::Invalid, w.invalid),
-            (Line::Complaint, w.complaint), (Line::UnsubscribedHere, w.unsubscribed_here), (Line::AdminOrUpload, w.admin_or_upload),
-            (Line::RemoteFlag, w.remote_flag), (Line::Mailable, w.mailable)];
+        let figures = [
+            (Line::NoAddress, w.no_address),
+            (Line::Malformed, w.malformed),
+            (Line::SameAddress, w.same_address),
+            (Line::Invalid, w.invalid),
+            (Line::Complaint, w.complaint),
+            (Line::UnsubscribedHere, w.unsubscribed_here),
+            (Line::AdminOrUpload, w.admin_or_upload),
+            (Line::RemoteFlag, w.remote_flag),
+            (Line::Mailable, w.mailable),
+        ];
         let mut seen = Vec::new();
         for (line, figure) in figures {
             let found = members::on_line(db.read(), group, line, 0, 50).await.unwrap();
@@ -165,11 +194,20 @@ async fn a_failed_run_needs_somebody_until_a_newer_one_comes() {
             asked.run_id
         };
         let end = async |id: i64, state: RunState| {
-            let ending = Ending { state, counts: Counts::default(), reason: "No.".into(), advice: String::new(), error_kind: String::new(),
-                data_as_of: None, stats: serde_json::json!({}) };
+            let ending = Ending {
+                state,
+                counts: Counts::default(),
+                reason: "No.".into(),
+                advice: String::new(),
+                error_kind: String::new(),
+                data_as_of: None,
+                stats: serde_json::json!({}),
+            };
             let mut tx = db.write().await.unwrap();
             assert!(crate::runs::finish(&mut tx, id, "w", NOW, &ending).await.unwrap());
-            tx.run("INSERT INTO sync_run_note (run_id, number, kind, remote_id, detail) VALUES ($1, 1, 'rejected', '', 'x')", args![id]).await.unwrap();
+            tx.run("INSERT INTO sync_run_note (run_id, number, kind, remote_id, detail) VALUES ($1, 1, 'rejected', '', 'x')", args![id])
+                .await
+                .unwrap();
             tx.run("INSERT INTO membership_change (run_id, subscriber_id, op) VALUES ($1, 7, 3)", args![id]).await.unwrap();
             tx.commit().await.unwrap();
         };

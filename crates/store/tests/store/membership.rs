@@ -37,8 +37,17 @@ async fn apply(house: &House, s: Step<'_>) -> Result<i64, Refused> {
     let none = RoaringTreemap::new();
     let (joins, leaves, lifts) = (set(s.joins), set(s.leaves), set(s.lifts));
     let change = Change {
-        run_id: s.run_id, worker: s.worker, group_id: house.group, base_run: s.base_run, members_after: 0,
-        joins: &joins, leaves: &leaves, lifts: &lifts, lifts_withheld: &none, source: "Members", now: Instant(START),
+        run_id: s.run_id,
+        worker: s.worker,
+        group_id: house.group,
+        base_run: s.base_run,
+        members_after: 0,
+        joins: &joins,
+        leaves: &leaves,
+        lifts: &lifts,
+        lifts_withheld: &none,
+        source: "Members",
+        now: Instant(START),
     };
     membership::apply(&house.db, change).await.unwrap()
 }
@@ -80,7 +89,10 @@ async fn a_plan_is_carried_over_whole_or_not_at_all() {
 async fn only_those_whose_remote_says_yes_are_lifted() {
     for test in both().await {
         let house = house(&test.db).await;
-        let ids = house.write(1, &[house.row("1-0", "a@mail.example", Flag::No, "Ulm"), house.row("2-0", "b@mail.example", Flag::No, "Ulm")], true).await.ids;
+        let ids = house
+            .write(1, &[house.row("1-0", "a@mail.example", Flag::No, "Ulm"), house.row("2-0", "b@mail.example", Flag::No, "Ulm")], true)
+            .await
+            .ids;
         house.write(2, &[house.row("1-0", "a@mail.example", Flag::Yes, "Ulm")], true).await;
         let run = claimed(&house).await;
         let step = Step { run_id: run, base_run: 0, worker: "me", joins: &ids, leaves: &[], lifts: &ids };
@@ -107,7 +119,16 @@ async fn the_waterfall_counts_everybody_once() {
         let ids = house.write(1, &rows, true).await.ids;
         let grounds = rialto_store::consent::Grounds { source: "test", reason: "", evidence: "" };
         let mut tx = test.db.write().await.unwrap();
-        rialto_store::consent::open(&mut tx, &rialto_testkit::vault(), ids[7], rialto_core::consent::Cause::OwnUnsubscribe, &grounds, &actor()).await.unwrap();
+        rialto_store::consent::open(
+            &mut tx,
+            &rialto_testkit::vault(),
+            ids[7],
+            rialto_core::consent::Cause::OwnUnsubscribe,
+            &grounds,
+            &actor(),
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         let run = claimed(&house).await;
         apply(&house, Step { run_id: run, base_run: 0, worker: "me", joins: &ids, leaves: &[], lifts: &[] }).await.unwrap();

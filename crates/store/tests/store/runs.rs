@@ -55,7 +55,15 @@ async fn a_lease_keeps_others_out_and_ends_with_its_worker() {
         tx.commit().await.unwrap();
         assert!(runs::expired(test.db.read(), now.plus_seconds(59)).await.unwrap().is_empty());
         assert_eq!(runs::expired(test.db.read(), now.plus_seconds(61)).await.unwrap()[0].id, id);
-        let end = Ending { state: RunState::Succeeded, counts: Counts::default(), reason: String::new(), advice: String::new(), error_kind: String::new(), data_as_of: None, stats: serde_json::json!({}) };
+        let end = Ending {
+            state: RunState::Succeeded,
+            counts: Counts::default(),
+            reason: String::new(),
+            advice: String::new(),
+            error_kind: String::new(),
+            data_as_of: None,
+            stats: serde_json::json!({}),
+        };
         let mut tx = test.db.write().await.unwrap();
         assert!(!runs::finish(&mut tx, id, "two", now, &end).await.unwrap());
         assert!(runs::finish(&mut tx, id, "one", now, &end).await.unwrap());

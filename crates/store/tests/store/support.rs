@@ -32,11 +32,20 @@ pub fn offered() -> Vec<Offered> {
 pub async fn house(db: &Db) -> House {
     let who = actor();
     let mut tx = db.write().await.unwrap();
-    let bridge = bridges::create(&mut tx, &vault(), "personify360", &Entered { name: "Members".into(), enabled: true, ..Default::default() }, &who).await.unwrap();
+    let bridge =
+        bridges::create(&mut tx, &vault(), "personify360", &Entered { name: "Members".into(), enabled: true, ..Default::default() }, &who)
+            .await
+            .unwrap();
     let specs = fields::mirror(&mut tx, bridge, &offered(), who.at).await.unwrap();
     let list = Described {
-        code: "ALL".into(), name: "All".into(), description: String::new(), active: true, regeneration: "DAILY".into(),
-        members: Some(3), refreshed_at: None, modified_at: None,
+        code: "ALL".into(),
+        name: "All".into(),
+        description: String::new(),
+        active: true,
+        regeneration: "DAILY".into(),
+        members: Some(3),
+        refreshed_at: None,
+        modified_at: None,
     };
     groups::mirror(&mut tx, bridge, "Lists", &[list], true, who.at).await.unwrap();
     tx.commit().await.unwrap();

@@ -13,7 +13,12 @@ pub use rialto_connectors::FieldError;
 const LONGEST: usize = 4_000;
 
 /// Faults of settings and secrets, without network. `kept` names secrets that are stored and not entered again.
-pub fn check(kind: &BridgeKind, settings: &BTreeMap<String, String>, secrets: &BTreeMap<String, String>, kept: &[String]) -> Vec<FieldError> {
+pub fn check(
+    kind: &BridgeKind,
+    settings: &BTreeMap<String, String>,
+    secrets: &BTreeMap<String, String>,
+    kept: &[String],
+) -> Vec<FieldError> {
     let mut faults = Faults::default();
     part("settings", kind.settings, settings, &[], &mut faults);
     part("secrets", kind.secrets, secrets, kept, &mut faults);

@@ -53,7 +53,13 @@ pub struct FormFieldView {
 impl From<&rialto_connectors::form::FormField> for FormFieldView {
     fn from(f: &rialto_connectors::form::FormField) -> Self {
         Self {
-            key: f.key, label: f.label, help: f.help, input: f.input, required: f.required, default: f.default, options: f.options,
+            key: f.key,
+            label: f.label,
+            help: f.help,
+            input: f.input,
+            required: f.required,
+            default: f.default,
+            options: f.options,
             advanced: f.advanced,
         }
     }
@@ -142,7 +148,8 @@ pub struct FieldChange {
 }
 
 fn view(bridge: &Bridge) -> Result<BridgeView, Error> {
-    let test = bridge.tested_at.map(|at| TestView { at: time(at), ok: bridge.test_ok.unwrap_or(false), message: bridge.test_message.clone() });
+    let test =
+        bridge.tested_at.map(|at| TestView { at: time(at), ok: bridge.test_ok.unwrap_or(false), message: bridge.test_message.clone() });
     Ok(BridgeView {
         id: public(Kind::Bridge, bridge.created_at, bridge.id),
         kind: bridge.kind.clone(),
@@ -254,7 +261,8 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<Br
     let mut faults = Faults::default();
     let before = bridge.settings()?;
     let new_name = change.name.as_deref().map_or_else(|| bridge.name.clone(), |n| name(n, "name", &mut faults));
-    let mut entered = Entered { name: new_name, settings: before.clone(), enabled: change.enabled.unwrap_or(bridge.enabled), ..Entered::default() };
+    let mut entered =
+        Entered { name: new_name, settings: before.clone(), enabled: change.enabled.unwrap_or(bridge.enabled), ..Entered::default() };
     let touched = change.settings.is_some() || change.secrets.is_some();
     merge(change.settings.unwrap_or_default(), "settings", &mut entered.settings, &mut faults);
     merge(change.secrets.unwrap_or_default(), "secrets", &mut entered.secrets, &mut faults);
@@ -327,7 +335,13 @@ async fn field_list(app: &App, bridge_id: i64) -> Result<Json<List<FieldView>>, 
         .await?
         .into_iter()
         .map(|f| FieldView {
-            number: f.number, name: f.name, label: f.label, r#type: f.kind, length: f.length, shown: f.shown, gone_at: maybe_time(f.gone_at),
+            number: f.number,
+            name: f.name,
+            label: f.label,
+            r#type: f.kind,
+            length: f.length,
+            shown: f.shown,
+            gone_at: maybe_time(f.gone_at),
         })
         .collect();
     Ok(Json(List { total: items.len() as i64, items, next_cursor: None }))
@@ -336,7 +350,12 @@ async fn field_list(app: &App, bridge_id: i64) -> Result<Json<List<FieldView>>, 
 /// Says which fields are offered for use in mailings.
 #[utoipa::path(patch, path = "/bridges/{id}/fields", tag = "bridges", params(("id" = String, Path)), request_body = FieldsChange,
     responses((status = 200, body = List<FieldView>), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn patch_fields(State(app): State<App>, caller: Caller, id: Id, body: Body<FieldsChange>) -> Result<Json<List<FieldView>>, Error> {
+pub async fn patch_fields(
+    State(app): State<App>,
+    caller: Caller,
+    id: Id,
+    body: Body<FieldsChange>,
+) -> Result<Json<List<FieldView>>, Error> {
     caller.require(Permission::BridgesAdmin)?;
     let change = body.read()?;
     let bridge = load(&app, &id).await?;

@@ -155,7 +155,12 @@ async fn view(app: &App, group: Group) -> Result<Json<GroupView>, Error> {
 }
 
 /// A page of groups by name.
-pub(super) async fn page_of(app: &App, filter: &views::GroupFilter, asked: Option<i64>, cursor: Option<&str>) -> Result<Json<List<GroupView>>, Error> {
+pub(super) async fn page_of(
+    app: &App,
+    filter: &views::GroupFilter,
+    asked: Option<i64>,
+    cursor: Option<&str>,
+) -> Result<Json<List<GroupView>>, Error> {
     let limit = limit(asked)?;
     let (name, id) = after::<(String, i64)>(cursor)?.unwrap_or_default();
     let total = views::count_groups(app.db.read(), filter).await?;
@@ -242,7 +247,12 @@ pub async fn counts(State(app): State<App>, _: Caller, id: Id) -> Result<Json<Co
 /// The members, mailable or not. A cursor is refused (409) once the list has changed: start again without one.
 #[utoipa::path(get, path = "/target-groups/{id}/subscribers", tag = "target-groups", params(("id" = String, Path), Paging),
     responses((status = 200, body = List<SubscriberView>), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn subscribers(State(app): State<App>, _: Caller, id: Id, Params(paging): Params<Paging>) -> Result<Json<List<SubscriberView>>, Error> {
+pub async fn subscribers(
+    State(app): State<App>,
+    _: Caller,
+    id: Id,
+    Params(paging): Params<Paging>,
+) -> Result<Json<List<SubscriberView>>, Error> {
     let group = load(&app, &id).await?;
     let limit = limit(paging.limit)?;
     let (applied, last) = after::<(i64, i64)>(paging.cursor.as_deref())?.unwrap_or((group.applied_run, 0));

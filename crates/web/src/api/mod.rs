@@ -87,7 +87,5 @@ pub fn document() -> utoipa::openapi::OpenApi {
 pub fn router(app: &App) -> Router<App> {
     let (router, mut document) = described().split_for_parts();
     document.info.version = app.settings.version.to_owned();
-    router
-        .route("/api/v1/openapi.json", get(async move || Json(document)))
-        .layer(from_fn_with_state(app.clone(), idempotency::keep))
+    router.route("/api/v1/openapi.json", get(async move || Json(document))).layer(from_fn_with_state(app.clone(), idempotency::keep))
 }

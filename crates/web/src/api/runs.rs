@@ -135,9 +135,8 @@ pub(super) async fn views_of(app: &App, rows: &[Run]) -> Result<Vec<RunView>, Er
     let groups = views::made(app.db.read(), views::Made::Groups, &pick(|r| r.group_id)).await?;
     let parents = views::made(app.db.read(), views::Made::Runs, &pick(|r| r.parent_run)).await?;
     let triggers = views::triggers(app.db.read(), &pick(|r| Some(r.id))).await?;
-    let id = |kind, made: &std::collections::HashMap<i64, i64>, id: Option<i64>| {
-        id.and_then(|id| made.get(&id).map(|at| public(kind, *at, id)))
-    };
+    let id =
+        |kind, made: &std::collections::HashMap<i64, i64>, id: Option<i64>| id.and_then(|id| made.get(&id).map(|at| public(kind, *at, id)));
     let shown = rows.iter().map(|r| RunView {
         id: public(Kind::SyncRun, r.created_at, r.id),
         kind: r.kind.clone(),
@@ -243,7 +242,12 @@ const CHANGES: [(&str, views::ChangeKind); 8] = [
 /// Who joined, left, changed, was suppressed or lifted, and what was worth a note.
 #[utoipa::path(get, path = "/sync-runs/{id}/changes", tag = "sync-runs", params(("id" = String, Path), ChangeQuery),
     responses((status = 200, body = List<ChangeView>), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn changes(State(app): State<App>, _: Caller, id: Id, Params(query): Params<ChangeQuery>) -> Result<Json<List<ChangeView>>, Error> {
+pub async fn changes(
+    State(app): State<App>,
+    _: Caller,
+    id: Id,
+    Params(query): Params<ChangeQuery>,
+) -> Result<Json<List<ChangeView>>, Error> {
     let run = load(&app, &id).await?;
     let limit = limit(query.limit)?;
     let wanted = query.change.as_deref();

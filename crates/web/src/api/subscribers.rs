@@ -110,7 +110,13 @@ fn state_name(state: i16) -> &'static str {
 }
 
 /// A page of people; `end` makes the cursor from the last one's internal id.
-pub(super) async fn list_of(app: &App, rows: Vec<Person>, limit: i64, total: i64, end: impl Fn(i64) -> serde_json::Value) -> Result<Json<List<SubscriberView>>, Error> {
+pub(super) async fn list_of(
+    app: &App,
+    rows: Vec<Person>,
+    limit: i64,
+    total: i64,
+    end: impl Fn(i64) -> serde_json::Value,
+) -> Result<Json<List<SubscriberView>>, Error> {
     let mut bridges: Vec<i64> = rows.iter().map(|p| p.bridge_id).collect();
     bridges.sort_unstable();
     bridges.dedup();

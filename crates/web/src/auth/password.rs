@@ -22,8 +22,18 @@ static AT_ONCE: Semaphore = Semaphore::const_new(2);
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash_with_salt("nobody has this password", [7; 16]).unwrap_or_default());
 
 const COMMON: [&str; 12] = [
-    "password", "passwort", "12345678", "123456789", "1234567890", "qwertyuiop", "iloveyou", "password1", "password123", "administrator",
-    "welcome1", "letmein123",
+    "password",
+    "passwort",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "qwertyuiop",
+    "iloveyou",
+    "password1",
+    "password123",
+    "administrator",
+    "welcome1",
+    "letmein123",
 ];
 
 /// The fault of a password that is being set, if it has one.

@@ -82,7 +82,14 @@ fn form(app: &App, headers: &HeaderMap, nonce: &Nonce, status: StatusCode, mut v
 }
 
 /// POST /sign-in
-pub(super) async fn submit(State(app): State<App>, nonce: Nonce, Peer(peer): Peer, headers: HeaderMap, Context(request_id): Context, Form(entered): Form<Entered>) -> Result<Response, Error> {
+pub(super) async fn submit(
+    State(app): State<App>,
+    nonce: Nonce,
+    Peer(peer): Peer,
+    headers: HeaderMap,
+    Context(request_id): Context,
+    Form(entered): Form<Entered>,
+) -> Result<Response, Error> {
     let view = |error: String| SignInView {
         next: local(&entered.next).to_owned(),
         email: entered.email.clone(),
@@ -98,7 +105,13 @@ pub(super) async fn submit(State(app): State<App>, nonce: Nonce, Peer(peer): Pee
     let (account, address) = (format!("account:{canonical}"), format!("peer:{peer}"));
     if let Some(seconds) = must_wait(&app, &account, &address, now).await? {
         tracing::warn!(%peer, seconds, "a sign-in must wait");
-        let mut response = form(&app, &headers, &nonce, StatusCode::TOO_MANY_REQUESTS, view(format!("Too many tries. Wait {seconds} seconds, then try again.")))?;
+        let mut response = form(
+            &app,
+            &headers,
+            &nonce,
+            StatusCode::TOO_MANY_REQUESTS,
+            view(format!("Too many tries. Wait {seconds} seconds, then try again.")),
+        )?;
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         return Ok(response);
     }

@@ -159,7 +159,10 @@ pub async fn new(reader: Reader, Path(name): Path<String>) -> Result<Response, E
     reader.session.require(Permission::BridgesAdmin)?;
     let kind = kind(&name).ok_or(Error::NotFound)?;
     let entered = Entered { name: kind.name.to_owned(), enabled: true, ..Entered::default() };
-    form(&reader, &Filled { kind, action: format!("/admin/bridges/new/{}", kind.kind), edit: false, entered: &entered, stored: &[], faults: &[] })
+    form(
+        &reader,
+        &Filled { kind, action: format!("/admin/bridges/new/{}", kind.kind), edit: false, entered: &entered, stored: &[], faults: &[] },
+    )
 }
 
 /// POST /admin/bridges/new/{kind}: stores the bridge, and has it tested at once.

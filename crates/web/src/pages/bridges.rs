@@ -54,10 +54,14 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
             test_ok: b.test_ok == Some(true),
             test_message: b.test_message.clone(),
             lists: here.maybe(b.lists_synced_at),
-            running: open.iter().filter(|r| r.run.bridge_id == Some(b.id)).map(|r| {
-                let words = if r.run.kind() == RunKind::Test { "Testing …" } else { "Reading lists …" };
-                (links::run(r.run.created_at, r.run.id), words)
-            }).collect(),
+            running: open
+                .iter()
+                .filter(|r| r.run.bridge_id == Some(b.id))
+                .map(|r| {
+                    let words = if r.run.kind() == RunKind::Test { "Testing …" } else { "Reading lists …" };
+                    (links::run(r.run.created_at, r.run.id), words)
+                })
+                .collect(),
             enabled: b.enabled,
         })
         .collect();

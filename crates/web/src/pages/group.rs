@@ -75,11 +75,7 @@ impl Head {
 }
 
 fn banner(run: &Run, here: &Here) -> Held {
-    Held {
-        href: links::run(run.created_at, run.id),
-        reason: run.reason.clone(),
-        at: here.when(run.finished_at.unwrap_or(run.created_at)),
-    }
+    Held { href: links::run(run.created_at, run.id), reason: run.reason.clone(), at: here.when(run.finished_at.unwrap_or(run.created_at)) }
 }
 
 /// One line of the waterfall.
@@ -128,7 +124,13 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
 fn lines(w: &Waterfall, group: &str, run: Option<&str>) -> Vec<Line> {
     let whole = w.read.max(w.members).max(1);
     let row = |sign, label, figure: i64, href: Option<String>, help, sum| Line {
-        sign, label, figure, href: href.filter(|_| figure != 0), help, sum, share: (figure.abs() * 100 / whole).min(100),
+        sign,
+        label,
+        figure,
+        href: href.filter(|_| figure != 0),
+        help,
+        sum,
+        share: (figure.abs() * 100 / whole).min(100),
     };
     let noted = |tab: &str| run.map(|r| format!("{r}?show={tab}"));
     let on = |line: &str| Some(format!("{group}/subscribers?line={line}"));
@@ -139,7 +141,14 @@ fn lines(w: &Waterfall, group: &str, run: Option<&str>) -> Vec<Line> {
         row("−", "Left out", w.left_out, None, "said no, in a system whose no means: do not bring over", false),
     ];
     if w.kept != 0 {
-        lines.push(row(if w.kept < 0 { "−" } else { "+" }, "Kept", w.kept.abs(), None, "members the last read did not list; removing them waits", false));
+        lines.push(row(
+            if w.kept < 0 { "−" } else { "+" },
+            "Kept",
+            w.kept.abs(),
+            None,
+            "members the last read did not list; removing them waits",
+            false,
+        ));
     }
     lines.extend([
         row("=", "Members", w.members, on(""), "", true),
@@ -153,6 +162,7 @@ fn lines(w: &Waterfall, group: &str, run: Option<&str>) -> Vec<Line> {
         row("−", "Unsubscribed from remote system", w.remote_flag, on("remote_flag"), "", false),
         row("=", "Mailable", w.mailable, on("mailable"), "", true),
     ]);
-    lines.retain(|l| l.sum || l.figure != 0 || !matches!(l.label, "Rejected" | "Duplicate" | "Left out" | "Invalid address" | "Complained"));
+    lines
+        .retain(|l| l.sum || l.figure != 0 || !matches!(l.label, "Rejected" | "Duplicate" | "Left out" | "Invalid address" | "Complained"));
     lines
 }

@@ -67,15 +67,14 @@ pub async fn subscribers(reader: Reader, Path(id): Path<String>, Query(asked): Q
     let db = &reader.app.db;
     let (key, line_name, line) = LINES.into_iter().find(|(key, _, _)| *key == asked.line).unwrap_or(LINES[0]);
     let by_address = line.is_none() && asked.sort != "id";
-    let (after_id, after_address) = asked.after.split_once('~').unwrap_or((&asked.after, ""));
-    let after_id: i64 = after_id.parse().unwrap_or(0);
+    let after_id: i64 = asked.after.parse().unwrap_or(0);
     let q = asked.q.trim();
     let mut found = if !q.is_empty() {
         members::find(db.read(), row.group.id, q, LIMIT).await?
     } else if let Some(line) = line {
         members::on_line(db.read(), row.group.id, line, after_id, LIMIT + 1).await?
     } else if by_address {
-        members::by_address(db, row.group.id, row.group.members, (after_address, after_id), LIMIT + 1).await?
+        page_by_address(&reader, &row, &asked.after).await?
     } else {
         members::by_id(db.read(), row.group.id, after_id, LIMIT + 1).await?
     };
@@ -84,12 +83,16 @@ pub async fn subscribers(reader: Reader, Path(id): Path<String>, Query(asked): Q
     let walk = row.group.applied_run.to_string();
     let base = format!("{}/subscribers", head.href);
     let sort = if asked.sort == "id" { "id" } else { "" };
-    let next = found.last().filter(|_| more).map(|m| {
-        format!("{base}{}", links::query(&[("line", key), ("sort", sort), ("after", &place(m, by_address)), ("run", &walk)]))
-    });
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|m| format!("{base}{}", links::query(&[("line", key), ("sort", sort), ("after", &place(m, by_address)), ("run", &walk)])));
+    let mut people = persons(&reader, &found).await?;
+    // All members of a remote list come over the same bridge.
+    people.iter_mut().for_each(|p| p.bridge.clear());
     let page = Subscribers {
         page: reader.page(format!("Subscribers of {}", row.group.name)),
-        people: persons(&reader, &found).await?,
+        people,
         lines: LINES.iter().map(|(k, name, _)| (*k, *name, *k == key)).collect(),
         line_name,
         q: q.to_owned(),
@@ -101,6 +104,23 @@ pub async fn subscribers(reader: Reader, Path(id): Path<String>, Query(asked): Q
         head,
     };
     Ok(Html(page.render()?))
+}
+
+/// Members by address, those without one last. A place is `<id>~<canonical address>`.
+async fn page_by_address(reader: &Reader, row: &view::GroupRow, after: &str) -> Result<Vec<Member>, Error> {
+    let db = &reader.app.db;
+    let (group_id, wanted) = (row.group.id, LIMIT + 1);
+    // Nothing sorts between no address with the highest id and the first address.
+    let (id, address) = after.split_once('~').map_or((i64::MAX, ""), |(id, address)| (id.parse().unwrap_or(0), address));
+    if !after.is_empty() && address.is_empty() {
+        return Ok(members::on_line(db.read(), group_id, Line::NoAddress, id, wanted).await?);
+    }
+    let mut found = members::by_address(db, group_id, row.group.members, (address, id), wanted).await?;
+    let missing = wanted - found.len() as i64;
+    if missing > 0 {
+        found.extend(members::on_line(db.read(), group_id, Line::NoAddress, 0, missing).await?);
+    }
+    Ok(found)
 }
 
 fn place(m: &Member, by_address: bool) -> String {

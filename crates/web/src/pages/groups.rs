@@ -33,8 +33,15 @@ pub struct Asked {
 
 impl Asked {
     fn with(&self, sort: &str, dir: &str, page: &str) -> String {
-        let pairs = [("q", self.q.as_str()), ("bridge", &self.bridge), ("folder", &self.folder), ("state", &self.state),
-            ("sort", sort), ("dir", dir), ("page", page)];
+        let pairs = [
+            ("q", self.q.as_str()),
+            ("bridge", &self.bridge),
+            ("folder", &self.folder),
+            ("state", &self.state),
+            ("sort", sort),
+            ("dir", dir),
+            ("page", page),
+        ];
         format!("/target-groups{}", links::query(&pairs))
     }
 }
@@ -93,27 +100,46 @@ struct Groups {
     forward: Option<String>,
 }
 
-const STATES: [(&str, &str); 7] = [("", "Any state"), ("synced", "Synced"), ("never", "Never synced"), ("running", "Sync under way"),
-    ("held", "Held"), ("failed", "Last sync failed"), ("gone", "Gone from the remote system")];
+const STATES: [(&str, &str); 7] = [
+    ("", "Any state"),
+    ("synced", "Synced"),
+    ("never", "Never synced"),
+    ("running", "Sync under way"),
+    ("held", "Held"),
+    ("failed", "Last sync failed"),
+    ("gone", "Gone from the remote system"),
+];
 
 pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<String>, Error> {
     let (db, here) = (&reader.app.db, reader.here());
     let all_bridges = bridges::list(db.read()).await?;
     let bridge_id = PublicId::parse(&asked.bridge, Kind::Bridge).map_or(0, |id| id.id);
     let state = STATES.iter().find(|(v, _)| *v == asked.state).map_or("", |(v, _)| v);
-    let filter = Filter { bridge_id, kind: String::new(), folder: (!asked.folder.is_empty()).then(|| asked.folder.clone()),
-        state: state.into(), q: asked.q.clone() };
+    let filter = Filter {
+        bridge_id,
+        kind: String::new(),
+        folder: (!asked.folder.is_empty()).then(|| asked.folder.clone()),
+        state: state.into(),
+        q: asked.q.clone(),
+    };
     let (sort, down) = order(&asked);
     let number = asked.page.parse::<i64>().unwrap_or(1).clamp(1, 100_000);
     let total = view::total(db.read(), &filter).await?;
     let rows = view::page(db.read(), &filter, sort, down, LIMIT, (number - 1) * LIMIT).await?;
     let open = runs::open_of_bridges(db.read()).await?;
-    let refresh: Vec<Refresh> = all_bridges.iter().filter(|b| b.enabled).map(|b| Refresh {
-        id: links::bridge_id(b).to_string(),
-        name: b.name.clone(),
-        running: open.iter().find(|r| r.run.kind() == RunKind::Lists && r.run.bridge_id == Some(b.id)).map(|r| links::run(r.run.created_at, r.run.id)),
-        synced: here.maybe(b.lists_synced_at),
-    }).collect();
+    let refresh: Vec<Refresh> = all_bridges
+        .iter()
+        .filter(|b| b.enabled)
+        .map(|b| Refresh {
+            id: links::bridge_id(b).to_string(),
+            name: b.name.clone(),
+            running: open
+                .iter()
+                .find(|r| r.run.kind() == RunKind::Lists && r.run.bridge_id == Some(b.id))
+                .map(|r| links::run(r.run.created_at, r.run.id)),
+            synced: here.maybe(b.lists_synced_at),
+        })
+        .collect();
     let folders = view::folders(db.read()).await?;
     let frame = reader.page("Target Groups");
     let busy = refresh.iter().any(|r| r.running.is_some()) || rows.iter().any(|r| r.open_run().is_some());
@@ -165,7 +191,11 @@ fn headings(asked: &Asked, sort: Sort, down: bool) -> Vec<Heading> {
             Heading {
                 label,
                 href: asked.with(key, dir, ""),
-                order: match (here, down) { (false, _) => "none", (true, true) => "descending", (true, false) => "ascending" },
+                order: match (here, down) {
+                    (false, _) => "none",
+                    (true, true) => "descending",
+                    (true, false) => "ascending",
+                },
                 number: of == Sort::Members,
             }
         })
@@ -203,7 +233,12 @@ fn line(r: &GroupRow, here: &Here, bridges: bool, folders: bool) -> Line {
     Line {
         href: links::group(g.created_at, g.id),
         name: g.name.clone(),
-        origin: origin.iter().filter(|(tells, name)| *tells && !name.is_empty()).map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(" · "),
+        origin: origin
+            .iter()
+            .filter(|(tells, name)| *tells && !name.is_empty())
+            .map(|(_, name)| name.as_str())
+            .collect::<Vec<_>>()
+            .join(" · "),
         members: g.members,
         mailable: g.waterfall().map(|w| w.mailable),
         synced: here.maybe(g.synced_at),

@@ -127,10 +127,14 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
         books: (people && !open && run.state() != RunState::Failed).then(|| run.counts()),
         plan_only: run.plan_only,
         approval: run.kind() == RunKind::Approval,
-        joined: triggers.iter().skip(1).map(|t| {
-            let trigger = rialto_core::run::Trigger::from_name(&t.run_trigger).map_or("a trigger", text::trigger);
-            (format!("{} ({trigger})", text::actor(&t.actor)), here.when(t.at))
-        }).collect(),
+        joined: triggers
+            .iter()
+            .skip(1)
+            .map(|t| {
+                let trigger = rialto_core::run::Trigger::from_name(&t.run_trigger).map_or("a trigger", text::trigger);
+                (format!("{} ({trigger})", text::actor(&t.actor)), here.when(t.at))
+            })
+            .collect(),
         tabs,
         shown,
         href,
@@ -173,14 +177,20 @@ fn progress_of(run: &Run, href: &str, here: &Here) -> Progress {
         progress: run.progress,
         announced: run.announced.filter(|n| *n > 0),
         rate: rate.map(|r| format!("{} people a second", text::num(r.round() as i64))),
-        remaining: rate.zip(left).filter(|(_, left)| *left > 0).map(|(r, left)| format!("about {} to go", text::span((left as f64 / r * 1e6) as i64))),
+        remaining: rate
+            .zip(left)
+            .filter(|(_, left)| *left > 0)
+            .map(|(r, left)| format!("about {} to go", text::span((left as f64 / r * 1e6) as i64))),
     }
 }
 
 /// Only a held run of people waits for somebody.
 pub fn decision(reader: &Reader, run: &Run, changes: &Changes) -> Option<Decision> {
-    (run.state() == RunState::Held && run.group_id.is_some())
-        .then(|| Decision { withheld: changes.withheld, lifts: changes.lifts_withheld, may: reader.may(Permission::GroupsApprove) })
+    (run.state() == RunState::Held && run.group_id.is_some()).then(|| Decision {
+        withheld: changes.withheld,
+        lifts: changes.lifts_withheld,
+        may: reader.may(Permission::GroupsApprove),
+    })
 }
 
 async fn approval(reader: &Reader, run: &Run) -> Result<Option<String>, Error> {

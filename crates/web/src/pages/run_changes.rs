@@ -83,9 +83,18 @@ pub fn tabs(c: &Changes, href: &str, asked: &str) -> Vec<Tab> {
     let mut tabs: Vec<Tab> = all
         .into_iter()
         .filter(|(_, _, count, _)| *count > 0)
-        .map(|(key, name, count, source)| Tab { key, name, count, href: format!("{href}?show={key}#changes"), current: key == asked, source })
+        .map(|(key, name, count, source)| Tab {
+            key,
+            name,
+            count,
+            href: format!("{href}?show={key}#changes"),
+            current: key == asked,
+            source,
+        })
         .collect();
-    if !tabs.iter().any(|t| t.current) && let Some(first) = tabs.first_mut() {
+    if !tabs.iter().any(|t| t.current)
+        && let Some(first) = tabs.first_mut()
+    {
         first.current = true;
     }
     tabs
@@ -204,7 +213,13 @@ pub fn value(value: Option<&serde_json::Value>, kind: &str) -> String {
         None | Some(V::Null) => String::new(),
         Some(V::Bool(true)) => "yes".into(),
         Some(V::Bool(false)) => "no".into(),
-        Some(v) if kind == "boolean" => if v.as_i64() == Some(0) || v.as_str() == Some("0") { "no".into() } else { "yes".into() },
+        Some(v) if kind == "boolean" => {
+            if v.as_i64() == Some(0) || v.as_str() == Some("0") {
+                "no".into()
+            } else {
+                "yes".into()
+            }
+        }
         Some(V::String(s)) if kind == "date_time" => s.replacen('T', " ", 1).trim_end_matches(" 00:00:00").to_owned(),
         Some(V::String(s)) => s.clone(),
         Some(other) => other.to_string(),

@@ -37,11 +37,26 @@ struct Runs {
     next: Option<String>,
 }
 
-const KINDS: [(&str, &str); 5] =
-    [("", "Any kind"), ("people", "People of a target group"), ("lists", "Lists of a bridge"), ("approval", "Approved changes"), ("test", "Test of a bridge")];
+const KINDS: [(&str, &str); 5] = [
+    ("", "Any kind"),
+    ("people", "People of a target group"),
+    ("lists", "Lists of a bridge"),
+    ("approval", "Approved changes"),
+    ("test", "Test of a bridge"),
+];
 
-const STATES: [(&str, &str); 10] = [("", "Any state"), ("queued", "Queued"), ("running", "Running"), ("succeeded", "Succeeded"),
-    ("incomplete", "Incomplete"), ("held", "Held"), ("approved", "Approved"), ("discarded", "Discarded"), ("superseded", "Superseded"), ("failed", "Failed")];
+const STATES: [(&str, &str); 10] = [
+    ("", "Any state"),
+    ("queued", "Queued"),
+    ("running", "Running"),
+    ("succeeded", "Succeeded"),
+    ("incomplete", "Incomplete"),
+    ("held", "Held"),
+    ("approved", "Approved"),
+    ("discarded", "Discarded"),
+    ("superseded", "Superseded"),
+    ("failed", "Failed"),
+];
 
 pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<String>, Error> {
     let kind = RunKind::from_name(&asked.kind).map_or("", RunKind::name);
@@ -58,16 +73,23 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<Str
     let page = Runs {
         page: if busy { frame.refreshing(5) } else { frame },
         runs: found.iter().map(|r| entry(r, &here)).collect(),
-        bridges: bridges::list(db.read()).await?.iter().map(|b| {
-            let id = links::bridge_id(b).to_string();
-            let chosen = id == asked.bridge;
-            (id, b.name.clone(), chosen)
-        }).collect(),
+        bridges: bridges::list(db.read())
+            .await?
+            .iter()
+            .map(|b| {
+                let id = links::bridge_id(b).to_string();
+                let chosen = id == asked.bridge;
+                (id, b.name.clone(), chosen)
+            })
+            .collect(),
         kinds: KINDS.iter().map(|(k, n)| (*k, *n, *k == kind)).collect(),
         states: STATES.iter().map(|(k, n)| (*k, *n, *k == state)).collect(),
         filtered: bridge_id != 0 || !kind.is_empty() || !state.is_empty(),
         next: found.last().filter(|_| more).map(|r| {
-            format!("/sync-runs{}", links::query(&[("bridge", &asked.bridge), ("kind", kind), ("state", state), ("before", &r.run.id.to_string())]))
+            format!(
+                "/sync-runs{}",
+                links::query(&[("bridge", &asked.bridge), ("kind", kind), ("state", state), ("before", &r.run.id.to_string())])
+            )
         }),
     };
     Ok(Html(page.render()?))

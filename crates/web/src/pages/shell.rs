@@ -27,7 +27,13 @@ impl FromRequestParts<App> for Reader {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let session = Session::from_request_parts(parts, app).await?;
         let nonce = Nonce(parts.extensions.get::<Nonce>().cloned().unwrap_or_default().0);
-        Ok(Self { app: app.clone(), session, nonce, path: parts.uri.path().to_owned(), here: parts.uri.path_and_query().map_or_else(|| "/".into(), ToString::to_string) })
+        Ok(Self {
+            app: app.clone(),
+            session,
+            nonce,
+            path: parts.uri.path().to_owned(),
+            here: parts.uri.path_and_query().map_or_else(|| "/".into(), ToString::to_string),
+        })
     }
 }
 

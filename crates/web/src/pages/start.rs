@@ -30,7 +30,10 @@ async fn usable(reader: &Reader, bridge_id: i64) -> Result<bridges::Bridge, Erro
     if bridge.enabled {
         Ok(bridge)
     } else {
-        Err(Error::Conflict(format!("The bridge {} is switched off. Switch it on under Bridge Configuration, then try again.", bridge.name)))
+        Err(Error::Conflict(format!(
+            "The bridge {} is switched off. Switch it on under Bridge Configuration, then try again.",
+            bridge.name
+        )))
     }
 }
 

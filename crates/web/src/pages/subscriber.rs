@@ -63,7 +63,11 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
     let public = PublicId::parse(&id, Kind::Subscriber).ok_or(Error::NotFound)?;
     let person = people::one(db.read(), public.id).await?.filter(|p| public.fits(Instant(p.created_at))).ok_or(Error::NotFound)?;
     let more = people::more(db.read(), person.id).await?;
-    let bridge = bridges::list(db.read()).await?.into_iter().find(|b| b.id == person.bridge_id).map_or_else(|| "a deleted bridge".into(), |b| b.name);
+    let bridge = bridges::list(db.read())
+        .await?
+        .into_iter()
+        .find(|b| b.id == person.bridge_id)
+        .map_or_else(|| "a deleted bridge".into(), |b| b.name);
     let causes = members::causes(db, std::slice::from_ref(&person)).await?.remove(&person.id).unwrap_or_default();
     let (fields, empty_fields) = profile(&reader, &person).await?;
     let groups = people::groups(db.read(), person.id).await?;
@@ -101,11 +105,13 @@ async fn reasons(reader: &Reader, person: &Member, causes: &[Cause], bridge: &st
     match AddressState::from_i16(person.address_state) {
         AddressState::Usable => {}
         AddressState::Missing => reasons.push(Reason {
-            what: format!("{bridge} has no address for this record."), since: None,
+            what: format!("{bridge} has no address for this record."),
+            since: None,
             lifted_by: "An address there, and a sync, change that.",
         }),
         AddressState::Malformed => reasons.push(Reason {
-            what: format!("“{}” is no address that mail could reach.", person.address), since: None,
+            what: format!("“{}” is no address that mail could reach.", person.address),
+            since: None,
             lifted_by: "A better address in the remote system, and a sync, change that.",
         }),
     }
@@ -124,11 +130,19 @@ async fn reasons(reader: &Reader, person: &Member, causes: &[Cause], bridge: &st
 
 fn sentence(cause: Cause, bridge: &str) -> (String, &'static str) {
     match cause {
-        Cause::OwnUnsubscribe => ("They unsubscribed here.".into(), "Only they themselves can change that, or an administrator with evidence of their word."),
+        Cause::OwnUnsubscribe => {
+            ("They unsubscribed here.".into(), "Only they themselves can change that, or an administrator with evidence of their word.")
+        }
         Cause::Complaint => ("They reported a mailing as unwanted.".into(), "Only an administrator with evidence can change that."),
         Cause::InvalidAddress => ("Mail to this address bounced.".into(), "A new address changes that, or an administrator."),
-        Cause::RemoteFlag => (format!("{bridge} says no to mail for this record: Unsubscribed from remote system."), "Only that system can change it, by saying yes; a sync brings it."),
-        Cause::Upload => ("The address was uploaded in a list of people who unsubscribed.".into(), "Only an administrator with evidence can change that."),
+        Cause::RemoteFlag => (
+            format!("{bridge} says no to mail for this record: Unsubscribed from remote system."),
+            "Only that system can change it, by saying yes; a sync brings it.",
+        ),
+        Cause::Upload => (
+            "The address was uploaded in a list of people who unsubscribed.".into(),
+            "Only an administrator with evidence can change that.",
+        ),
         Cause::Admin => ("An administrator blocked this person.".into(), "An administrator can change that."),
     }
 }
@@ -139,7 +153,8 @@ async fn profile(reader: &Reader, person: &Member) -> Result<(Vec<(String, Strin
     let all = fields::list(db.read(), person.bridge_id).await?;
     let values = people::profiles(db, person.bridge_id, &all, &[person.id]).await?.remove(&person.id).unwrap_or_default();
     let current = all.iter().filter(|f| f.gone_at.is_none());
-    let (set, empty): (Vec<_>, Vec<_>) = current.map(|f| (f.label.clone(), value(values.get(&f.number), &f.kind))).partition(|(_, v)| !v.is_empty());
+    let (set, empty): (Vec<_>, Vec<_>) =
+        current.map(|f| (f.label.clone(), value(values.get(&f.number), &f.kind))).partition(|(_, v)| !v.is_empty());
     Ok((set, empty.len()))
 }
 

@@ -89,9 +89,10 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<Str
         more = found.len() as i64 > LIMIT;
         found.truncate(LIMIT as usize);
     }
-    let next = found.last().filter(|_| more).map(|m| {
-        format!("/subscribers{}", links::query(&[("q", q), ("after", &format!("{}~{}", m.id, m.canonical))]))
-    });
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|m| format!("/subscribers{}", links::query(&[("q", q), ("after", &format!("{}~{}", m.id, m.canonical))])));
     if !q.is_empty() && asked.after.is_empty() {
         let by_id = people::by_remote_id(db.read(), q, LIMIT).await?;
         found.splice(0..0, by_id);

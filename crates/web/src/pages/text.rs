@@ -208,8 +208,10 @@ mod tests {
 
     #[test]
     fn ages_are_said_as_people_say_them() {
-        assert_eq!([ago(2), ago(59), ago(60), ago(7_200), ago(-90), ago(90_000)],
-            ["just now", "59 seconds ago", "1 minute ago", "2 hours ago", "in 1 minute", "1 day ago"]);
+        assert_eq!(
+            [ago(2), ago(59), ago(60), ago(7_200), ago(-90), ago(90_000)],
+            ["just now", "59 seconds ago", "1 minute ago", "2 hours ago", "in 1 minute", "1 day ago"]
+        );
         assert_eq!([span(4_000), span(4_000_000), span(125_000_000)], ["4 ms", "4 s", "2 min 5 s"]);
     }
 

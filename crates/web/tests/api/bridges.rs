@@ -80,7 +80,8 @@ async fn the_same_post_is_done_once() {
         // Keys are each token's own, and a refused request does not use its key up.
         let second = test.token(Role::Admin).await;
         assert_eq!(test.api_with(&second, "POST", "/bridges", Some(other), &key).await.status, StatusCode::CREATED);
-        let refused = test.api_with(&token, "POST", "/bridges", Some(json!({"kind": "none", "name": "x"})), &[("idempotency-key", "two")]).await;
+        let refused =
+            test.api_with(&token, "POST", "/bridges", Some(json!({"kind": "none", "name": "x"})), &[("idempotency-key", "two")]).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
         let fixed = test.api_with(&token, "POST", "/bridges", Some(bridge()), &[("idempotency-key", "two")]).await;
         assert_eq!(fixed.status, StatusCode::CREATED);

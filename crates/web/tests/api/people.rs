@@ -5,8 +5,8 @@ use rialto_core::consent::Cause;
 use rialto_core::permissions::Role;
 use rialto_core::run::RunState;
 use rialto_core::{Kind, PublicId};
-use rialto_store::consent::{self, Grounds};
 use rialto_store::args;
+use rialto_store::consent::{self, Grounds};
 use serde_json::{Value, json};
 
 use crate::harness::Test;
@@ -19,13 +19,17 @@ async fn run(test: &Test, sql: &'static str, args: Vec<rialto_store::sql::Arg>) 
 }
 
 /// `count` people in a group; the third has no address, the second a remote "no".
-async fn people(test: &Test, bridge: i64, group: i64, count: i64) {
+pub async fn people(test: &Test, bridge: i64, group: i64, count: i64) {
     for id in 1..=count {
         let address = if id == 3 { String::new() } else { format!("p{id}@members.example") };
         let (state, seen, flag) = (if id == 3 { 1_i64 } else { 0 }, if id == 2 { 2_i64 } else { 1 }, if id == 2 { 1_i64 } else { 0 });
-        run(test, "INSERT INTO subscriber (id, created_at, created_run, bridge_id, remote_id, address, canonical, address_state,
+        run(
+            test,
+            "INSERT INTO subscriber (id, created_at, created_run, bridge_id, remote_id, address, canonical, address_state,
             remote_flag_seen, remote_flag_run, hash) VALUES ($1, $2, 1, $3, $4, $5, $5, $6, $7, $8, 1)",
-            args![id, test.app.clock.now(), bridge, format!("R-{id}"), address, state, seen, flag]).await;
+            args![id, test.app.clock.now(), bridge, format!("R-{id}"), address, state, seen, flag],
+        )
+        .await;
         run(test, "INSERT INTO membership (group_id, subscriber_id) VALUES ($1, $2)", args![group, id]).await;
     }
     run(test, "UPDATE target_group SET members = $2, applied_run = 1 WHERE id = $1", args![group, count]).await;
@@ -58,7 +62,10 @@ async fn members_page_until_the_list_changes() {
         let items = all_pages(&test, &token, &path).await;
         let ids: Vec<&str> = items.iter().map(|i| i["remote_id"].as_str().unwrap()).collect();
         assert_eq!(ids, ["R-1", "R-2", "R-3", "R-4", "R-5"]);
-        assert_eq!((&items[0]["mailable"], &items[1]["causes"], &items[2]["mailable"]), (&json!(true), &json!(["remote_flag"]), &json!(false)));
+        assert_eq!(
+            (&items[0]["mailable"], &items[1]["causes"], &items[2]["mailable"]),
+            (&json!(true), &json!(["remote_flag"]), &json!(false))
+        );
         assert_eq!((&items[1]["remote_flag"], &items[2]["address_state"]), (&json!("no"), &json!("missing")));
         let page = test.api(&token, "GET", &format!("{path}?limit=2"), None).await.json();
         run(&test, "UPDATE target_group SET applied_run = 2 WHERE id = $1", args![groups[0].id]).await;
@@ -77,8 +84,11 @@ async fn people_are_found_and_their_consent_is_told() {
         let found = all_pages(&test, &token, "/subscribers?email=P4@Members.example").await;
         assert_eq!((found.len(), &found[0]["remote_id"]), (1, &json!("R-4")));
         let path = |n: &Value| format!("/subscribers/{}", n["id"].as_str().unwrap());
-        for text in ["CREATE TABLE profile_1 (subscriber_id BIGINT PRIMARY KEY, f1 TEXT)", "INSERT INTO profile_1 VALUES (4, 'Ada')",
-            "INSERT INTO bridge_field (bridge_id, number, position, name, label, kind) VALUES (1, 1, 1, 'FIRST_NAME', 'First name', 'text')"] {
+        for text in [
+            "CREATE TABLE profile_1 (subscriber_id BIGINT PRIMARY KEY, f1 TEXT)",
+            "INSERT INTO profile_1 VALUES (4, 'Ada')",
+            "INSERT INTO bridge_field (bridge_id, number, position, name, label, kind) VALUES (1, 1, 1, 'FIRST_NAME', 'First name', 'text')",
+        ] {
             run(&test, text, args![]).await;
         }
         let mut one = test.api(&token, "GET", &path(&found[0]), None).await.json();
@@ -93,7 +103,10 @@ async fn people_are_found_and_their_consent_is_told() {
         assert_eq!(told["verdict"]["mailable"], false);
         assert_eq!(told["verdict"]["causes"], json!([{"cause": "remote_flag", "label": "Unsubscribed from remote system"}]));
         let told = test.api(&token, "GET", &format!("{}/consent", path(&found[0])), None).await.json();
-        assert_eq!((&told["verdict"]["mailable"], &told["verdict"]["line"], &told["ledger"]["total"]), (&json!(true), &json!("mailable"), &json!(0)));
+        assert_eq!(
+            (&told["verdict"]["mailable"], &told["verdict"]["line"], &told["ledger"]["total"]),
+            (&json!(true), &json!("mailable"), &json!(0))
+        );
         let mut tx = test.app.db.write().await.unwrap();
         let grounds = Grounds { source: "api", reason: "on the phone", evidence: "ticket 7" };
         consent::open(&mut tx, &test.app.vault, 4, Cause::OwnUnsubscribe, &grounds, &test.actor()).await.unwrap();
@@ -119,10 +132,20 @@ async fn changes_of_a_run_page_through_all_kinds() {
         for (person, op) in [(1_i64, 1_i64), (2, 1), (3, 1), (4, 2), (5, 3)] {
             run(&test, "INSERT INTO membership_change (run_id, subscriber_id, op) VALUES ($1, $2, $3)", args![number, person, op]).await;
         }
-        run(&test, "INSERT INTO person_change (run_id, subscriber_id, before_values) VALUES ($1, 2, $2)", args![number, r#"{"address": "old@x.example"}"#]).await;
+        run(
+            &test,
+            "INSERT INTO person_change (run_id, subscriber_id, before_values) VALUES ($1, 2, $2)",
+            args![number, r#"{"address": "old@x.example"}"#],
+        )
+        .await;
         run(&test, "INSERT INTO flag_change (run_id, subscriber_id, op) VALUES ($1, 2, 1)", args![number]).await;
         for n in 1..=3_i64 {
-            run(&test, "INSERT INTO sync_run_note (run_id, number, kind, remote_id, detail) VALUES ($1, $2, 'rejected', '', 'the row has no key')", args![number, n]).await;
+            run(
+                &test,
+                "INSERT INTO sync_run_note (run_id, number, kind, remote_id, detail) VALUES ($1, $2, 'rejected', '', 'the row has no key')",
+                args![number, n],
+            )
+            .await;
         }
         let path = format!("/sync-runs/{id}/changes");
         let all = all_pages(&test, &token, &path).await;

@@ -111,7 +111,10 @@ async fn a_sync_starts_once_and_wakes_the_worker() {
         assert_eq!(first.status, StatusCode::ACCEPTED, "{}", first.text);
         tokio::time::timeout(std::time::Duration::from_secs(1), test.app.wake.heard()).await.expect("the worker is woken");
         let run = first.json()["run"].clone();
-        assert_eq!((&run["kind"], &run["trigger"], &run["by"], &run["state"]), (&json!("people"), &json!("api"), &json!("token:marketer"), &json!("queued")));
+        assert_eq!(
+            (&run["kind"], &run["trigger"], &run["by"], &run["state"]),
+            (&json!("people"), &json!("api"), &json!("token:marketer"), &json!("queued"))
+        );
         let again = test.api(&token, "POST", &path, Some(json!({"plan_only": false}))).await.json();
         assert_eq!((&again["run"]["id"], again["run"]["triggers"].as_array().unwrap().len()), (&run["id"], 2));
         assert_eq!(test.api(&token, "POST", &path, Some(json!({"plan_only": true}))).await.status, StatusCode::CONFLICT);
@@ -144,7 +147,10 @@ async fn a_held_run_is_approved_or_discarded_once() {
             assert_eq!(test.api(&marketer, "POST", &format!("/sync-runs/{held}/{act}"), None).await.status, StatusCode::CONFLICT);
         }
         let dropped = test.api(&marketer, "POST", &format!("/sync-runs/{other}/discard"), None).await;
-        assert_eq!((dropped.status, &dropped.json()["state"], &dropped.json()["counts"]["withheld"]), (StatusCode::OK, &json!("discarded"), &json!(40)));
+        assert_eq!(
+            (dropped.status, &dropped.json()["state"], &dropped.json()["counts"]["withheld"]),
+            (StatusCode::OK, &json!("discarded"), &json!(40))
+        );
     }
 }
 
@@ -171,7 +177,10 @@ async fn events_end_with_the_run() {
         assert!(answer.text.contains("event: end") && answer.text.contains(&run), "{}", answer.text);
         let changes = test.api(&token, "GET", &format!("/sync-runs/{run}/changes"), None).await.json();
         assert_eq!(changes["total"], 0);
-        assert_eq!(test.api(&token, "GET", &format!("/sync-runs/{run}/changes?change=x"), None).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(
+            test.api(&token, "GET", &format!("/sync-runs/{run}/changes?change=x"), None).await.status,
+            StatusCode::UNPROCESSABLE_ENTITY
+        );
     }
 }
 
@@ -192,8 +201,13 @@ async fn a_sign_in_reads_lists_that_are_old_enough() {
         let now = test.app.clock.now();
         runs::claim(&mut tx, "w", now, 60).await.unwrap().unwrap();
         let done = Ending {
-            state: RunState::Succeeded, counts: Counts::default(), reason: String::new(), advice: String::new(), error_kind: String::new(),
-            data_as_of: None, stats: json!({}),
+            state: RunState::Succeeded,
+            counts: Counts::default(),
+            reason: String::new(),
+            advice: String::new(),
+            error_kind: String::new(),
+            data_as_of: None,
+            stats: json!({}),
         };
         let id = PublicId::parse(run["id"].as_str().unwrap(), Kind::SyncRun).unwrap().id;
         runs::finish(&mut tx, id, "w", now, &done).await.unwrap();

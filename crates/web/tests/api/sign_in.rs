@@ -23,7 +23,8 @@ async fn a_session_begins_rotates_and_ends() {
         test.user("ann@rialto.example", Role::Marketer).await;
         let answer = test.try_sign_in(" Ann@Rialto.example ", PASSWORD, "/target-groups").await;
         assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, "/target-groups"));
-        let whole = answer.headers.get_all("set-cookie").iter().map(|v| v.to_str().unwrap()).find(|c| c.starts_with("rialto_session=")).unwrap();
+        let whole =
+            answer.headers.get_all("set-cookie").iter().map(|v| v.to_str().unwrap()).find(|c| c.starts_with("rialto_session=")).unwrap();
         assert!(whole.contains("HttpOnly") && whole.contains("SameSite=Lax") && whole.contains("Path=/"), "{whole}");
         let first = answer.cookie("rialto_session").unwrap();
         assert!(signed_in(&test, &first).await);
@@ -93,7 +94,8 @@ async fn forms_from_elsewhere_do_nothing() {
         assert!(signed_in(&test, &session).await);
         let no_session = test.form("/sign-out", "", &fields, &[]).await;
         assert!(no_session.header("location").starts_with("/sign-in"));
-        let fine = test.form("/sign-out", &session, &fields, &[("sec-fetch-site", "same-origin"), ("origin", "http://rialto.example")]).await;
+        let fine =
+            test.form("/sign-out", &session, &fields, &[("sec-fetch-site", "same-origin"), ("origin", "http://rialto.example")]).await;
         assert_eq!(fine.status, StatusCode::SEE_OTHER);
 
         // The sign-in form needs the browser that asked for it.
@@ -180,9 +182,14 @@ async fn every_answer_carries_the_headers() {
     ];
     for answer in &answers {
         let policy = answer.header("content-security-policy");
-        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
         nonces.insert(policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned());
-        for (name, value) in [("x-content-type-options", "nosniff"), ("cache-control", "no-store"), ("cross-origin-opener-policy", "same-origin")] {
+        for (name, value) in
+            [("x-content-type-options", "nosniff"), ("cache-control", "no-store"), ("cross-origin-opener-policy", "same-origin")]
+        {
             assert_eq!(answer.header(name), value);
         }
         assert_eq!(answer.header("x-request-id").len(), 16);

@@ -27,12 +27,9 @@ postgres_start
 say "tests on SQLite and PostgreSQL"
 cargo test --workspace --locked
 
-say "the loop against the sandbox"
-target=${CARGO_TARGET_DIR:-target}
-cargo build --locked -p rialto
-"$target/debug/rialto" demo --once
-
 say "pages in Chromium"
+cargo build --locked -p rialto
+target=${CARGO_TARGET_DIR:-target}
 RIALTO_TEST_BINARY=$(realpath "$target/debug/rialto") RIALTO_TEST_CHROMIUM=$chromium npm --prefix e2e test --silent
 
 say "all tests passed"

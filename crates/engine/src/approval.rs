@@ -54,9 +54,10 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     };
     // The waterfall begins with what the last whole read brought.
     let basis = held.counts();
+    let counted_from = waterfall::Basis::now(&parts.db, run.id).await?;
     let waterfall = waterfall::compute(&parts.db, group.id, counts.members_after, basis).await?;
     let mut tx = parts.db.write().await?;
-    groups::set_waterfall(&mut tx, group.id, &waterfall, parts.clock.now()).await?;
+    groups::set_waterfall(&mut tx, group.id, &waterfall, counted_from, parts.clock.now()).await?;
     tx.commit().await?;
     let reason = format!("{} people were removed as approved, {} may be mailed again.", counts.removed, counts.lifted);
     Ok(Ending {

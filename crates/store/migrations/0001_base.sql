@@ -133,6 +133,8 @@ CREATE TABLE target_group (
   data_as_of BIGINT,
   waterfall TEXT,
   waterfall_at BIGINT,
+  -- What the waterfall was counted from (JSON): while nothing newer touches it, an unchanged sync need not count again.
+  waterfall_basis TEXT,
   CHECK ((kind = 'remote') = (bridge_id IS NOT NULL AND code IS NOT NULL)),
   UNIQUE (bridge_id, code)
 );

@@ -1,6 +1,7 @@
 //! Target groups: what a mailing is sent to. Here the remote kind, which mirrors a remote list.
 
 use rialto_core::Instant;
+use rialto_core::books::Waterfall;
 
 use crate::args;
 use crate::audit::{self, Actor};
@@ -8,6 +9,7 @@ use crate::db::{Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
 use crate::sql::{sql, statements};
+use crate::waterfall::Basis;
 
 statements! {
     GET = sql!("SELECT * FROM target_group WHERE id = $1 AND deleted_at IS NULL");
@@ -20,7 +22,7 @@ statements! {
     SET_STATE = sql!("UPDATE target_group SET state = $2 WHERE id = $1");
     EDIT = sql!("UPDATE target_group SET folder = $2, edited_at = $3 WHERE id = $1 AND deleted_at IS NULL");
     SYNCED = sql!("UPDATE target_group SET synced_run = $2, synced_at = $3, data_as_of = $4 WHERE id = $1");
-    WATERFALL = sql!("UPDATE target_group SET waterfall = $2, waterfall_at = $3 WHERE id = $1");
+    WATERFALL = sql!("UPDATE target_group SET waterfall = $2, waterfall_at = $3, waterfall_basis = $4 WHERE id = $1");
 }
 
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
@@ -52,10 +54,15 @@ pub struct Group {
     /// `rialto_core::books::Waterfall` as JSON, of `waterfall_at`.
     pub waterfall: Option<String>,
     pub waterfall_at: Option<i64>,
+    waterfall_basis: Option<String>,
 }
 
 impl Group {
-    pub fn waterfall(&self) -> Option<rialto_core::books::Waterfall> {
+    pub fn waterfall_basis(&self) -> Option<Basis> {
+        self.waterfall_basis.as_deref().and_then(|t| serde_json::from_str(t).ok())
+    }
+
+    pub fn waterfall(&self) -> Option<Waterfall> {
         self.waterfall.as_deref().and_then(|t| serde_json::from_str(t).ok())
     }
 }
@@ -195,7 +202,9 @@ pub async fn synced(tx: &mut Tx, id: i64, run_id: i64, now: Instant, data_as_of:
     tx.run(SYNCED, args![id, run_id, now, data_as_of]).await.map(drop)
 }
 
-pub async fn set_waterfall(tx: &mut Tx, id: i64, waterfall: &rialto_core::books::Waterfall, now: Instant) -> Result<(), StoreError> {
-    let text = serde_json::to_string(waterfall).map_err(|e| StoreError::Corrupt(e.to_string()))?;
-    tx.run(WATERFALL, args![id, text, now]).await.map(drop)
+/// Keeps a group's waterfall and what it was counted from.
+pub async fn set_waterfall(tx: &mut Tx, id: i64, waterfall: &Waterfall, basis: Basis, now: Instant) -> Result<(), StoreError> {
+    let json = |e: serde_json::Error| StoreError::Corrupt(e.to_string());
+    let (waterfall, basis) = (serde_json::to_string(waterfall).map_err(json)?, serde_json::to_string(&basis).map_err(json)?);
+    tx.run(WATERFALL, args![id, waterfall, now, basis]).await.map(drop)
 }

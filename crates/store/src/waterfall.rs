@@ -26,7 +26,38 @@ statements! {
         JOIN membership m ON m.subscriber_id = s.id WHERE m.group_id = $1 AND x.canonical <> ''");
     DETAILS = sql!("SELECT s.id, s.canonical, s.address_state, s.remote_flag_run, b.position, s.remote_id FROM subscriber s
         JOIN bridge b ON b.id = s.bridge_id WHERE s.id IN ", ids 1, "");
+    BASIS = sql!("SELECT (SELECT COALESCE(MIN(id), $1) FROM sync_run WHERE state IN ('queued', 'running') AND kind = 'people' AND id < $1),
+        (SELECT COALESCE(MAX(id), 0) FROM consent_ledger)");
+    TOUCHED = sql!("SELECT COUNT(*) FROM (SELECT run_id FROM person_change WHERE run_id >= $1 AND run_id <> $2 LIMIT 1) AS t");
+    LEDGER_END = sql!("SELECT COALESCE(MAX(id), 0) FROM consent_ledger");
     PEOPLE = sql!("SELECT COALESCE(MAX(id), 0) FROM subscriber");
+}
+
+/// What a waterfall was counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Basis {
+    /// The run that counted.
+    run: i64,
+    /// The oldest run that was still writing people then.
+    oldest_open: i64,
+    /// The consent ledger's last entry then.
+    ledger: i64,
+}
+
+impl Basis {
+    /// Taken before counting.
+    pub async fn now(db: &Db, run_id: i64) -> Result<Self, StoreError> {
+        let (oldest_open, ledger): (i64, i64) = db.read().one(BASIS, args![run_id]).await?;
+        Ok(Self { run: run_id, oldest_open, ledger })
+    }
+
+    /// True when no other run has changed people and no cause was opened or lifted since. New people need no look: they are
+    /// members of this group only if its own run let them in.
+    pub async fn holds(self, db: &Db) -> Result<bool, StoreError> {
+        let (touched,): (i64,) = db.read().one(TOUCHED, args![self.oldest_open, self.run]).await?;
+        let (ledger,): (i64,) = db.read().one(LEDGER_END, args![]).await?;
+        Ok(touched == 0 && ledger == self.ledger)
+    }
 }
 
 #[derive(Clone, Debug, sqlx::FromRow)]

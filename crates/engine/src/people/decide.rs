@@ -1,11 +1,13 @@
 //! After the read: gate, plan, apply, books.
 
+use rialto_core::books::Waterfall;
 use rialto_core::gate::{self, Difference, Proof};
 use rialto_core::run::{Phase, RunState};
 use rialto_core::{Counts, Instant};
 use rialto_store::membership::{self, Change, Op, Refused};
 use rialto_store::runs::{self, Ending, NewRun, Subject};
-use rialto_store::{Actor, groups, waterfall};
+use rialto_store::waterfall::{self, Basis};
+use rialto_store::{Actor, groups};
 use roaring::RoaringTreemap;
 use serde_json::json;
 
@@ -169,16 +171,32 @@ async fn settle(job: &Job<'_>, tally: &Tally, counts: Counts, complete: bool, da
     if !complete && let Some(held) = runs::held_of_group(db.read(), job.group.id).await? {
         membership::seen_again(db, held.id, &tally.seen).await?;
     }
-    let waterfall = waterfall::compute(db, job.group.id, counts.members_after, counts).await?;
+    let (waterfall, basis) = count(job, counts).await?;
     let now = job.parts.clock.now();
     let mut tx = db.write().await?;
     if complete {
         runs::supersede(&mut tx, job.group.id, job.run.id).await?;
         groups::synced(&mut tx, job.group.id, job.run.id, now, data_as_of).await?;
     }
-    groups::set_waterfall(&mut tx, job.group.id, &waterfall, now).await?;
+    groups::set_waterfall(&mut tx, job.group.id, &waterfall, basis, now).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// The group's waterfall. When neither this run nor anything else has touched its people, the last count stands.
+async fn count(job: &Job<'_>, counts: Counts) -> Result<(Waterfall, Basis), Trouble> {
+    let db = &job.parts.db;
+    let touched = counts.added + counts.updated + counts.removed + counts.suppressed + counts.lifted;
+    if let (0, Some(last), Some(basis)) = (touched, job.group.waterfall(), job.group.waterfall_basis())
+        && last.members == counts.members_after
+        && basis.holds(db).await?
+    {
+        let (read, rejected, duplicate, left_out) = (counts.read, counts.rejected, counts.duplicate, counts.left_out);
+        let kept = last.members - (read - rejected - duplicate - left_out);
+        return Ok((Waterfall { read, rejected, duplicate, left_out, kept, ..last }, basis));
+    }
+    let basis = Basis::now(db, job.run.id).await?;
+    Ok((waterfall::compute(db, job.group.id, counts.members_after, counts).await?, basis))
 }
 
 fn advice(state: RunState) -> &'static str {

@@ -99,3 +99,35 @@ async fn two_groups_share_people_and_each_keeps_its_own_members() {
         assert_eq!(w.members("NEWSLETTER").await, w.remote("NEWSLETTER"));
     }
 }
+
+/// An unchanged sync keeps the last count, but never one that something else has overtaken.
+#[tokio::test]
+async fn the_waterfall_follows_what_happens_between_two_unchanged_syncs() {
+    for w in worlds(400).await {
+        w.sync("NEWSLETTER").await;
+        let first = w.waterfall("NEWSLETTER").await;
+        w.sync("NEWSLETTER").await;
+        assert_eq!(w.waterfall("NEWSLETTER").await, first, "{}", w.name);
+
+        let no = w.remote_no("NEWSLETTER");
+        let someone = w.sandbox.sandbox.list_members("NEWSLETTER").into_iter().find(|p| {
+            !no.contains(&p.remote_id()) && p.email.as_deref().is_some_and(|e| e.starts_with(|c: char| c.is_ascii_lowercase()))
+        });
+        let id = someone.unwrap().remote_id();
+        let (row,): (i64,) = w.db.read().one("SELECT id FROM subscriber WHERE remote_id = $1", rialto_store::args![id.as_str()]).await.unwrap();
+        let mut tx = w.db.write().await.unwrap();
+        let grounds = Grounds { source: "test", reason: "asked", evidence: "" };
+        consent::open(&mut tx, &rialto_testkit::vault(), row, Cause::OwnUnsubscribe, &grounds, &rialto_testkit::actor()).await.unwrap();
+        tx.commit().await.unwrap();
+        w.sync("NEWSLETTER").await;
+        assert_eq!(w.waterfall("NEWSLETTER").await.unsubscribed_here, 1, "{}", w.name);
+
+        // The sync of another group brings a new address of one of its people.
+        let (master, sub) = rialto_sandbox::Sandbox::split_remote_id(&id).unwrap();
+        w.sandbox.sandbox.set_email(&master, sub, None);
+        w.sync("ALL_MEMBERS").await;
+        let before = w.waterfall("NEWSLETTER").await.no_address;
+        w.sync("NEWSLETTER").await;
+        assert_eq!(w.waterfall("NEWSLETTER").await.no_address, before + 1, "{}", w.name);
+    }
+}

@@ -1,0 +1,114 @@
+//! The command line from outside: what it refuses, how it ends, and the walk through the loop.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+fn rialto(folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rialto"));
+    command.args(words).current_dir(folder).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn output(folder: &Path, words: &[&str]) -> Output {
+    rialto(folder, words).output().expect("the binary runs")
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn check_tells_every_fault_with_its_path_and_ends_with_2() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "[database]\nurl = \"mysql://u:hush@h/d\"\n[http]\nlisen = 1\n[secrets]\nkey = \"hush\"\n";
+    std::fs::write(folder.path().join("rialto.toml"), text).expect("a file");
+    let checked = output(folder.path(), &["check"]);
+    assert_eq!(checked.status.code(), Some(2));
+    for path in ["database.url", "http.lisen", "secrets.key"] {
+        assert!(errors(&checked).contains(&format!("  {path}: ")), "{}", errors(&checked));
+    }
+    assert!(!errors(&checked).contains("hush"), "a value is told: {}", errors(&checked));
+}
+
+#[test]
+fn nothing_starts_without_a_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for words in [&["serve"][..], &["bridge", "list"], &["check"]] {
+        let refused = output(folder.path(), words);
+        assert_eq!(refused.status.code(), Some(2), "{words:?}");
+        assert!(errors(&refused).contains("secrets.key"), "{}", errors(&refused));
+    }
+    assert!(!folder.path().join("rialto.db").exists(), "nothing was made");
+}
+
+#[test]
+fn the_whole_loop_holds_against_what_the_sandbox_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let walked = output(folder.path(), &["demo", "--once", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&walked.stdout).expect("a report in JSON");
+    assert!(walked.status.success() && report["ok"] == true, "{report:#}\n{}", errors(&walked));
+    let steps: Vec<&str> = report["steps"].as_array().into_iter().flatten().filter_map(|s| s["id"].as_str()).collect();
+    assert_eq!(steps, ["P1", "P2", "B2", "B3", "B12"]);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "nothing is left behind");
+}
+
+/// Ended by force when a test fails.
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn demo(folder: &Path) -> (Demo, serde_json::Value) {
+    let words = ["demo", "--json", "--listen", "127.0.0.1:0", "--people", "300", "--data", "data"];
+    let mut child = rialto(folder, &words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    let mut line = String::new();
+    let out = child.stdout.take().expect("its output");
+    BufReader::new(out).read_line(&mut line).expect("a line");
+    (Demo(child), serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}")))
+}
+
+fn terminate(demo: &mut Demo) -> Option<i32> {
+    let asked = Command::new("kill").args(["-TERM", &demo.0.id().to_string()]).status().expect("kill runs");
+    assert!(asked.success());
+    for _ in 0..400 {
+        if let Some(status) = demo.0.try_wait().expect("it can be waited for") {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("it did not end within 40 seconds");
+}
+
+#[test]
+fn a_second_demo_has_the_same_login_and_a_private_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut first, told) = demo(folder.path());
+    assert_eq!(terminate(&mut first), Some(0));
+    let (mut second, again) = demo(folder.path());
+    assert_eq!((&told["email"], &told["password"]), (&again["email"], &again["password"]));
+    assert_eq!(terminate(&mut second), Some(0));
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |name: &str| std::fs::metadata(folder.path().join(name)).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode("data"), mode("data/secrets.key"), mode("data/login.json")), (0o700, 0o600, 0o600));
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_up_the_drain() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut running, told) = demo(folder.path());
+    let address = told["url"].as_str().expect("an address").trim_start_matches("http://").to_owned();
+    let mut idle = TcpStream::connect(&address).expect("it listens");
+    idle.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: rialto\r\n\r\n").expect("a request");
+    let mut answer = [0; 12];
+    idle.read_exact(&mut answer).expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    assert_eq!(terminate(&mut running), Some(0));
+}

@@ -95,9 +95,11 @@ pub async fn sync(base: &str, url: &str) -> Result<Measured> {
     }
     let group =
         groups::of_bridge(db.read(), bridge_id).await?.into_iter().find(|g| g.code.as_deref() == Some(LIST)).context("the group exists")?;
+    let pages = crate::pages::watch(&db, vault(), clock()).await?;
     let began = tokio::time::Instant::now();
     let run = carry_out(&engine, NewRun::of(RunKind::People, Subject::Group { group_id: group.id, bridge_id }, Trigger::Cli)).await?;
     let seconds = began.elapsed().as_secs_f64();
+    let page_p95_ms = pages.p95_ms().await?;
     let stats: serde_json::Value = serde_json::from_str(&run.stats)?;
     eprintln!("         {}", run.stats);
     let measured = Measured {
@@ -105,6 +107,7 @@ pub async fn sync(base: &str, url: &str) -> Result<Measured> {
         seconds,
         peak_mib: peak_mib(),
         longest_write_ms: stats["longest_write_ms"].as_u64().unwrap_or(0),
+        page_p95_ms,
         people_written: stats["people_written"].as_u64().unwrap_or(0),
     };
     db.close().await;

@@ -3,6 +3,7 @@
 
 mod child;
 mod load;
+mod pages;
 mod raw;
 mod table;
 

@@ -11,6 +11,9 @@ pub struct Measured {
     pub peak_mib: u64,
     pub longest_write_ms: u64,
     pub people_written: u64,
+    /// Of pages asked for while the sync ran.
+    #[serde(default)]
+    pub page_p95_ms: f64,
 }
 
 impl Measured {
@@ -37,11 +40,12 @@ impl Table {
         let slower = fetch.rows_per_second().min(insert.rows_per_second());
         let line = |part: &str, m: Measured, ratio: String| {
             format!(
-                "| {name} | {people} | {part} | {:.1} | {:.0} | {ratio} | {} | {} | {} |",
+                "| {name} | {people} | {part} | {:.1} | {:.0} | {ratio} | {} | {} | {:.0} | {} |",
                 m.seconds,
                 m.rows_per_second(),
                 m.people_written,
                 m.longest_write_ms,
+                m.page_p95_ms,
                 m.peak_mib
             )
         };
@@ -55,8 +59,8 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| database | people | part | seconds | rows/s | ratio | people written | longest write ms | peak MiB |")?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|---|")?;
+        writeln!(f, "| database | people | part | seconds | rows/s | ratio | people written | longest write ms | page p95 ms | peak MiB |")?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|")?;
         self.0.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }

@@ -59,7 +59,10 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| database | people | part | seconds | rows/s | ratio | people written | longest write ms | page p95 ms | peak MiB |")?;
+        writeln!(
+            f,
+            "| database | people | part | seconds | rows/s | ratio | people written | longest write ms | page p95 ms | peak MiB |"
+        )?;
         writeln!(f, "|---|---|---|---|---|---|---|---|---|---|")?;
         self.0.iter().try_for_each(|line| writeln!(f, "{line}"))
     }

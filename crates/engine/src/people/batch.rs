@@ -46,7 +46,22 @@ impl Slicer {
     }
 }
 
-pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped]) -> Result<(), Trouble> {
+/// A row that waits to be written together with others.
+pub(crate) struct Pending {
+    row: Mapped,
+    known: Option<Known>,
+    verdict: Verdict,
+}
+
+/// Rows that wait for the next slice, so that a list of few changes is not written in many small transactions.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    rows: Vec<Pending>,
+    /// Keys of those whom nobody knows yet: a repetition of theirs is found here, of all others by id.
+    unknown: HashSet<u64>,
+}
+
+pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: Vec<Mapped>) -> Result<(), Trouble> {
     let rows = without_repeats(tally, rows);
     let keys: Vec<&str> = rows.iter().map(|r| r.remote_id.as_str()).collect();
     let known = people::lookup(&job.parts.db, job.remote.bridge.id, &keys).await?;
@@ -54,21 +69,37 @@ pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped]) -> R
         plan_only::take(job, tally, &rows, &known);
         return Ok(());
     }
-    let mut dirty = Vec::new();
     for row in rows {
         let known = known.get(&row.remote_id).copied();
-        let verdict = classify(row, known, job.remote.leaves_out());
-        if known.is_some_and(|k| tally.seen.contains(k.id as u64) || tally.left_out.contains(k.id as u64)) {
-            duplicate(tally, row);
+        let verdict = classify(&row, known, job.remote.leaves_out());
+        let again = match known {
+            Some(k) => tally.seen.contains(k.id as u64) || tally.left_out.contains(k.id as u64) || tally.waits(k.id),
+            None => verdict.dirty && !tally.waiting.unknown.insert(rialto_core::hash::key(&row.remote_id)),
+        };
+        if again {
+            duplicate(tally, &row);
         } else if verdict.dirty {
-            dirty.push((Dirty { row, known, suppress: verdict.suppress }, verdict));
+            if let Some(k) = known {
+                tally.awaited.insert(k.id as u64);
+            }
+            tally.waiting.rows.push(Pending { row, known, verdict });
         } else {
             place(tally, known, verdict);
         }
     }
+    write_waiting(job, tally, false).await
+}
+
+/// Writes what waits: whole slices, and at the end of a read the rest too.
+pub(crate) async fn write_waiting(job: &Job<'_>, tally: &mut Tally, all: bool) -> Result<(), Trouble> {
+    if tally.waiting.rows.is_empty() || (!all && tally.waiting.rows.len() < tally.slicer.rows) {
+        return Ok(());
+    }
+    let Waiting { mut rows, .. } = std::mem::take(&mut tally.waiting);
+    tally.awaited.clear();
     // One order everywhere keeps two syncs from waiting for each other in a circle.
-    dirty.sort_unstable_by(|(a, _), (b, _)| a.row.remote_id.cmp(&b.row.remote_id));
-    let mut rest = dirty.as_slice();
+    rows.sort_unstable_by(|a, b| a.row.remote_id.cmp(&b.row.remote_id));
+    let mut rest = rows.as_slice();
     while !rest.is_empty() {
         if job.lease.is_gone() {
             return Err(Trouble::Interrupted);
@@ -81,10 +112,10 @@ pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped]) -> R
 }
 
 /// Takes out rows whose key came before in the same batch; those of earlier batches are found by their id.
-fn without_repeats<'a>(tally: &mut Tally, rows: &'a [Mapped]) -> Vec<&'a Mapped> {
+fn without_repeats(tally: &mut Tally, rows: Vec<Mapped>) -> Vec<Mapped> {
     let mut keys = HashSet::with_capacity(rows.len());
-    let (first, repeats): (Vec<_>, Vec<_>) = rows.iter().partition(|r| keys.insert(r.remote_id.as_str()));
-    for row in repeats {
+    let (first, repeats): (Vec<_>, Vec<_>) = rows.into_iter().partition(|r| keys.insert(rialto_core::hash::key(&r.remote_id)));
+    for row in &repeats {
         duplicate(tally, row);
     }
     first
@@ -129,8 +160,8 @@ fn seen(tally: &mut Tally, id: i64, verdict: Verdict) {
     }
 }
 
-async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[(Dirty<'_>, Verdict)]) -> Result<(), Trouble> {
-    let mut slice_rows: Vec<Dirty<'_>> = rows.iter().map(|(d, _)| *d).collect();
+async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[Pending]) -> Result<(), Trouble> {
+    let mut slice_rows: Vec<Dirty<'_>> = rows.iter().map(|p| Dirty { row: &p.row, known: p.known, suppress: p.verdict.suppress }).collect();
     let slice = Slice {
         bridge_id: job.remote.bridge.id,
         run_id: job.run.id,
@@ -144,12 +175,12 @@ async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[(Dirty<'_>, Verdict)]) 
             Ok(written) => {
                 tally.slicer.learn(rows.len(), began.elapsed().as_millis() as u64);
                 tally.suppressed += written.suppressed as i64;
-                for ((id, dirty), (_, verdict)) in written.ids.iter().zip(&slice_rows).zip(rows) {
+                for ((id, dirty), pending) in written.ids.iter().zip(&slice_rows).zip(rows) {
                     if dirty.known.is_none() {
                         tally.created.insert(*id as u64);
                     }
                     tally.changed.insert(*id as u64);
-                    seen(tally, *id, *verdict);
+                    seen(tally, *id, pending.verdict);
                 }
                 return Ok(());
             }

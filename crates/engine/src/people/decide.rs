@@ -7,7 +7,7 @@ use rialto_core::{Counts, Instant};
 use rialto_store::membership::{self, Change, Op, Refused};
 use rialto_store::runs::{self, Ending, NewRun, Subject};
 use rialto_store::waterfall::{self, Basis};
-use rialto_store::{Actor, groups};
+use rialto_store::{Actor, groups, people};
 use roaring::RoaringTreemap;
 use serde_json::json;
 
@@ -171,6 +171,7 @@ async fn settle(job: &Job<'_>, tally: &Tally, counts: Counts, complete: bool, da
     if !complete && let Some(held) = runs::held_of_group(db.read(), job.group.id).await? {
         membership::seen_again(db, held.id, &tally.seen).await?;
     }
+    people::recount(db, counts.added > 1_000 && counts.added * 2 > counts.members_after).await?;
     let (waterfall, basis) = count(job, counts).await?;
     let now = job.parts.clock.now();
     let mut tx = db.write().await?;

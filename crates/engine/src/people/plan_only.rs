@@ -15,7 +15,7 @@ use super::read::Tally;
 use super::{Job, batch};
 use crate::remote::Trouble;
 
-pub(crate) fn take(job: &Job<'_>, tally: &mut Tally, rows: &[&Mapped], known: &HashMap<String, Known>) {
+pub(crate) fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped], known: &HashMap<String, Known>) {
     for row in rows {
         let known = known.get(&row.remote_id).copied();
         let verdict = classify(row, known, job.remote.leaves_out());

@@ -31,6 +31,9 @@ pub(crate) struct Tally {
     /// Keys of people nobody knows yet: only a plan keeps them, since it gives out no ids.
     pub unknown: HashSet<u64>,
     pub notes: Notes,
+    pub waiting: batch::Waiting,
+    /// Ids of known people among those that wait to be written.
+    pub awaited: RoaringTreemap,
     pub stable: bool,
     /// Time from the first question to the last row, in milliseconds.
     pub read_ms: u64,
@@ -51,11 +54,17 @@ impl Tally {
             suppressed: 0,
             unknown: HashSet::new(),
             notes: Notes::default(),
+            waiting: batch::Waiting::default(),
+            awaited: RoaringTreemap::new(),
             stable: false,
             read_ms: 0,
             slicer: batch::Slicer::default(),
             in_hand: rialto_store::people::InHand::default(),
         }
+    }
+
+    pub fn waits(&self, id: i64) -> bool {
+        self.awaited.contains(id as u64)
     }
 
     /// Before another read of the same list: what was written stays written, what was counted is counted anew.
@@ -113,6 +122,8 @@ pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally) -> Result<(), Tr
         let Some(batch) = batch else { break };
         take_batch(job, tally, batch).await?;
     }
+    // Also when the read broke off: what was brought stands.
+    batch::write_waiting(job, tally, true).await?;
     match reader.await {
         Ok(end) => Ok(end?),
         Err(_) => Err(Trouble::refused(
@@ -156,7 +167,7 @@ async fn take_batch(job: &Job<'_>, tally: &mut Tally, batch: MappedBatch) -> Res
         tally.notes.add(Note { kind: "rejected", remote_id, subscriber_id: None, detail: why.to_owned() });
     }
     note_misfits(job, tally, &batch.rows);
-    batch::take(job, tally, &batch.rows).await?;
+    batch::take(job, tally, batch.rows).await?;
     job.lease.advance(rows as i64);
     Ok(())
 }

@@ -110,11 +110,13 @@ async fn the_waterfall_follows_what_happens_between_two_unchanged_syncs() {
         assert_eq!(w.waterfall("NEWSLETTER").await, first, "{}", w.name);
 
         let no = w.remote_no("NEWSLETTER");
-        let someone = w.sandbox.sandbox.list_members("NEWSLETTER").into_iter().find(|p| {
-            !no.contains(&p.remote_id()) && p.email.as_deref().is_some_and(|e| e.starts_with(|c: char| c.is_ascii_lowercase()))
-        });
+        let someone =
+            w.sandbox.sandbox.list_members("NEWSLETTER").into_iter().find(|p| {
+                !no.contains(&p.remote_id()) && p.email.as_deref().is_some_and(|e| e.starts_with(|c: char| c.is_ascii_lowercase()))
+            });
         let id = someone.unwrap().remote_id();
-        let (row,): (i64,) = w.db.read().one("SELECT id FROM subscriber WHERE remote_id = $1", rialto_store::args![id.as_str()]).await.unwrap();
+        let (row,): (i64,) =
+            w.db.read().one("SELECT id FROM subscriber WHERE remote_id = $1", rialto_store::args![id.as_str()]).await.unwrap();
         let mut tx = w.db.write().await.unwrap();
         let grounds = Grounds { source: "test", reason: "asked", evidence: "" };
         consent::open(&mut tx, &rialto_testkit::vault(), row, Cause::OwnUnsubscribe, &grounds, &rialto_testkit::actor()).await.unwrap();

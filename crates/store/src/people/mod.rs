@@ -35,6 +35,11 @@ statements! {
         postgres "SELECT CAST(json_agg(remote_id) AS TEXT) FROM (SELECT remote_id FROM subscriber
             WHERE bridge_id = $1 AND remote_id >= $2 AND remote_id <= $3 ORDER BY remote_id LIMIT $4) s"
     );
+    LAST_ID = sql!("SELECT COALESCE(MAX(id), 0) FROM subscriber");
+    ALL_PEOPLE = sql!("SELECT COUNT(*) FROM subscriber");
+    COUNTED = sql!("SELECT value FROM setting WHERE name = 'people_counted'");
+    KEEP_COUNT = sql!("INSERT INTO setting (name, value) VALUES ('people_counted', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+    ANALYZE = sql!(sqlite "ANALYZE subscriber", postgres "ANALYZE subscriber, membership, membership_change");
     NAMES = sql!("SELECT id, remote_id, address FROM subscriber WHERE id IN ", ids 1, " ORDER BY id");
     COUNT = sql!("SELECT COUNT(*) FROM subscriber WHERE bridge_id = $1");
 }
@@ -104,4 +109,29 @@ pub async fn count(mut read: Read<'_>, bridge_id: i64) -> Result<i64, StoreError
 /// Ids, Remote IDs and addresses of some people.
 pub async fn names(db: &Db, ids: &[i64]) -> Result<Vec<(i64, String, String)>, StoreError> {
     db.read().all(NAMES, args![serde_json::Value::from(ids).to_string()]).await
+}
+
+/// How many people there are, as of the last run that brought some: counting a million takes too long for every page.
+pub async fn counted(mut read: Read<'_>) -> Result<i64, StoreError> {
+    let kept: Option<(String,)> = read.opt(COUNTED, args![]).await?;
+    Ok(kept.and_then(|(text,)| text.split_once('/')?.0.parse().ok()).unwrap_or(0))
+}
+
+/// Counts people again when new ones have come since the last count, and lets PostgreSQL look at tables that grew a lot: without
+/// statistics it reads a large group as if it were small (`docs/adr/0003`).
+pub async fn recount(db: &Db, grew: bool) -> Result<(), StoreError> {
+    let (last,): (i64,) = db.read().one(LAST_ID, args![]).await?;
+    let kept: Option<(String,)> = db.read().opt(COUNTED, args![]).await?;
+    if kept.is_none_or(|(text,)| text.split_once('/').is_none_or(|(_, end)| end != last.to_string())) {
+        let (people,): (i64,) = db.read().one(ALL_PEOPLE, args![]).await?;
+        let mut tx = db.write().await?;
+        tx.run(KEEP_COUNT, args![format!("{people}/{last}")]).await?;
+        tx.commit().await?;
+    }
+    if grew && !db.is_sqlite() {
+        let mut tx = db.write().await?;
+        tx.run(ANALYZE, args![]).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }

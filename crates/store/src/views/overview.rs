@@ -11,7 +11,6 @@ statements! {
     GROUPS = sql!("SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN synced_at IS NULL THEN 0 ELSE 1 END), 0) AS BIGINT), MAX(synced_at)
         FROM target_group WHERE deleted_at IS NULL AND state = 'active'");
     WATERFALLS = sql!("SELECT waterfall FROM target_group WHERE deleted_at IS NULL AND state = 'active' AND waterfall IS NOT NULL");
-    PEOPLE = sql!("SELECT COUNT(*) FROM subscriber");
     HELD = sql!("SELECT r.*, COALESCE(g.name, '') AS group_name, g.created_at AS group_created_at, COALESCE(b.name, '') AS bridge_name,
         b.created_at AS bridge_created_at, COALESCE(b.kind, '') AS bridge_kind FROM sync_run r
         LEFT JOIN target_group g ON g.id = r.group_id LEFT JOIN bridge b ON b.id = r.bridge_id
@@ -28,6 +27,7 @@ statements! {
 /// Figures that are cheap enough for every view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
+    /// As of the last run that brought new people.
     pub people: i64,
     pub groups: i64,
     pub groups_synced: i64,
@@ -39,7 +39,7 @@ pub struct Figures {
 
 pub async fn figures(db: &Db) -> Result<Figures, StoreError> {
     let (groups, groups_synced, last_synced_at): (i64, i64, Option<i64>) = db.read().one(GROUPS, args![]).await?;
-    let (people,): (i64,) = db.read().one(PEOPLE, args![]).await?;
+    let people = crate::people::counted(db.read()).await?;
     let mut figures = Figures { people, groups, groups_synced, last_synced_at, ..Figures::default() };
     for (text,) in db.read().all::<(String,)>(WATERFALLS, args![]).await? {
         if let Ok(w) = serde_json::from_str::<rialto_core::books::Waterfall>(&text) {

@@ -229,6 +229,7 @@ async fn a_failed_run_needs_somebody_until_a_newer_one_comes() {
         assert_eq!(runs::page(db.read(), &of_group, i64::MAX, 9).await.unwrap().len(), 2);
         assert_eq!(runs::page(db.read(), &runs::RunFilter { state: "held".into(), ..of_group }, i64::MAX, 9).await.unwrap().len(), 1);
         assert_eq!(runs::one(db.read(), first).await.unwrap().unwrap().bridge_name, "CRM");
+        crate::people::recount(&db, true).await.unwrap();
         let figures = overview::figures(&db).await.unwrap();
         assert_eq!((figures.people, figures.groups, figures.groups_synced), (8, 3, 0));
     }

@@ -15,6 +15,8 @@ fn faults() -> Vec<(&'static str, FaultRule, bool)> {
         ("429 for ever, absurd wait", on(Fault::RateLimited { retry_after: "1000000000".into() }, MEMBERS), false),
         ("500 once", on(Fault::ServerError { status: 500 }, MEMBERS).after(1).times(1), true),
         ("503 for ever", on(Fault::ServerError { status: 503 }, MEMBERS).after(2), false),
+        ("no answer", on(Fault::Timeout { seconds: 20 }, MEMBERS).after(1), false),
+        ("slow body", on(Fault::SlowBody { bytes_per_second: 400 }, MEMBERS).after(1), false),
         ("cut body", on(Fault::CutBody { after_bytes: 700 }, MEMBERS).after(1), false),
         ("truncated payload", on(Fault::TruncatedPayload, MEMBERS).after(1), false),
         ("HTML page", on(Fault::HtmlPage, MEMBERS), false),

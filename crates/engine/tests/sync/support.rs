@@ -173,13 +173,15 @@ pub fn first(people: &BTreeSet<String>, n: usize) -> Vec<(String, i64)> {
     people.iter().take(n).filter_map(|id| rialto_sandbox::Sandbox::split_remote_id(id)).collect()
 }
 
-/// Real retries, shortened.
+/// Real retries and time limits, shortened.
 fn quick() -> rialto_connectors::http::Limits {
     use std::time::Duration;
     rialto_connectors::http::Limits {
         pause: Duration::from_millis(5),
         patience: Duration::from_millis(300),
-        idle: Duration::from_secs(5),
+        idle: Duration::from_secs(2),
+        request: Duration::from_secs(3),
+        attempts: 2,
         ..Default::default()
     }
 }

@@ -10,5 +10,5 @@ trap 'exit 130' INT TERM
 
 need node "install Node.js 20 or later"
 npm_ci crates/web
-postgres_start
+PG_DURABLE=1 postgres_start
 cargo run --release --locked -p rialto-bench -- "$@"

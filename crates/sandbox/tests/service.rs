@@ -561,22 +561,3 @@ async fn it_serves_on_a_free_port_and_cuts_connections() {
     assert!(length.parse::<usize>().unwrap() > 1_000);
     assert_eq!(body.len(), 40);
 }
-
-/// Prints the rate of pages over a million people: `--release -- --ignored --nocapture`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn a_million_people_in_pages() {
-    let client = Client::new(1_000_000);
-    let mut after = (String::new(), String::new());
-    let mut bytes = 0;
-    loop {
-        let page = text(client.page("ALL_MEMBERS", (&after.0, &after.1), 5_000).await).await.1;
-        let tag = "&lt;MASTER_CUSTOMER_ID&gt;";
-        let Some(at) = page.rfind(tag) else { break };
-        after.0 = page[at + tag.len()..][..12].to_owned();
-        let sub = page.rfind("&lt;SUB_CUSTOMER_ID&gt;").unwrap() + 23;
-        after.1 = page[sub..][..1].to_owned();
-        bytes += page.len();
-    }
-    println!("{bytes} bytes");
-}

@@ -55,6 +55,10 @@ impl Basis {
         Ok(Self { run: run_id, oldest_open, ledger })
     }
 
+    pub(crate) fn ledger(self) -> i64 {
+        self.ledger
+    }
+
     /// True when no other run has changed people and no cause was opened or lifted since. New people need no look: they are
     /// members of this group only if its own run let them in.
     pub async fn holds(self, db: &Db) -> Result<bool, StoreError> {

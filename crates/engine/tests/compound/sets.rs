@@ -115,7 +115,7 @@ async fn members_are_what_the_rule_says_whatever_happens() {
             w.fill(*group, []).await;
             model.remote.insert(*group, BTreeSet::new());
         }
-        let script = proptest::collection::vec(step(), 90).new_tree(&mut runner).unwrap().current();
+        let script = proptest::collection::vec(step(), 60).new_tree(&mut runner).unwrap().current();
         for (n, step) in script.into_iter().enumerate() {
             let told = format!("{} step {n}: {step:?}", w.name);
             play(&w, &mut model, step).await;

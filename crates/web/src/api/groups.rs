@@ -277,12 +277,12 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<Gr
     let definition = definition_of(&app, &group, &change).await?;
     let who = caller.actor(&app);
     let mut tx = app.db.write().await?;
-    if edit.name.is_some() || edit.description.is_some() || edit.folder.is_some() {
-        groups::edit(&mut tx, group.id, &edit, &who).await?;
-    }
     if let Some(definition) = &definition {
         compound::redefine(&mut tx, group.id, definition, &who).await?;
         compound::ask(&mut tx, group.id, Trigger::Api, false, &who).await?;
+    }
+    if edit.name.is_some() || edit.description.is_some() || edit.folder.is_some() {
+        groups::edit(&mut tx, group.id, &edit, &who).await?;
     }
     tx.commit().await?;
     app.wake.ring();

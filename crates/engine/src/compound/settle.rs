@@ -3,12 +3,15 @@
 use rialto_core::Instant;
 use rialto_core::books::Waterfall;
 use rialto_store::waterfall::{self, Basis, Delta};
-use rialto_store::{compound, groups};
+use rialto_store::{compound, groups, people};
 
 use super::{Job, Plan};
 use crate::remote::Trouble;
 
 pub(super) async fn settle(job: &Job<'_>, plan: &Plan) -> Result<(), Trouble> {
+    let counts = plan.counts;
+    // Statistics for a group that has just become large: PostgreSQL would count it by nested loops.
+    people::recount(&job.parts.db, counts.added > 1_000 && counts.added * 2 > counts.members_after).await?;
     let (waterfall, basis) = count(job, plan).await?;
     let now = job.parts.clock.now();
     let mut tx = job.parts.db.write().await?;

@@ -59,6 +59,25 @@ async fn parts_share_out_everybody_once_and_stay_while_their_group_changes() {
 }
 
 #[tokio::test]
+async fn somebody_let_in_twice_is_put_right_in_favour_of_the_older_part() {
+    for w in worlds(200, 1).await {
+        let parent = w.remote[0];
+        w.fill(parent, 1..=200).await;
+        let ids = splits(&w, parent, 7, &Shares::Equal(2)).await;
+        let before = sets(&w, &ids).await;
+        let twice = *before[0].iter().next().unwrap();
+        let mut tx = w.db.write().await.unwrap();
+        tx.run("INSERT INTO membership (group_id, subscriber_id) VALUES ($1, $2)", args![ids[1], twice]).await.unwrap();
+        tx.run("UPDATE target_group SET members = members + 1 WHERE id = $1", args![ids[1]]).await.unwrap();
+        tx.commit().await.unwrap();
+        for id in &ids {
+            w.sync(*id, false).await;
+        }
+        assert_eq!(sets(&w, &ids).await, before, "{}", w.name);
+    }
+}
+
+#[tokio::test]
 async fn percentages_leave_a_rest_and_the_same_seed_tells_off_the_same() {
     let mut seen = Vec::new();
     for w in worlds(3_000, 1).await {

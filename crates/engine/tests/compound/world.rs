@@ -28,7 +28,7 @@ pub struct World {
     _test: rialto_testkit::TestDb,
 }
 
-/// One world per database: `people` in pairs that share an address (every seventh without one), and `lists` remote groups.
+/// One world per database: `people`, the first four thousand in pairs that share an address (every seventh without one), and `lists` remote groups.
 pub async fn worlds(people: i64, lists: usize) -> Vec<World> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut all = Vec::new();
@@ -61,8 +61,8 @@ async fn world(test: rialto_testkit::TestDb, people: i64, lists: usize) -> World
         INSERT INTO subscriber (id, created_at, created_run, bridge_id, remote_id, address, canonical, address_state, remote_flag_seen,
             remote_flag_run, hash)
         SELECT i, CAST($2 AS BIGINT), 1, CAST($3 AS BIGINT), 'R-' || CAST(i AS TEXT),
-            CASE WHEN i % 7 = 0 THEN '' ELSE 'p' || CAST(i / 2 AS TEXT) || '@home.example' END,
-            CASE WHEN i % 7 = 0 THEN '' ELSE 'p' || CAST(i / 2 AS TEXT) || '@home.example' END,
+            CASE WHEN i % 7 = 0 THEN '' ELSE 'p' || CAST(CASE WHEN i < 4000 THEN i / 2 ELSE i END AS TEXT) || '@home.example' END,
+            CASE WHEN i % 7 = 0 THEN '' ELSE 'p' || CAST(CASE WHEN i < 4000 THEN i / 2 ELSE i END AS TEXT) || '@home.example' END,
             CASE WHEN i % 7 = 0 THEN 1 ELSE 0 END, CASE WHEN i % 11 = 0 THEN 2 ELSE 1 END, CASE WHEN i % 11 = 0 THEN 1 ELSE 0 END, 1 FROM n",
         args![people, actor().at, bridge],
     )

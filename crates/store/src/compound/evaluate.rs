@@ -61,10 +61,15 @@ async fn whole(db: &Db, group_id: i64) -> Result<RoaringTreemap, StoreError> {
 pub async fn share_of(db: &Db, share: &Share, group_id: i64, members: &RoaringTreemap) -> Result<RoaringTreemap, StoreError> {
     let parent = whole(db, share.parent()).await?;
     let mut newcomers = &parent - members;
+    let mut all = members & &parent;
     for (sibling,) in db.read().all::<(i64,)>(SIBLINGS, args![share.seed(), group_id]).await? {
-        newcomers -= whole(db, sibling).await?;
+        let others = whole(db, sibling).await?;
+        newcomers -= &others;
+        // Runs of two shares that overlapped may both have let somebody in whose address changed in between: the older one keeps them.
+        if sibling < group_id {
+            all -= others;
+        }
     }
-    let mut all = members & parent;
     let ids: Vec<u64> = newcomers.iter().collect();
     for some in ids.chunks(KEY_SLICE) {
         let rows: Vec<(i64, String)> = db.read().all(KEYS, args![serde_json::Value::from(some).to_string()]).await?;

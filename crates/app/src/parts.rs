@@ -76,6 +76,7 @@ impl Parts {
                 public_url: self.config.public_url(),
                 secure_cookies: self.config.secure_cookies(),
                 login_after_seconds: self.config.login_after_seconds,
+                limits: self.config.limits,
                 version: env!("CARGO_PKG_VERSION"),
             }),
             metrics,

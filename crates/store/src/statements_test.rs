@@ -12,6 +12,8 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("consent", crate::consent::ALL),
         ("fields", crate::fields::ALL),
         ("groups", crate::groups::ALL),
+        ("groups::edit", crate::groups::EDIT_ALL),
+        ("groups::mirror", crate::groups::MIRROR_ALL),
         ("ids", crate::ids::ALL),
         ("membership", crate::membership::ALL),
         ("notes", crate::notes::ALL),

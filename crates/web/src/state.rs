@@ -32,6 +32,8 @@ pub struct Settings {
     pub secure_cookies: bool,
     /// A sign-in starts syncs of groups whose last sync is older than this.
     pub login_after_seconds: i64,
+    /// The trust gate's thresholds as configured; stored settings go before them.
+    pub limits: rialto_core::gate::Limits,
     pub version: &'static str,
 }
 

@@ -30,6 +30,10 @@ impl Basis {
         Ok(Self { run: run_id, oldest_open, ledger })
     }
 
+    pub(crate) fn ledger(self) -> i64 {
+        self.ledger
+    }
+
     /// True when nobody but the run `own` has changed people or opened or lifted a cause since. New people need no look: they are
     /// members of this group only if its own run let them in.
     pub async fn holds(self, db: &Db, own: i64) -> Result<bool, StoreError> {

@@ -60,6 +60,7 @@ impl Test {
             public_url: "http://rialto.example".into(),
             secure_cookies,
             login_after_seconds: 600,
+            limits: Default::default(),
             version: "0.0.0-test",
         };
         let app = App {

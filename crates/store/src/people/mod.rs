@@ -15,7 +15,7 @@ use crate::sql::{Arg, Sql, sql, statements};
 pub use bulk::{Bound, insert_rows};
 #[cfg(test)]
 pub(crate) use write::ALL as WRITE_ALL;
-pub use write::{Dirty, InHand, Slice, Written, write_slice};
+pub use write::{COLUMNS, Dirty, InHand, Slice, Written, person_cells, profile_cells, profile_columns, write_slice};
 
 statements! {
     LOOKUP = sql!(
@@ -117,6 +117,12 @@ pub async fn names(db: &Db, ids: &[i64]) -> Result<Vec<(i64, String, String)>, S
     db.read().all(NAMES, args![serde_json::Value::from(ids).to_string()]).await
 }
 
+/// The highest id given to a person; 0 when there is nobody.
+pub async fn last_id(mut read: Read<'_>) -> Result<i64, StoreError> {
+    let (last,): (i64,) = read.one(LAST_ID, args![]).await?;
+    Ok(last)
+}
+
 /// How many people there are, as of the last run that brought some: counting a million takes too long for every page.
 pub async fn counted(mut read: Read<'_>) -> Result<i64, StoreError> {
     let kept: Option<(String,)> = read.opt(COUNTED, args![]).await?;
@@ -126,7 +132,7 @@ pub async fn counted(mut read: Read<'_>) -> Result<i64, StoreError> {
 /// Counts people again when new ones have come since the last count, and lets PostgreSQL look at tables that grew a lot: without
 /// statistics it reads a large group as if it were small (`docs/adr/0003`).
 pub async fn recount(db: &Db, grew: bool) -> Result<(), StoreError> {
-    let (last,): (i64,) = db.read().one(LAST_ID, args![]).await?;
+    let last = last_id(db.read()).await?;
     let kept: Option<(String,)> = db.read().opt(COUNTED, args![]).await?;
     if kept.is_none_or(|(text,)| text.split_once('/').is_none_or(|(_, end)| end != last.to_string())) {
         let (people,): (i64,) = db.read().one(ALL_PEOPLE, args![]).await?;

@@ -1,10 +1,13 @@
 //! The data service as a client sees it.
 
 mod admin;
+mod clock;
 mod faults;
+mod jobs;
 mod lists;
 mod people;
 mod reading;
+mod regeneration;
 mod support;
 mod tcp;
 mod writing;

@@ -279,23 +279,28 @@ impl Population {
         })
     }
 
-    fn email(self, index: u64) -> Option<String> {
+    /// The generated address.
+    pub(crate) fn email(self, index: u64) -> Option<String> {
         let shares = index > 1 && self.roll(8, index) % 100 < 1;
         let shared = if shares { self.own_email(index - 1) } else { None };
         shared.or_else(|| self.own_email(index))
     }
 
+    /// Which of the built-in first names, last names and places they have.
+    pub(crate) fn picks(self, index: u64, changes: &[ChangeRound]) -> (usize, usize, usize) {
+        (pick(self.roll(5, index), FIRST.len()), pick(self.roll(6, index), LAST.len()), self.place_after(index, changes))
+    }
+
     /// The person, with the bulk changes made so far.
     pub(crate) fn person(self, index: u64, changes: &[ChangeRound]) -> Person {
         let (master, sub) = self.key(index);
-        let first = FIRST[pick(self.roll(5, index), FIRST.len())].0;
-        let last = LAST[pick(self.roll(6, index), LAST.len())].0;
+        let (first, last, place) = self.picks(index, changes);
+        let (first, last, (city, state, country)) = (FIRST[first].0, LAST[last].0, PLACES[place]);
         let consent = self.roll(9, index) % 1000;
         let misc = self.roll(10, index);
         let lapsed = self.is_lapsed(index);
         let hits = changes.iter().filter(|change| change.hits(self.seed, index)).count();
         let title = (pick(misc, TITLES.len()) + hits) % TITLES.len();
-        let (city, state, country) = PLACES[self.place_after(index, changes)];
         Person {
             master_customer_id: format_master(master),
             sub_customer_id: sub,

@@ -5,9 +5,7 @@ mod jobs;
 use axum::Json;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Html;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,8 +19,6 @@ use crate::lists::List;
 use crate::marketing::{ListStatus, Selection, Who};
 use crate::people::{NewPerson, Person, PersonPatch};
 use crate::sandbox::{Activity, Sandbox};
-use crate::setup::SetupReport;
-use crate::target::query;
 
 /// The admin routes.
 pub(crate) fn router() -> Router<Sandbox> {
@@ -41,7 +37,6 @@ pub(crate) fn router() -> Router<Sandbox> {
         .route("/admin/people/{master}/{sub}/activities", get(activities))
         .route("/admin/faults", get(faults).post(inject).delete(clear_faults))
         .route("/admin/requests", get(requests).delete(clear_requests))
-        .route("/admin/setup", get(setup_page).post(setup))
         .merge(jobs::router())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
 }
@@ -231,26 +226,4 @@ async fn requests(State(sandbox): State<Sandbox>) -> Json<Requests> {
 async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
     sandbox.clear_requests();
     StatusCode::NO_CONTENT
-}
-
-async fn setup_page() -> Html<&'static str> {
-    Html(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <title>Set-up script</title></head><body><main><h1>Set-up script</h1>\
-         <form method=\"post\" action=\"/admin/setup\"><p><label for=\"script\">T-SQL</label></p>\
-         <p><textarea id=\"script\" name=\"script\" rows=\"20\" cols=\"80\"></textarea></p>\
-         <p><button>Run</button></p></form></main></body></html>",
-    )
-}
-
-/// Takes the script as text, or as the field of the form.
-async fn setup(State(sandbox): State<Sandbox>, headers: HeaderMap, body: String) -> Answer<SetupReport> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if !kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
-        return Ok(Json(sandbox.run_setup(&body)));
-    }
-    let fields = query(&body).ok_or(StatusCode::BAD_REQUEST)?;
-    let script = fields.iter().find(|(name, _)| name == "script");
-    let (_, script) = script.ok_or(StatusCode::BAD_REQUEST)?;
-    Ok(Json(sandbox.run_setup(script)))
 }

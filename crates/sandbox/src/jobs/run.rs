@@ -163,7 +163,7 @@ fn mkt510(state: &mut State, code: &str, now: Timestamp) -> LogLine {
         );
     }
     let members = state.regenerate(code, now).unwrap_or_default();
-    line(code, Outcome::Created, Some(members), format!("Created with {members} members."))
+    line(code, Outcome::Created, Some(members), format!("{members} members."))
 }
 
 /// The lists a run of MKT600 is about, in order of their codes.
@@ -192,5 +192,5 @@ fn mkt600(state: &mut State, code: &str, setup_code: Frequency, now: Timestamp) 
         return line(code, Outcome::Skipped, None, "MKT510 has not created this list: not regenerated.".into());
     }
     let members = state.regenerate(code, now).unwrap_or_default();
-    line(code, Outcome::Regenerated, Some(members), format!("Regenerated: {members} members."))
+    line(code, Outcome::Regenerated, Some(members), format!("{members} members."))
 }

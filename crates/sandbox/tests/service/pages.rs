@@ -211,7 +211,7 @@ async fn lists_and_jobs_are_kept_by_hand() {
     assert!(see(&client, &log).await.contains("MKT510 has not created this list"));
     assert_eq!(post(&client, "/lists/WEST_NEW/create", "").await.to(), "/jobs/runs/2");
     let members = sandbox.list("WEST_NEW").unwrap().member_count;
-    assert!(see(&client, "/jobs/runs/2").await.contains(&format!("Created with {members} members.")));
+    assert!(see(&client, "/jobs/runs/2").await.contains(&format!("<td>Created</td><td>{members} members.</td>")));
     let first = sandbox.list_members("WEST_NEW")[0].clone();
     let lists = format!("/crm360/{}/{}/lists", first.master_customer_id, first.sub_customer_id);
     assert!(post(&client, &lists, "code=WEST_NEW&member=no").await.to().contains("said=selected"));

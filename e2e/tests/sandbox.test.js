@@ -146,7 +146,7 @@ test('every page is sound at both widths, light and dark, without a script', asy
   };
   const ways = [
     ['1280', {}], ['1280-dark', { colorScheme: 'dark' }], ['390', { viewport: PHONE, isMobile: true }],
-    ['390-dark', { viewport: PHONE, colorScheme: 'dark' }],
+    ['390-dark', { viewport: PHONE, colorScheme: 'dark', javaScriptEnabled: false }],
   ];
   for (const [way, options] of ways) {
     const page = await openRemote(browser, demo, options);

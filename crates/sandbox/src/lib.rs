@@ -1,9 +1,11 @@
 //! A simulated Personify360 data service: HTTP Basic, `$metadata`, Atom and verbose JSON,
 //! stored-procedure calls, Create and Save, over any number of invented people.
 //!
-//! People and list membership are pure functions of a seed; only edits take memory. Faults
-//! can be injected, and everything the service holds can be read directly, so that what was
-//! synchronized from it can be compared with the truth.
+//! People and list membership are pure functions of a seed; only edits take memory. A list holds
+//! whom it selected when MKT510 created it or MKT600 last regenerated it; the jobs run by the
+//! sandbox's clock. Faults can be injected, pages let a person play the other side, and everything
+//! the service holds can be read directly, so that what was synchronized from it can be compared
+//! with the truth.
 
 mod admin;
 mod answer;

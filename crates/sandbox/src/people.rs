@@ -87,6 +87,13 @@ pub struct NewPerson {
 }
 
 impl NewPerson {
+    /// Whether no text is longer than its column.
+    pub(crate) fn fits(&self) -> bool {
+        let optional = |text: &Option<String>, most: usize| text.as_ref().is_none_or(|text| text.chars().count() <= most);
+        let texts = [(&self.first_name, 40), (&self.last_name, 80), (&self.city, 60), (&self.country_code, 24)];
+        texts.iter().all(|(text, most)| text.chars().count() <= *most) && optional(&self.email, 100) && optional(&self.state, 15)
+    }
+
     pub(crate) fn with_id(self, master_customer_id: String) -> Person {
         let country = if self.country_code.is_empty() { "USA".to_owned() } else { self.country_code };
         Person {

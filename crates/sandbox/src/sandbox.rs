@@ -13,6 +13,9 @@ use crate::options::Options;
 use crate::people::{NewPerson, Person, format_master, parse_master};
 use crate::state::{State, Table};
 
+/// Most constituents that may be created by hand or through the admin routes.
+const MOST_CREATED: usize = 10_000;
+
 /// A contact-tracking entry written to the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Activity {
@@ -88,6 +91,11 @@ impl Sandbox {
     pub fn people_count(&self) -> u64 {
         let state = self.read();
         state.end - state.absent.len() as u64
+    }
+
+    /// Whether another constituent may be created from outside.
+    pub(crate) fn has_room(&self) -> bool {
+        self.read().created.len() < MOST_CREATED
     }
 
     /// Creates a constituent, who is on no list until lists are regenerated.

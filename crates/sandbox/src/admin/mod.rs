@@ -185,8 +185,14 @@ async fn qualify(State(sandbox): State<Sandbox>, Path(code): Path<String>, Json(
     found(moved.map(|moved| json!({ verb: moved })))
 }
 
-async fn create_person(State(sandbox): State<Sandbox>, Json(new): Json<NewPerson>) -> (StatusCode, Json<Person>) {
-    (StatusCode::CREATED, Json(sandbox.create_person(new)))
+async fn create_person(State(sandbox): State<Sandbox>, Json(new): Json<NewPerson>) -> Result<(StatusCode, Json<Person>), StatusCode> {
+    if !new.fits() {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    if !sandbox.has_room() {
+        return Err(StatusCode::CONFLICT);
+    }
+    Ok((StatusCode::CREATED, Json(sandbox.create_person(new))))
 }
 
 async fn person(State(sandbox): State<Sandbox>, Path((master, sub)): Path<(String, i64)>) -> Answer<Person> {

@@ -14,8 +14,6 @@ use crate::sandbox::Sandbox;
 use crate::search::Search;
 
 const ROWS: usize = 25;
-/// Most constituents that may be created by hand.
-const MOST_CREATED: usize = 10_000;
 
 pub(super) fn router() -> Router<Sandbox> {
     Router::new().route("/crm360", get(search)).route("/crm360/new", get(form).post(create))
@@ -104,7 +102,7 @@ async fn create(State(sandbox): State<Sandbox>, Form(given): Form<Fields>) -> Re
     if !wrong.none() {
         return show_with(StatusCode::UNPROCESSABLE_ENTITY, &NewPage { area: "crm", given, wrong });
     }
-    if sandbox.read().created.len() >= MOST_CREATED {
+    if !sandbox.has_room() {
         return refuse(StatusCode::CONFLICT, "This simulator holds no more than 10,000 constituents created by hand.");
     }
     let person = sandbox.create_person(new);

@@ -296,4 +296,5 @@ async fn the_admin_routes_define_run_and_show() {
     assert_eq!(client.json("GET", "/admin/jobs", Value::Null).await.1, json!([]));
     let (_, person) = post("/admin/people", json!({"first_name": "Nerith", "last_name": "Ashgrove", "allow_email": true})).await;
     assert_eq!(person["allow_email"], false, "without Allow Solicitation there is no e-mail");
+    assert_eq!(post("/admin/people", json!({"first_name": "x".repeat(41), "last_name": "Ashgrove"})).await.0, 400);
 }

@@ -122,7 +122,7 @@ test('faults are switched on and off with a count', async () => {
   await page.getByRole('button', { name: 'Switch on Server error' }).click();
   const card = page.locator('#server_error');
   await card.getByText('On', { exact: true }).waitFor();
-  await picture(page, 'faults-1280');
+  await picture(page, 'fault-on-1280');
   await sound(page);
   const metadata = `${demo.sandbox}/PersonifyDataServices/PersonifyData.svc/$metadata`;
   const headers = { authorization: `Basic ${Buffer.from('rialto:sandbox').toString('base64')}` };

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use rialto_connectors::Connector;
 use rialto_connectors::http::Outbound;
-use rialto_core::fields::Value;
 use rialto_core::run::{RunKind, RunState, Trigger};
 use rialto_core::{Clock, Instant, Random};
 use rialto_engine::{Engine, Parts, Settings};
 use rialto_store::bridges::{self, Entered};
-use rialto_store::people::Bound;
 use rialto_store::runs::{self, NewRun, Subject};
 use rialto_store::{Actor, Db, Vault, Wake, groups};
 use tokio::io::AsyncReadExt;
@@ -136,14 +134,4 @@ pub async fn make_database(server: &str, name: &str) -> Result<()> {
         }
     }
     Ok(())
-}
-
-pub fn bound(value: &Value) -> Bound<'_> {
-    match value {
-        Value::Absent | Value::Null => Bound::Null,
-        Value::Text(t) | Value::DateTime(t) => Bound::Text(t),
-        Value::Integer(n) => Bound::Int(*n),
-        Value::Decimal(n) => Bound::Float(*n),
-        Value::Boolean(b) => Bound::Bool(*b),
-    }
 }

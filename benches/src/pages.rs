@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use rialto_core::gate::Limits;
 use rialto_core::permissions::{Access, Role};
 use rialto_core::{Clock, Kind, PublicId, Random};
 use rialto_store::users::NewUser;
@@ -34,6 +35,7 @@ pub async fn watch(db: &Db, vault: Vault, clock: Clock) -> Result<Watch> {
             public_url: "http://127.0.0.1".into(),
             secure_cookies: false,
             login_after_seconds: 600,
+            limits: Limits::default(),
             version: "bench",
         }),
         metrics: Arc::new(String::new),

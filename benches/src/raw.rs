@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use futures::StreamExt;
 use rialto_connectors::Connector;
 use rialto_core::person::{FieldSpec, Mapped, map};
-use rialto_store::people::{Bound, insert_rows};
+use rialto_store::people::{self, Bound, insert_rows};
 use rialto_store::{Db, fields};
 use tokio::time::Instant;
 
@@ -31,47 +31,21 @@ pub async fn insert(base: &str, url: &str) -> Result<Measured> {
     let (bridge, _) = load::add_bridge(&db, base).await?;
     let connector = load::connector(base)?;
     let (specs, rows) = read_all(&db, &connector, bridge).await?;
-    let columns = [
-        "id",
-        "created_at",
-        "created_run",
-        "bridge_id",
-        "remote_id",
-        "address",
-        "canonical",
-        "address_state",
-        "remote_flag_seen",
-        "remote_flag_run",
-        "hash",
-    ]
-    .map(str::to_owned);
-    let profile: Vec<String> = std::iter::once("subscriber_id".to_owned()).chain(specs.iter().map(|s| format!("f{}", s.number))).collect();
+    let columns = people::COLUMNS.map(str::to_owned);
+    let profile = people::profile_columns(&specs);
     let began = Instant::now();
     let mut tx = db.write().await?;
     let mut id = 0;
     for some in rows.chunks(20_000) {
         let first = id + 1;
-        let mut people = Vec::with_capacity(some.len() * columns.len());
+        let mut cells = Vec::with_capacity(some.len() * columns.len());
         let mut profiles = Vec::with_capacity(some.len() * profile.len());
         for row in some {
             id += 1;
-            people.extend([
-                Bound::Int(id),
-                Bound::Int(1),
-                Bound::Int(1),
-                Bound::Int(bridge),
-                Bound::Text(&row.remote_id),
-                Bound::Text(&row.address.written),
-                Bound::Text(&row.address.canonical),
-                Bound::Int(row.address.state as i64),
-                Bound::Int(1),
-                Bound::Int(0),
-                Bound::Int(row.hash),
-            ]);
-            profiles.push(Bound::Int(id));
-            profiles.extend(row.values.iter().map(load::bound));
+            cells.extend(people::person_cells(id, row, bridge, 1, false, rialto_core::Instant(1)));
+            profiles.extend(people::profile_cells(id, row));
         }
-        insert_rows(&mut tx, "subscriber", &columns, &people).await?;
+        insert_rows(&mut tx, "subscriber", &columns, &cells).await?;
         insert_rows(&mut tx, &fields::table(bridge), &profile, &profiles).await?;
         let members: Vec<Bound<'_>> = (first..=id).flat_map(|n| [Bound::Int(1), Bound::Int(n)]).collect();
         insert_rows(&mut tx, "membership", &["group_id".to_owned(), "subscriber_id".to_owned()], &members).await?;

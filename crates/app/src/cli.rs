@@ -34,6 +34,8 @@ pub enum Command {
     Demo(Demo),
     /// Run only the simulated remote systems
     Sandbox(Sandbox),
+    /// Fill an empty database with invented people, target groups and sync runs
+    SampleData(SampleData),
     /// Connections to remote systems
     #[command(subcommand)]
     Bridge(Bridge),
@@ -100,6 +102,21 @@ pub struct Sandbox {
     /// Same seed, same people
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+#[derive(Args, Debug)]
+pub struct SampleData {
+    #[command(flatten)]
+    pub configured: Configured,
+    /// How many people
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(i64).range(1..=100_000_000))]
+    pub people: i64,
+    /// How many target groups
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    pub groups: i64,
+    /// How many sync runs
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(i64).range(1..=10_000_000))]
+    pub runs: i64,
 }
 
 #[derive(Subcommand, Debug)]

@@ -51,6 +51,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) if args.once => demo::once::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,
         Command::Sandbox(args) => commands::sandbox::run(&args).await,
+        Command::SampleData(args) => commands::sample::run(args).await,
         Command::Bridge(Bridge::List { configured, json }) => commands::bridge::list(&configured, json).await,
         Command::Bridge(Bridge::Add { configured, kind, name, settings, secret_files, secrets_stdin, json }) => {
             let entered = commands::bridge::Add { kind, name, settings, secret_files, secrets_stdin };

@@ -24,6 +24,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("people", crate::people::ALL),
         ("people::write", crate::people::WRITE_ALL),
         ("runs", crate::runs::ALL),
+        ("seed", crate::seed::ALL),
         ("idempotency", crate::idempotency::ALL),
         ("sessions", crate::sessions::ALL),
         ("settings", crate::settings::ALL),

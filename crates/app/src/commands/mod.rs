@@ -4,6 +4,7 @@ pub mod bridge;
 pub mod check;
 pub mod migrate;
 pub mod runs;
+pub mod sample;
 pub mod sandbox;
 pub mod sync;
 pub mod token;

@@ -24,7 +24,8 @@ pub(super) trait Sink {
 /// The DataSet out of an answer, unescaped once; `None` when the procedure found no rows. Bytes that are no UTF-8 become
 /// U+FFFD in the cell where they stand.
 pub(super) fn unwrap(body: &[u8]) -> Result<Option<String>, ConnectorError> {
-    let text = String::from_utf8_lossy(body);
+    // Nearly every answer is sound: the check alone is much cheaper than the search for what to replace.
+    let text = std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
     let text = text.trim_start_matches('\u{feff}');
     let at = data_start(text)?;
     let mut inner = String::with_capacity(text.len().saturating_sub(at));
@@ -67,7 +68,7 @@ fn unescape(text: &str, out: &mut String) -> Result<usize, ConnectorError> {
     let mut at = 0;
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
-        let plain = rest.iter().position(|b| matches!(b, b'&' | b'<')).ok_or_else(cut)?;
+        let plain = memchr::memchr2(b'&', b'<', rest).ok_or_else(cut)?;
         let stop = at + plain;
         out.push_str(text.get(at..stop).unwrap_or_default());
         let special = text.get(stop..).unwrap_or_default();
@@ -87,10 +88,17 @@ fn unescape(text: &str, out: &mut String) -> Result<usize, ConnectorError> {
 
 /// Resolves the reference that begins the text; returns its length.
 fn reference(text: &str, out: &mut String) -> Result<usize, ConnectorError> {
-    const COMMON: [(&str, &str); 5] = [("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"), ("&quot;", "\""), ("&apos;", "'")];
-    if let Some((name, plain)) = COMMON.iter().find(|(name, _)| text.starts_with(name)) {
-        out.push_str(plain);
-        return Ok(name.len());
+    let common = match text.as_bytes() {
+        [_, b'l', b't', b';', ..] => Some(('<', 4)),
+        [_, b'g', b't', b';', ..] => Some(('>', 4)),
+        [_, b'a', b'm', b'p', b';', ..] => Some(('&', 5)),
+        [_, b'q', b'u', b'o', b't', b';', ..] => Some(('"', 6)),
+        [_, b'a', b'p', b'o', b's', b';', ..] => Some(('\'', 6)),
+        _ => None,
+    };
+    if let Some((plain, length)) = common {
+        out.push(plain);
+        return Ok(length);
     }
     let end = text.bytes().take(12).position(|b| b == b';').ok_or_else(cut)?;
     let name = text.get(1..end).unwrap_or_default();

@@ -108,49 +108,59 @@ async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Dirty<'_>], first_perso
     Ok(Written { ids: numbered.iter().map(|(id, _)| *id).collect(), created: fresh.len(), suppressed: hushed.len() })
 }
 
+/// Columns of `subscriber` that bulk rows fill, in the order of `person_cells`.
+pub const COLUMNS: [&str; 11] = [
+    "id",
+    "created_at",
+    "created_run",
+    "bridge_id",
+    "remote_id",
+    "address",
+    "canonical",
+    "address_state",
+    "remote_flag_seen",
+    "remote_flag_run",
+    "hash",
+];
+
+/// A new person's row of `subscriber`.
+pub fn person_cells(id: i64, row: &Mapped, bridge_id: i64, run_id: i64, suppress: bool, now: Instant) -> [Bound<'_>; 11] {
+    [
+        Bound::Int(id),
+        Bound::Int(now.0),
+        Bound::Int(run_id),
+        Bound::Int(bridge_id),
+        Bound::Text(&row.remote_id),
+        Bound::Text(&row.address.written),
+        Bound::Text(&row.address.canonical),
+        Bound::Int(row.address.state as i64),
+        Bound::Int(flag_to(row.flag).into()),
+        Bound::Int(if suppress { run_id } else { 0 }),
+        Bound::Int(row.hash),
+    ]
+}
+
+/// Columns of a bridge's profile table, in the order of `profile_cells`.
+pub fn profile_columns(fields: &[FieldSpec]) -> Vec<String> {
+    std::iter::once("subscriber_id".to_owned()).chain(fields.iter().map(|f| format!("f{}", f.number))).collect()
+}
+
+/// A new person's row of the profile table.
+pub fn profile_cells(id: i64, row: &Mapped) -> impl Iterator<Item = Bound<'_>> {
+    std::iter::once(Bound::Int(id)).chain(row.values.iter().map(bound))
+}
+
 async fn insert_new(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
-    let columns = [
-        "id",
-        "created_at",
-        "created_run",
-        "bridge_id",
-        "remote_id",
-        "address",
-        "canonical",
-        "address_state",
-        "remote_flag_seen",
-        "remote_flag_run",
-        "hash",
-    ]
-    .map(str::to_owned);
-    let mut cells = Vec::with_capacity(rows.len() * columns.len());
+    let mut cells = Vec::with_capacity(rows.len() * COLUMNS.len());
     for (id, d) in rows {
-        let address = &d.row.address;
-        cells.extend([
-            Bound::Int(*id),
-            Bound::Int(slice.now.0),
-            Bound::Int(slice.run_id),
-            Bound::Int(slice.bridge_id),
-            Bound::Text(&d.row.remote_id),
-            Bound::Text(&address.written),
-            Bound::Text(&address.canonical),
-            Bound::Int(address.state as i64),
-            Bound::Int(flag_to(d.row.flag).into()),
-            Bound::Int(if d.suppress { slice.run_id } else { 0 }),
-            Bound::Int(d.row.hash),
-        ]);
+        cells.extend(person_cells(*id, d.row, slice.bridge_id, slice.run_id, d.suppress, slice.now));
     }
-    insert_rows(tx, "subscriber", &columns, &cells).await?;
-    let columns: Vec<String> =
-        std::iter::once("subscriber_id".to_owned()).chain(slice.fields.iter().map(|f| format!("f{}", f.number))).collect();
-    let mut cells = Vec::with_capacity(rows.len() * columns.len());
-    for (id, d) in rows {
-        cells.push(Bound::Int(*id));
-        cells.extend(d.row.values.iter().map(bound));
-    }
+    insert_rows(tx, "subscriber", &COLUMNS.map(str::to_owned), &cells).await?;
+    let columns = profile_columns(slice.fields);
+    let cells: Vec<Bound<'_>> = rows.iter().flat_map(|(id, d)| profile_cells(*id, d.row)).collect();
     insert_rows(tx, &table(slice.bridge_id), &columns, &cells).await
 }
 

@@ -4,4 +4,5 @@ mod membership;
 mod people;
 mod runs;
 mod schema;
+mod seed;
 mod support;

@@ -29,13 +29,18 @@ pub fn offered() -> Vec<Offered> {
     ]
 }
 
+pub async fn bridge(db: &Db) -> i64 {
+    let entered = Entered { name: "Members".into(), enabled: true, ..Default::default() };
+    let mut tx = db.write().await.unwrap();
+    let bridge = bridges::create(&mut tx, &vault(), "personify360", &entered, &actor()).await.unwrap();
+    tx.commit().await.unwrap();
+    bridge
+}
+
 pub async fn house(db: &Db) -> House {
     let who = actor();
+    let bridge = bridge(db).await;
     let mut tx = db.write().await.unwrap();
-    let bridge =
-        bridges::create(&mut tx, &vault(), "personify360", &Entered { name: "Members".into(), enabled: true, ..Default::default() }, &who)
-            .await
-            .unwrap();
     let specs = fields::mirror(&mut tx, bridge, &offered(), who.at).await.unwrap();
     let list = Described {
         code: "ALL".into(),

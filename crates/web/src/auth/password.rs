@@ -21,29 +21,23 @@ static AT_ONCE: Semaphore = Semaphore::const_new(2);
 /// What is verified when there is no such user.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash_with_salt("nobody has this password", [7; 16]).unwrap_or_default());
 
-const COMMON: [&str; 12] = [
-    "password",
-    "passwort",
-    "12345678",
-    "123456789",
-    "1234567890",
-    "qwertyuiop",
-    "iloveyou",
-    "password1",
-    "password123",
-    "administrator",
-    "welcome1",
-    "letmein123",
-];
+/// Characters of a password that are judged: what follows only makes it stronger, and the judgement takes time by length.
+const JUDGED: usize = 64;
+
+/// True for what others would try early: common passwords, patterns, what can be told from the e-mail address.
+fn weak(password: &str, email: &str) -> bool {
+    let judged: String = password.chars().take(JUDGED).collect();
+    let (local, domain) = email.split_once('@').unwrap_or((email, ""));
+    zxcvbn::zxcvbn(&judged, &[email, local, domain, "rialto"]).score() < zxcvbn::Score::Two
+}
 
 /// The fault of a password that is being set, if it has one.
 pub fn fault(password: &str, email: &str) -> Option<FieldError> {
-    let lower = password.to_lowercase();
     let detail = if password.chars().count() < SHORTEST {
         format!("Use at least {SHORTEST} characters; 15 or more are better.")
     } else if password.len() > LONGEST {
         format!("Use at most {LONGEST} bytes.")
-    } else if COMMON.contains(&lower.as_str()) || lower == email.trim().to_lowercase() {
+    } else if weak(password, &email.trim().to_lowercase()) {
         "This password is among the first that others would try. Choose another.".to_owned()
     } else {
         return None;
@@ -82,4 +76,23 @@ pub async fn verify(password: String, stored: Option<String>) -> Result<bool, Er
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
     let _permit = AT_ONCE.acquire().await.map_err(Error::internal)?;
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_that_others_would_try_are_refused() {
+        for bad in
+            ["password", "Passw0rd", "12345678", "qwertyuiop", "ann.moser", "Ann.Moser@mail.example", "aaaaaaaaaaaa", "letmein1", "short"]
+        {
+            assert!(fault(bad, "ann.moser@mail.example").is_some(), "{bad}");
+        }
+        let long: String = (0..90).map(|n| format!("{} ", n * n * 7_919)).collect();
+        for good in ["correct horse battery staple", "kV7-plum-tram", &long] {
+            assert!(fault(good, "ann.moser@mail.example").is_none(), "{good}");
+        }
+        assert!(fault(&long.repeat(2), "a@mail.example").is_some());
+    }
 }

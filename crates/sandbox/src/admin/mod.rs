@@ -1,11 +1,11 @@
 //! The simulator's own routes, in JSON; no part of the product it stands for.
 
+mod jobs;
+
 use axum::Json;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Html;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use crate::churn::{Churn, ChurnReport};
 use crate::faults::{FaultRule, FaultStatus};
 use crate::http::BODY_LIMIT;
+use crate::jobs::Frequency;
 use crate::journal::Requests;
 use crate::lists::List;
-use crate::people::{Person, PersonPatch};
-use crate::sandbox::{Activity, Sandbox, Who};
-use crate::setup::SetupReport;
-use crate::target::query;
+use crate::marketing::{ListStatus, Selection, Who};
+use crate::people::{NewPerson, Person, PersonPatch};
+use crate::sandbox::{Activity, Sandbox};
 
 /// The admin routes.
 pub(crate) fn router() -> Router<Sandbox> {
@@ -30,11 +30,14 @@ pub(crate) fn router() -> Router<Sandbox> {
         .route("/admin/lists/{code}/remove", post(remove))
         .route("/admin/lists/{code}/regenerate", post(regenerate))
         .route("/admin/lists/{code}/churn", post(churn))
+        .route("/admin/lists/{code}/status", get(status))
+        .route("/admin/lists/{code}/qualify", post(qualify))
+        .route("/admin/people", post(create_person))
         .route("/admin/people/{master}/{sub}", get(person).patch(patch_person))
         .route("/admin/people/{master}/{sub}/activities", get(activities))
         .route("/admin/faults", get(faults).post(inject).delete(clear_faults))
         .route("/admin/requests", get(requests).delete(clear_requests))
-        .route("/admin/setup", get(setup_page).post(setup))
+        .merge(jobs::router())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
 }
 
@@ -61,6 +64,9 @@ async fn list(State(sandbox): State<Sandbox>, Path(code): Path<String>) -> Answe
 struct NewList {
     code: String,
     name: String,
+    /// With this or a frequency the list is only defined, and waits for MKT510.
+    selection: Option<Selection>,
+    frequency: Option<Frequency>,
 }
 
 async fn create_list(State(sandbox): State<Sandbox>, Json(new): Json<NewList>) -> StatusCode {
@@ -68,7 +74,13 @@ async fn create_list(State(sandbox): State<Sandbox>, Json(new): Json<NewList>) -
     if !fits(&new.code, 24) || !fits(&new.name, 80) {
         return StatusCode::BAD_REQUEST;
     }
-    if sandbox.create_list(&new.code, &new.name) { StatusCode::CREATED } else { StatusCode::CONFLICT }
+    let made = if new.selection.is_some() || new.frequency.is_some() {
+        let frequency = new.frequency.unwrap_or(Frequency::Daily);
+        sandbox.define_list(&new.code, &new.name, new.selection.unwrap_or_default(), frequency)
+    } else {
+        sandbox.create_list(&new.code, &new.name)
+    };
+    if made { StatusCode::CREATED } else { StatusCode::CONFLICT }
 }
 
 #[derive(Deserialize)]
@@ -76,6 +88,7 @@ async fn create_list(State(sandbox): State<Sandbox>, Json(new): Json<NewList>) -
 struct ListPatch {
     name: Option<String>,
     active: Option<bool>,
+    frequency: Option<Frequency>,
 }
 
 async fn patch_list(State(sandbox): State<Sandbox>, Path(code): Path<String>, Json(patch): Json<ListPatch>) -> Answer<List> {
@@ -84,6 +97,9 @@ async fn patch_list(State(sandbox): State<Sandbox>, Path(code): Path<String>, Js
     }
     if let Some(active) = patch.active {
         sandbox.set_list_active(&code, active);
+    }
+    if let Some(frequency) = patch.frequency {
+        sandbox.set_frequency(&code, frequency);
     }
     found(sandbox.list(&code))
 }
@@ -151,6 +167,34 @@ async fn churn(State(sandbox): State<Sandbox>, Path(code): Path<String>, Json(ch
     found(work.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?)
 }
 
+async fn status(State(sandbox): State<Sandbox>, Path(code): Path<String>) -> Answer<ListStatus> {
+    found(sandbox.list_status(&code))
+}
+
+/// `{"member": true, "count": 5}` or `{"member": false, "ids": ["000000000101-0"]}`.
+#[derive(Deserialize)]
+struct Qualify {
+    member: bool,
+    #[serde(flatten)]
+    chosen: Chosen,
+}
+
+async fn qualify(State(sandbox): State<Sandbox>, Path(code): Path<String>, Json(asked): Json<Qualify>) -> Answer<Value> {
+    let moved = sandbox.qualify(&code, &asked.chosen.who()?, asked.member);
+    let verb = if asked.member { "will_enter" } else { "will_leave" };
+    found(moved.map(|moved| json!({ verb: moved })))
+}
+
+async fn create_person(State(sandbox): State<Sandbox>, Json(new): Json<NewPerson>) -> Result<(StatusCode, Json<Person>), StatusCode> {
+    if !new.fits() {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    if !sandbox.has_room() {
+        return Err(StatusCode::CONFLICT);
+    }
+    Ok((StatusCode::CREATED, Json(sandbox.create_person(new))))
+}
+
 async fn person(State(sandbox): State<Sandbox>, Path((master, sub)): Path<(String, i64)>) -> Answer<Person> {
     found(sandbox.person(&master, sub))
 }
@@ -188,26 +232,4 @@ async fn requests(State(sandbox): State<Sandbox>) -> Json<Requests> {
 async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
     sandbox.clear_requests();
     StatusCode::NO_CONTENT
-}
-
-async fn setup_page() -> Html<&'static str> {
-    Html(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <title>Set-up script</title></head><body><main><h1>Set-up script</h1>\
-         <form method=\"post\" action=\"/admin/setup\"><p><label for=\"script\">T-SQL</label></p>\
-         <p><textarea id=\"script\" name=\"script\" rows=\"20\" cols=\"80\"></textarea></p>\
-         <p><button>Run</button></p></form></main></body></html>",
-    )
-}
-
-/// Takes the script as text, or as the field of the form.
-async fn setup(State(sandbox): State<Sandbox>, headers: HeaderMap, body: String) -> Answer<SetupReport> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if !kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
-        return Ok(Json(sandbox.run_setup(&body)));
-    }
-    let fields = query(&body).ok_or(StatusCode::BAD_REQUEST)?;
-    let script = fields.iter().find(|(name, _)| name == "script");
-    let (_, script) = script.ok_or(StatusCode::BAD_REQUEST)?;
-    Ok(Json(sandbox.run_setup(script)))
 }

@@ -27,8 +27,8 @@ async fn three(test: &Test) -> (i64, Vec<Group>) {
     (bridge, all)
 }
 
-fn new(name: &str, include: (&str, &[String]), exclude: Option<(&str, &[String])>) -> Value {
-    let side = |(mode, groups): (&str, &[String])| json!({"mode": mode, "groups": groups});
+fn new(name: &str, include: (&str, &[&str]), exclude: Option<(&str, &[&str])>) -> Value {
+    let side = |(mode, groups): (&str, &[&str])| json!({"mode": mode, "groups": groups});
     json!({"kind": "compound", "name": name, "include": side(include), "exclude": exclude.map(side)})
 }
 
@@ -37,14 +37,14 @@ async fn a_compound_group_is_counted_made_changed_and_deleted() {
     for test in Test::on_both().await {
         let token = test.token(Role::Marketer).await;
         let (_, all) = three(&test).await;
-        let ids: Vec<String> = all.iter().map(id_of).collect();
-        let (one, two, three) = (ids[0].clone(), ids[1].clone(), ids[2].clone());
-        let sides = new("x", ("any", &[one.clone()]), Some(("any", &[two.clone(), three.clone()])));
+        let ids = [0, 1, 2].map(|n: usize| id_of(&all[n]));
+        let [one, two, three] = ids.each_ref().map(String::as_str);
+        let sides = new("x", ("any", &[one]), Some(("any", &[two, three])));
         let asked = json!({"include": sides["include"], "exclude": sides["exclude"]});
         let count = test.api(&token, "POST", "/target-groups/count", Some(asked)).await;
         assert_eq!((count.status, count.json()), (StatusCode::OK, json!({"people": 2, "notes": []})));
 
-        let mut body = new("  Without the board ", ("any", &[one.clone()]), Some(("any", &[two.clone(), three.clone()])));
+        let mut body = new("  Without the board ", ("any", &[one]), Some(("any", &[two, three])));
         body["folder"] = json!("Spring / Tests");
         body["description"] = json!("For the newsletter");
         let key = [("idempotency-key", "make")];
@@ -117,19 +117,19 @@ async fn faulty_definitions_name_the_field_and_write_nothing() {
     for test in Test::on_both().await {
         let token = test.token(Role::Marketer).await;
         let (bridge, all) = three(&test).await;
-        let ids: Vec<String> = all.iter().map(id_of).collect();
-        let (one, two) = (ids[0].clone(), ids[1].clone());
+        let ids = [0, 1].map(|n: usize| id_of(&all[n]));
+        let [one, two] = ids.each_ref().map(String::as_str);
         let unknown = one.replace(&one[one.len() - 4..], "0fff");
-        let many: Vec<String> = vec![one.clone(); 51];
-        let nobody: &[String] = &[];
+        let many = vec![one; 51];
+        let nobody: &[&str] = &[];
         for (body, field) in [
             (new("x", ("any", nobody), None), "include.groups"),
-            (new("x", ("any", &[one.clone(), unknown]), None), "include.groups[1]"),
-            (new("x", ("any", &["x".into()]), None), "include.groups[0]"),
-            (new("x", ("none", &[one.clone()]), None), "include.mode"),
-            (new("x", ("any", &[one.clone()]), Some(("any", &[two.clone(), one.clone()]))), "exclude.groups[1]"),
+            (new("x", ("any", &[one, &unknown]), None), "include.groups[1]"),
+            (new("x", ("any", &["x"]), None), "include.groups[0]"),
+            (new("x", ("none", &[one]), None), "include.mode"),
+            (new("x", ("any", &[one]), Some(("any", &[two, one]))), "exclude.groups[1]"),
             (new("x", ("any", &many), None), "include.groups"),
-            (new(" ", ("any", &[one.clone()]), None), "name"),
+            (new(" ", ("any", &[one]), None), "name"),
             (json!({"kind": "remote", "name": "x", "include": {"mode": "any", "groups": [one]}}), "kind"),
             (json!({"kind": "compound", "name": "x"}), "include"),
             (json!({"kind": "compound", "name": "x", "folder": "a//b", "include": {"mode": "any", "groups": [one]}}), "folder"),
@@ -145,8 +145,8 @@ async fn faulty_definitions_name_the_field_and_write_nothing() {
         assert_eq!((answer.status, answer.json()["errors"][0]["field"].clone()), (StatusCode::UNPROCESSABLE_ENTITY, json!("include")));
         assert_eq!(test.api(&token, "POST", &format!("{remote}/preview"), None).await.status, StatusCode::CONFLICT);
         // A circle is told by name.
-        let made = |name: &str, of: &String| new(name, ("any", std::slice::from_ref(of)), None);
-        let inner = test.api(&token, "POST", "/target-groups", Some(made("Inner", &one))).await.json()["id"].as_str().unwrap().to_owned();
+        let made = |name: &str, of: &str| new(name, ("any", &[of]), None);
+        let inner = test.api(&token, "POST", "/target-groups", Some(made("Inner", one))).await.json()["id"].as_str().unwrap().to_owned();
         let outer = test.api(&token, "POST", "/target-groups", Some(made("Outer", &inner))).await.json()["id"].as_str().unwrap().to_owned();
         let circle = json!({"name": "Renamed", "include": {"mode": "any", "groups": [outer]}});
         let answer = test.api(&token, "PATCH", &format!("/target-groups/{inner}"), Some(circle)).await;

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod books;
+pub mod compound;
 pub mod consent;
 pub mod fields;
 pub mod gate;

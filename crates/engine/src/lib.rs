@@ -3,6 +3,7 @@
 mod approval;
 mod bridge_test;
 mod chores;
+mod compound;
 mod lease;
 mod lists;
 mod people;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lease::Lease;
 use crate::remote::Trouble;
-use crate::{Engine, Parts, approval, bridge_test, chores, lists, people};
+use crate::{Engine, Parts, approval, bridge_test, chores, compound, lists, people};
 
 /// Tries of a run whose worker died, the first one included.
 const MAX_ATTEMPTS: i64 = 3;
@@ -43,6 +43,7 @@ pub(crate) async fn until_idle(engine: &Engine, stop: &CancellationToken) -> Res
 async fn step(engine: &Engine, worker: &str, stop: &CancellationToken) -> Result<bool, StoreError> {
     let parts = engine.parts();
     take_over(engine).await?;
+    while rialto_store::compound::ask_outdated(&parts.db, parts.clock.now()).await? {}
     let mut tx = parts.db.write().await?;
     let run = runs::claim(&mut tx, worker, parts.clock.now(), parts.settings.lease_seconds).await?;
     tx.commit().await?;
@@ -83,6 +84,7 @@ async fn in_force(parts: &Parts) -> Result<Parts, StoreError> {
 async fn do_work(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
     match run.kind() {
         RunKind::Lists => lists::run(parts, run, lease).await,
+        RunKind::People if run.bridge_id.is_none() => compound::run(parts, run, lease).await,
         RunKind::People => people::run(parts, run, lease).await,
         RunKind::Approval => approval::run(parts, run, lease).await,
         RunKind::Test => bridge_test::run(parts, run).await,
@@ -176,6 +178,9 @@ async fn take_over(engine: &Engine) -> Result<(), StoreError> {
 }
 
 fn subject(run: &Run) -> Subject {
+    if let (None, Some(group_id)) = (run.bridge_id, run.group_id) {
+        return Subject::Derived { group_id };
+    }
     let bridge_id = run.bridge_id.unwrap_or(0);
     match (run.kind(), run.group_id) {
         (_, Some(group_id)) => Subject::Group { group_id, bridge_id },

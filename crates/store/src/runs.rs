@@ -98,6 +98,8 @@ impl Run {
 pub enum Subject {
     /// People of one target group.
     Group { group_id: i64, bridge_id: i64 },
+    /// People of one target group that is made of others.
+    Derived { group_id: i64 },
     /// Lists and fields of one bridge.
     Lists { bridge_id: i64 },
     /// A read-only test of one bridge.
@@ -107,16 +109,17 @@ pub enum Subject {
 impl Subject {
     fn key(self) -> String {
         match self {
-            Self::Group { group_id, .. } => format!("g{group_id}"),
+            Self::Group { group_id, .. } | Self::Derived { group_id } => format!("g{group_id}"),
             Self::Lists { bridge_id } => format!("b{bridge_id}"),
             Self::Test { bridge_id } => format!("t{bridge_id}"),
         }
     }
 
-    fn ids(self) -> (i64, Option<i64>) {
+    fn ids(self) -> (Option<i64>, Option<i64>) {
         match self {
-            Self::Group { group_id, bridge_id } => (bridge_id, Some(group_id)),
-            Self::Lists { bridge_id } | Self::Test { bridge_id } => (bridge_id, None),
+            Self::Group { group_id, bridge_id } => (Some(bridge_id), Some(group_id)),
+            Self::Derived { group_id } => (None, Some(group_id)),
+            Self::Lists { bridge_id } | Self::Test { bridge_id } => (Some(bridge_id), None),
         }
     }
 }

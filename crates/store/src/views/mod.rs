@@ -1,6 +1,8 @@
 //! Queries for reading only: what pages and API show.
 
 pub mod api;
+pub mod compound;
+pub mod folders;
 pub mod groups;
 pub mod members;
 pub mod overview;

@@ -3,8 +3,10 @@
 mod admin;
 pub mod bridge_input;
 mod bridges;
+mod compound;
 mod consent;
 mod extract;
+mod folders;
 mod groups;
 mod idempotency;
 mod runs;
@@ -55,9 +57,12 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(bridges::refresh))
         .routes(routes!(bridges::lists))
         .routes(routes!(bridges::fields, bridges::patch_fields))
-        .routes(routes!(groups::list))
+        .routes(routes!(groups::list, compound::create))
+        .routes(routes!(compound::count))
         .routes(routes!(groups::get, groups::patch, groups::delete))
         .routes(routes!(groups::sync))
+        .routes(routes!(compound::preview))
+        .routes(routes!(compound::split))
         .routes(routes!(groups::counts))
         .routes(routes!(groups::subscribers))
         .routes(routes!(groups::mailings))
@@ -77,6 +82,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(users::password))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(folders::list, folders::create))
+        .routes(routes!(folders::get, folders::patch, folders::delete))
         .routes(routes!(settings::get, settings::patch))
         .routes(routes!(admin::audit));
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", v1)

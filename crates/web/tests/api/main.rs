@@ -3,6 +3,7 @@
 mod access;
 mod acts;
 mod bridges;
+mod compound;
 mod harness;
 mod pages;
 mod people;

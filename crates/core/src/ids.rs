@@ -23,11 +23,21 @@ pub enum Kind {
     Token = 6,
     LedgerEntry = 7,
     AuditRow = 8,
+    Schedule = 40,
 }
 
 impl Kind {
-    const ALL: [Kind; 8] =
-        [Kind::Bridge, Kind::TargetGroup, Kind::Subscriber, Kind::SyncRun, Kind::User, Kind::Token, Kind::LedgerEntry, Kind::AuditRow];
+    const ALL: [Kind; 9] = [
+        Kind::Bridge,
+        Kind::TargetGroup,
+        Kind::Subscriber,
+        Kind::SyncRun,
+        Kind::User,
+        Kind::Token,
+        Kind::LedgerEntry,
+        Kind::AuditRow,
+        Kind::Schedule,
+    ];
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,7 +119,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_id_reads_back_as_itself(ms in 0u64..(1 << 48), id in 1i64..(1 << 61), k in 0usize..8) {
+        fn an_id_reads_back_as_itself(ms in 0u64..(1 << 48), id in 1i64..(1 << 61), k in 0usize..Kind::ALL.len()) {
             let made = PublicId { kind: Kind::ALL[k], created_ms: ms, id };
             let read: PublicId = made.to_string().parse().unwrap();
             prop_assert_eq!(made, read);

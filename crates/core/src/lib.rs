@@ -5,6 +5,7 @@ pub mod address;
 pub mod books;
 pub mod consent;
 pub mod fields;
+pub mod freshness;
 pub mod gate;
 pub mod hash;
 pub mod ids;
@@ -12,6 +13,7 @@ pub mod permissions;
 pub mod person;
 pub mod random;
 pub mod run;
+pub mod schedule;
 pub mod time;
 
 pub use address::{Address, AddressState};

@@ -14,6 +14,7 @@ mod migrate;
 pub mod notes;
 pub mod people;
 pub mod runs;
+pub mod schedules;
 pub mod sessions;
 pub mod settings;
 pub mod sql;

@@ -18,6 +18,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("people", crate::people::ALL),
         ("people::write", crate::people::WRITE_ALL),
         ("runs", crate::runs::ALL),
+        ("schedules", crate::schedules::ALL),
         ("idempotency", crate::idempotency::ALL),
         ("sessions", crate::sessions::ALL),
         ("settings", crate::settings::ALL),
@@ -30,6 +31,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("views::overview", crate::views::overview::ALL),
         ("views::people", crate::views::people::ALL),
         ("views::runs", crate::views::runs::ALL),
+        ("views::schedules", crate::views::schedules::ALL),
         ("waterfall", crate::waterfall::ALL),
     ]
 }

@@ -81,9 +81,28 @@ fn seven_and_ninety_days_to_the_microsecond() {
 }
 
 const ZONES: &[&str] = &[
-    "UTC", "Europe/Vienna", "Europe/London", "Europe/Dublin", "America/New_York", "America/Sao_Paulo", "America/St_Johns", "America/Nuuk",
-    "America/Scoresbysund", "America/Havana", "Africa/Casablanca", "Africa/Cairo", "Asia/Kolkata", "Asia/Kathmandu", "Asia/Beirut",
-    "Asia/Gaza", "Asia/Tehran", "Australia/Lord_Howe", "Antarctica/Troll", "Pacific/Apia", "Pacific/Chatham", "Pacific/Auckland",
+    "UTC",
+    "Europe/Vienna",
+    "Europe/London",
+    "Europe/Dublin",
+    "America/New_York",
+    "America/Sao_Paulo",
+    "America/St_Johns",
+    "America/Nuuk",
+    "America/Scoresbysund",
+    "America/Havana",
+    "Africa/Casablanca",
+    "Africa/Cairo",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Asia/Beirut",
+    "Asia/Gaza",
+    "Asia/Tehran",
+    "Australia/Lord_Howe",
+    "Antarctica/Troll",
+    "Pacific/Apia",
+    "Pacific/Chatham",
+    "Pacific/Auckland",
     "Pacific/Kiritimati",
 ];
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lease::Lease;
 use crate::remote::Trouble;
-use crate::{Engine, approval, bridge_test, lists, people};
+use crate::{Engine, approval, bridge_test, lists, people, remote};
 
 /// Tries of a run whose worker died, the first one included.
 const MAX_ATTEMPTS: i64 = 3;
@@ -59,8 +59,11 @@ async fn carry_out(engine: &Engine, run: &Run, worker: &str, stop: &Cancellation
     let beats = tokio::spawn(lease.clone().keep(parts.db.clone(), parts.clock.clone(), parts.settings.lease_seconds));
     tracing::info!(run = run.id, kind = %run.kind, group = run.group_id, bridge = run.bridge_id, trigger = %run.run_trigger, "run begins");
     let outcome = match run.kind() {
-        RunKind::Lists => lists::run(parts, run, &lease).await,
-        RunKind::People => people::run(parts, run, &lease).await,
+        kind @ (RunKind::Lists | RunKind::People) => match remote::listens(parts, run.bridge_id, run.trigger()).await {
+            Ok(()) if kind == RunKind::Lists => lists::run(parts, run, &lease).await,
+            Ok(()) => people::run(parts, run, &lease).await,
+            Err(trouble) => Err(trouble),
+        },
         RunKind::Approval => approval::run(parts, run, &lease).await,
         RunKind::Test => bridge_test::run(parts, run).await,
         RunKind::Upload | RunKind::Undo => Err(Trouble::refused("This version of Rialto cannot do such a run.", "Update Rialto.")),
@@ -146,11 +149,12 @@ async fn take_over(engine: &Engine) -> Result<(), StoreError> {
                 subject: subject(&dead),
                 trigger: dead.trigger(),
                 plan_only: dead.plan_only,
-                parent_run: dead.parent_run,
+                parent_run: if dead.kind() == RunKind::Approval { dead.parent_run } else { Some(dead.id) },
                 attempt: dead.attempt + 1,
             };
             let who = Actor { name: dead.actor.clone(), request_id: String::new(), at: now };
-            runs::request(&mut tx, new, &who).await?;
+            let next = runs::request(&mut tx, new, &who).await?;
+            runs::hand_on(&mut tx, dead.id, next.run_id).await?;
         }
         tx.commit().await?;
         if dead.applied_at.is_none() {

@@ -19,6 +19,10 @@ statements! {
     INSERT_TRIGGER = sql!("INSERT INTO sync_run_trigger (run_id, number, run_trigger, actor, at)
         SELECT $1, COALESCE(MAX(number), 0) + 1, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT)
         FROM sync_run_trigger WHERE run_id = $1");
+    HAND_ON = sql!("INSERT INTO sync_run_trigger (run_id, number, run_trigger, actor, at)
+        SELECT CAST($2 AS BIGINT), number, run_trigger, actor, at FROM sync_run_trigger WHERE run_id = $1 AND number > 1");
+    HURRY_IF_JOINED = sql!("UPDATE sync_run SET patient = FALSE WHERE id = $1 AND EXISTS (SELECT 1 FROM sync_run_trigger t
+        WHERE t.run_id = $1 AND t.run_trigger <> 'overnight')");
     TRIGGERS = sql!("SELECT run_trigger, actor, at FROM sync_run_trigger WHERE run_id = $1 ORDER BY number");
     CLAIM = sql!(
         sqlite "UPDATE sync_run SET state = 'running', phase = 'reading', worker = $1, lease_until = $2, started_at = $3
@@ -206,6 +210,12 @@ pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Run>, StoreError>
 /// All triggers of a run, the first being the one that made it.
 pub async fn triggers(mut read: Read<'_>, id: i64) -> Result<Vec<TriggerRow>, StoreError> {
     read.all(TRIGGERS, args![id]).await
+}
+
+/// Those who joined a run go with it to the run that takes its place.
+pub async fn hand_on(tx: &mut Tx, from: i64, to: i64) -> Result<(), StoreError> {
+    tx.run(HAND_ON, args![from, to]).await?;
+    tx.run(HURRY_IF_JOINED, args![to]).await.map(drop)
 }
 
 /// Takes the oldest queued run under a lease; those of the night after all others.

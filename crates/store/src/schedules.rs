@@ -179,15 +179,8 @@ pub async fn begin(
 pub async fn skip(tx: &mut Tx, schedule: &Schedule, occurs_at: Instant, reason: &str, who: &Actor) -> Result<bool, StoreError> {
     let Some(id) = insert(tx, schedule, occurs_at, who).await? else { return Ok(false) };
     tx.run(FINISH, args![id, "skipped", reason, who.at]).await?;
-    audit::write(
-        tx,
-        who,
-        "schedule.skip",
-        "schedule",
-        Some(schedule.id),
-        serde_json::json!({"occurs_at": occurs_at, "reason": reason}),
-    )
-    .await?;
+    audit::write(tx, who, "schedule.skip", "schedule", Some(schedule.id), serde_json::json!({"occurs_at": occurs_at, "reason": reason}))
+        .await?;
     Ok(true)
 }
 

@@ -3,5 +3,6 @@
 mod membership;
 mod people;
 mod runs;
+mod schedules;
 mod schema;
 mod support;

@@ -4,5 +4,8 @@ mod books;
 mod faults;
 mod gate;
 mod lists;
+mod night;
 mod random;
+mod send;
 mod support;
+mod triggers;

@@ -39,7 +39,7 @@ pub(crate) async fn tick(parts: &Parts) -> Result<usize, StoreError> {
 /// Another node got there first, or the database asks to try again: the next look will.
 fn taken(outcome: Result<usize, StoreError>, what: &str, schedule: i64) -> Result<usize, StoreError> {
     match outcome {
-        Err(error) if error.is_unique_violation() || error.is_retryable() => {
+        Err(error) if error.is_race() => {
             tracing::debug!(%error, schedule, what, "a schedule's step is left to the next look");
             Ok(0)
         }

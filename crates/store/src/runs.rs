@@ -5,7 +5,7 @@ use rialto_core::{Counts, Instant};
 
 use crate::args;
 use crate::audit::{self, Actor};
-use crate::db::{Read, Tx};
+use crate::db::{Db, Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
 use crate::sql::{sql, statements};
@@ -201,6 +201,23 @@ pub async fn request(tx: &mut Tx, new: NewRun, who: &Actor) -> Result<Requested,
         serde_json::json!({"kind": new.kind.name(), "trigger": new.trigger.name(), "joined": requested.joined, "plan_only": new.plan_only});
     audit::write(tx, who, "sync_run.request", "sync_run", Some(requested.run_id), detail).await?;
     Ok(requested)
+}
+
+/// As `request`, in a transaction of its own, tried again when another node asks for the same subject at the same moment.
+pub async fn request_now(db: &Db, new: NewRun, who: &Actor) -> Result<Requested, StoreError> {
+    let mut tries = 0;
+    loop {
+        let once = async {
+            let mut tx = db.write().await?;
+            let requested = request(&mut tx, new, who).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(requested)
+        };
+        match once.await {
+            Err(e) if tries < 5 && e.is_race() => tries += 1,
+            other => return other,
+        }
+    }
 }
 
 pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Run>, StoreError> {

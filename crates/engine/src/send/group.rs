@@ -120,7 +120,7 @@ async fn ask_until(parts: &Parts, wish: &Wish, group: &Group, bridge: &Bridge, u
         match ask(parts, wish, group, bridge).await {
             Ok(run_id) => return Ok(Some(run_id)),
             Err(StoreError::Conflict(_)) => {}
-            Err(error) if error.is_unique_violation() || error.is_retryable() => {}
+            Err(error) if error.is_race() => {}
             Err(error) => return Err(error),
         }
         if Instant::now() >= until {

@@ -1,5 +1,7 @@
 //! Schedules as pages and API show them: what comes next, what came before, and what each occurrence started.
 
+use std::collections::HashMap;
+
 use rialto_core::Instant;
 use rialto_core::schedule::{SHOWN_AHEAD, Usual};
 
@@ -16,9 +18,13 @@ statements! {
         ORDER BY b.position, s.id");
     LAST = sql!("SELECT * FROM schedule_occurrence WHERE schedule_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
     COUNT = sql!("SELECT COUNT(*) FROM schedule_occurrence WHERE schedule_id = $1");
-    ITEMS = sql!("SELECT i.number, i.why, i.note, i.group_id, g.created_at AS group_created_at, g.name AS group_name, i.run_id,
+    ITEMS = sql!("SELECT i.occurrence_id, i.number, i.why, i.note, i.group_id, g.created_at AS group_created_at, g.name AS group_name, i.run_id,
         r.created_at AS run_created_at, COALESCE(r.state, '') AS run_state FROM schedule_item i JOIN target_group g ON g.id = i.group_id
         LEFT JOIN sync_run r ON r.id = i.run_id WHERE i.occurrence_id = $1 AND i.number > $2 ORDER BY i.number LIMIT $3");
+    ITEMS_OF = sql!("SELECT i.occurrence_id, i.number, i.why, i.note, i.group_id, g.created_at AS group_created_at, g.name AS group_name, i.run_id,
+        r.created_at AS run_created_at, COALESCE(r.state, '') AS run_state FROM schedule_item i JOIN target_group g ON g.id = i.group_id
+        LEFT JOIN sync_run r ON r.id = i.run_id WHERE i.occurrence_id IN ", ids 1, " AND i.number <= $2 ORDER BY i.occurrence_id, i.number");
+    COUNTS_OF = sql!("SELECT occurrence_id, COUNT(*) FROM schedule_item WHERE occurrence_id IN ", ids 1, " GROUP BY occurrence_id");
     COUNT_ITEMS = sql!("SELECT COUNT(*) FROM schedule_item WHERE occurrence_id = $1");
 }
 
@@ -70,6 +76,7 @@ pub async fn count_occurrences(mut read: Read<'_>, schedule_id: i64) -> Result<i
 /// A group of an occurrence, and the run that reads it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct ItemRow {
+    pub occurrence_id: i64,
     pub number: i64,
     /// `modified`, `edited` or `used`.
     pub why: String,
@@ -87,6 +94,14 @@ pub struct ItemRow {
 /// Groups of an occurrence after a number.
 pub async fn items(mut read: Read<'_>, occurrence_id: i64, after: i64, limit: i64) -> Result<Vec<ItemRow>, StoreError> {
     read.all(ITEMS, args![occurrence_id, after, limit]).await
+}
+
+/// The first `most` groups of several occurrences, and how many groups each has.
+pub async fn items_of(mut read: Read<'_>, occurrences: &[i64], most: i64) -> Result<(Vec<ItemRow>, HashMap<i64, i64>), StoreError> {
+    let ids = serde_json::json!(occurrences).to_string();
+    let items = read.all(ITEMS_OF, args![&ids, most]).await?;
+    let counts: Vec<(i64, i64)> = read.all(COUNTS_OF, args![ids]).await?;
+    Ok((items, counts.into_iter().collect()))
 }
 
 pub async fn count_items(mut read: Read<'_>, occurrence_id: i64) -> Result<i64, StoreError> {

@@ -7,6 +7,7 @@ mod extract;
 mod groups;
 mod idempotency;
 mod runs;
+mod schedules;
 mod subscribers;
 mod tokens;
 mod users;
@@ -65,6 +66,10 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(runs::approve))
         .routes(routes!(runs::discard))
         .routes(routes!(runs::events))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::get, schedules::patch))
+        .routes(routes!(schedules::occurrences))
+        .routes(routes!(schedules::run))
         .routes(routes!(subscribers::list))
         .routes(routes!(subscribers::get))
         .routes(routes!(subscribers::consent))

@@ -6,4 +6,5 @@ mod harness;
 mod pages;
 mod people;
 mod runs;
+mod schedules;
 mod sign_in;

@@ -79,6 +79,7 @@ impl Parts {
                 secure_cookies: self.config.secure_cookies(),
                 login_after_seconds: self.config.login_after_seconds,
                 overnight_at: self.config.overnight_at.clone(),
+                limits: self.config.limits,
                 version: env!("CARGO_PKG_VERSION"),
             }),
             metrics,

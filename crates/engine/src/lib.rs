@@ -2,6 +2,7 @@
 
 mod approval;
 mod bridge_test;
+mod chores;
 mod lease;
 mod lists;
 mod people;

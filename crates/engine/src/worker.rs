@@ -5,12 +5,12 @@ use std::time::Duration;
 use rialto_core::run::{Phase, RunKind, RunState};
 use rialto_core::{Counts, Instant};
 use rialto_store::runs::{self, Ending, NewRun, Run, Subject};
-use rialto_store::{Actor, StoreError, membership};
+use rialto_store::{Actor, StoreError, membership, settings};
 use tokio_util::sync::CancellationToken;
 
 use crate::lease::Lease;
 use crate::remote::Trouble;
-use crate::{Engine, approval, bridge_test, lists, people, remote};
+use crate::{Engine, Parts, approval, bridge_test, chores, lists, people, remote};
 
 /// Tries of a run whose worker died, the first one included.
 const MAX_ATTEMPTS: i64 = 3;
@@ -46,7 +46,7 @@ async fn step(engine: &Engine, worker: &str, stop: &CancellationToken) -> Result
     let mut tx = parts.db.write().await?;
     let run = runs::claim(&mut tx, worker, parts.clock.now(), parts.settings.lease_seconds).await?;
     tx.commit().await?;
-    let Some(run) = run else { return Ok(false) };
+    let Some(run) = run else { return chores::one(parts).await };
     // Others may find more work while this one is busy.
     parts.wake.ring();
     carry_out(engine, &run, worker, stop).await?;
@@ -58,15 +58,9 @@ async fn carry_out(engine: &Engine, run: &Run, worker: &str, stop: &Cancellation
     let lease = Lease::new(run.id, worker, stop);
     let beats = tokio::spawn(lease.clone().keep(parts.db.clone(), parts.clock.clone(), parts.settings.lease_seconds));
     tracing::info!(run = run.id, kind = %run.kind, group = run.group_id, bridge = run.bridge_id, trigger = %run.run_trigger, "run begins");
-    let outcome = match run.kind() {
-        kind @ (RunKind::Lists | RunKind::People) => match remote::listens(parts, run.bridge_id, run.trigger()).await {
-            Ok(()) if kind == RunKind::Lists => lists::run(parts, run, &lease).await,
-            Ok(()) => people::run(parts, run, &lease).await,
-            Err(trouble) => Err(trouble),
-        },
-        RunKind::Approval => approval::run(parts, run, &lease).await,
-        RunKind::Test => bridge_test::run(parts, run).await,
-        RunKind::Upload | RunKind::Undo => Err(Trouble::refused("This version of Rialto cannot do such a run.", "Update Rialto.")),
+    let outcome = match in_force(parts).await {
+        Ok(parts) => do_work(&parts, run, &lease).await,
+        Err(e) => Err(e.into()),
     };
     beats.abort();
     let ending = match outcome {
@@ -77,6 +71,25 @@ async fn carry_out(engine: &Engine, run: &Run, worker: &str, stop: &Cancellation
     tracing::info!(run = run.id, state = %ending.state, reason = %ending.reason, "run ends");
     metrics::counter!("rialto_sync_runs_total", "kind" => run.kind.clone(), "state" => ending.state.name()).increment(1);
     finish(engine, run, worker, &ending).await
+}
+
+/// The parts with the settings that people have changed since the start.
+async fn in_force(parts: &Parts) -> Result<Parts, StoreError> {
+    let mut parts = parts.clone();
+    parts.settings.limits = settings::limits(parts.db.read(), parts.settings.limits).await?;
+    Ok(parts)
+}
+
+async fn do_work(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
+    match run.kind() {
+        kind @ (RunKind::Lists | RunKind::People) => {
+            remote::listens(parts, run.bridge_id, run.trigger()).await?;
+            if kind == RunKind::Lists { lists::run(parts, run, lease).await } else { people::run(parts, run, lease).await }
+        }
+        RunKind::Approval => approval::run(parts, run, lease).await,
+        RunKind::Test => bridge_test::run(parts, run).await,
+        RunKind::Upload | RunKind::Undo => Err(Trouble::refused("This version of Rialto cannot do such a run.", "Update Rialto.")),
+    }
 }
 
 async fn finish(engine: &Engine, run: &Run, worker: &str, ending: &Ending) -> Result<(), StoreError> {

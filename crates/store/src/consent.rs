@@ -12,6 +12,11 @@ use crate::vault::Vault;
 
 statements! {
     PERSON = sql!("SELECT canonical, remote_flag_run FROM subscriber WHERE id = $1");
+    /// Held until the end of the transaction: two acts about one person go one after the other.
+    PERSON_LOCKED = sql!(
+        sqlite "SELECT canonical FROM subscriber WHERE id = $1",
+        postgres "SELECT canonical FROM subscriber WHERE id = $1 FOR UPDATE"
+    );
     OPEN = sql!("INSERT INTO suppression (id, created_at, cause, subscriber_id, canonical) VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (cause, subscriber_id, canonical) DO NOTHING");
     CLOSE = sql!("DELETE FROM suppression WHERE cause = $1 AND (subscriber_id = $2 OR (canonical <> '' AND canonical = $3))");
@@ -19,6 +24,13 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
     CAUSES = sql!("SELECT DISTINCT cause FROM suppression WHERE (subscriber_id <> 0 AND subscriber_id = $1)
         OR (canonical <> '' AND canonical = $2) ORDER BY cause");
+    OTHERS = sql!("SELECT COUNT(*) FROM subscriber o WHERE o.canonical <> '' AND o.canonical = $2 AND o.id <> $1
+        AND (o.remote_flag_run <> 0 OR EXISTS (SELECT 1 FROM suppression x WHERE x.subscriber_id = o.id))");
+    LEDGER_END = sql!("SELECT COALESCE(MAX(id), 0) FROM consent_ledger");
+    /// Groups whose counts are touched: those with a member who is the person or bears the person's address.
+    RECOUNT = sql!("UPDATE target_group SET waterfall_basis = $3 WHERE waterfall IS NOT NULL AND deleted_at IS NULL AND EXISTS
+        (SELECT 1 FROM membership m WHERE m.group_id = target_group.id AND m.subscriber_id IN
+            (SELECT s.id FROM subscriber s WHERE s.id = $1 OR (s.canonical <> '' AND s.canonical = $2)))");
 }
 
 /// Why somebody acts, for the ledger.
@@ -42,8 +54,14 @@ pub async fn open_causes(mut read: Read<'_>, subscriber_id: i64) -> Result<Vec<C
     Ok(causes)
 }
 
-/// Opens a cause for a person, bound as `rules.md` section 2 says. Doing it twice adds nothing but a ledger row's absence.
-/// `remote_flag` is the syncs' alone: `Conflict`.
+/// How many other records with the person's address stay silent by themselves, whatever is done about the address.
+pub async fn silent_neighbours(mut read: Read<'_>, subscriber_id: i64) -> Result<i64, StoreError> {
+    let (canonical, _): (String, i64) = read.one(PERSON, args![subscriber_id]).await?;
+    read.one::<(i64,)>(OTHERS, args![subscriber_id, canonical]).await.map(|(n,)| n)
+}
+
+/// Opens a cause for a person, bound as `rules.md` section 2 says. False when it was open already: then nothing is written.
+/// `remote_flag` is the syncs' alone: `Conflict`. Counts of the person's groups are marked to be counted again.
 pub async fn open(
     tx: &mut Tx,
     vault: &Vault,
@@ -51,11 +69,11 @@ pub async fn open(
     cause: Cause,
     grounds: &Grounds<'_>,
     who: &Actor,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     if cause == Cause::RemoteFlag {
         return Err(StoreError::Conflict("Only the remote system itself sets its own flag.".into()));
     }
-    let (canonical, _): (String, i64) = tx.one(PERSON, args![subscriber_id]).await?;
+    let (canonical,): (String,) = tx.one(PERSON_LOCKED, args![subscriber_id]).await?;
     let binding = cause.binding();
     let mut opened = 0;
     if binding != Binding::Address || canonical.is_empty() {
@@ -68,8 +86,15 @@ pub async fn open(
     }
     if opened > 0 {
         entry(tx, vault, "open", cause, subscriber_id, &canonical, grounds, who).await?;
+        mark_counts(tx, subscriber_id, &canonical).await?;
     }
-    Ok(())
+    Ok(opened > 0)
+}
+
+/// The counts of groups that the act touches are stale from here on (`groups::Group::counts_current`).
+async fn mark_counts(tx: &mut Tx, subscriber_id: i64, canonical: &str) -> Result<(), StoreError> {
+    let (ledger,): (i64,) = tx.one(LEDGER_END, args![]).await?;
+    tx.run(RECOUNT, args![subscriber_id, canonical, crate::groups::stale_basis(ledger)]).await.map(drop)
 }
 
 /// Lifts the causes that `lifter` may lift for this person; answers them. Remote flags stay: only their remote lifts them.
@@ -81,13 +106,18 @@ pub async fn lift(
     grounds: &Grounds<'_>,
     who: &Actor,
 ) -> Result<Vec<Cause>, StoreError> {
-    let (canonical, _): (String, i64) = tx.one(PERSON, args![subscriber_id]).await?;
+    let (canonical,): (String,) = tx.one(PERSON_LOCKED, args![subscriber_id]).await?;
     let rows: Vec<(String,)> = tx.all(CAUSES, args![subscriber_id, &canonical]).await?;
     let mut lifted = Vec::new();
     for cause in rows.iter().filter_map(|(name,)| Cause::from_name(name)).filter(|c| c.lifted_by(lifter)) {
-        tx.run(CLOSE, args![cause.name(), subscriber_id, &canonical]).await?;
-        entry(tx, vault, "lift", cause, subscriber_id, &canonical, grounds, who).await?;
-        lifted.push(cause);
+        // Another record's act about the same address may have come first.
+        if tx.run(CLOSE, args![cause.name(), subscriber_id, &canonical]).await? > 0 {
+            entry(tx, vault, "lift", cause, subscriber_id, &canonical, grounds, who).await?;
+            lifted.push(cause);
+        }
+    }
+    if !lifted.is_empty() {
+        mark_counts(tx, subscriber_id, &canonical).await?;
     }
     Ok(lifted)
 }

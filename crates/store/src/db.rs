@@ -170,6 +170,12 @@ macro_rules! queries {
 
 impl Read<'_> {
     queries!(Read(Db::Sqlite { read, .. }) => read, Read(Db::Postgres(pool)) => pool);
+
+    /// One row of arrays, which only PostgreSQL has.
+    pub(crate) async fn columns<T: for<'r> FromRow<'r, PgRow> + Send + Unpin>(self, sql: Sql, args: Vec<Arg>) -> Result<T, StoreError> {
+        let Db::Postgres(pool) = self.0 else { return Err(StoreError::Unsupported("arrays need PostgreSQL".into())) };
+        Ok(bind!(sqlx::query_as::<Postgres, T>(sql.postgres), args).fetch_one(pool).await?)
+    }
 }
 
 impl Tx {

@@ -12,6 +12,8 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("consent", crate::consent::ALL),
         ("fields", crate::fields::ALL),
         ("groups", crate::groups::ALL),
+        ("groups::edit", crate::groups::EDIT_ALL),
+        ("groups::mirror", crate::groups::MIRROR_ALL),
         ("ids", crate::ids::ALL),
         ("membership", crate::membership::ALL),
         ("notes", crate::notes::ALL),
@@ -33,6 +35,8 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("views::runs", crate::views::runs::ALL),
         ("views::schedules", crate::views::schedules::ALL),
         ("waterfall", crate::waterfall::ALL),
+        ("waterfall::basis", crate::waterfall::BASIS_ALL),
+        ("waterfall::delta", crate::waterfall::DELTA_ALL),
     ]
 }
 

@@ -35,6 +35,8 @@ pub struct Settings {
     pub login_after_seconds: i64,
     /// Time of day of the night's syncs, `HH:MM`, for schedules without one of their own.
     pub overnight_at: String,
+    /// The trust gate's thresholds as configured; stored settings go before them.
+    pub limits: rialto_core::gate::Limits,
     pub version: &'static str,
 }
 

@@ -6,7 +6,7 @@ use rialto_core::run::{Phase, RunState};
 use rialto_core::{Counts, Instant};
 use rialto_store::membership::{self, Change, Op, Refused};
 use rialto_store::runs::{self, Ending, NewRun, Subject};
-use rialto_store::waterfall::{self, Basis};
+use rialto_store::waterfall::{self, Basis, Delta};
 use rialto_store::{Actor, groups, people};
 use roaring::RoaringTreemap;
 use serde_json::json;
@@ -41,7 +41,7 @@ pub(crate) async fn conclude(job: &Job<'_>, tally: Tally, proof: &Proof, data_as
     let complete = *proof == Proof::Complete;
     counts.lifted = apply(job, &plan, counts.members_after).await?;
     let applied = tokio::time::Instant::now();
-    settle(job, &tally, counts, complete, data_as_of).await?;
+    settle(job, &tally, &plan, counts, complete, data_as_of).await?;
     let stats = json!({
         "read_ms": tally.read_ms, "apply_ms": applied.duration_since(began).as_millis() as u64, "settle_ms": applied.elapsed().as_millis() as u64,
         "longest_write_ms": tally.slicer.longest_ms, "write_transactions": tally.slicer.transactions,
@@ -166,13 +166,20 @@ async fn ask_again(job: &Job<'_>) -> Result<(), Trouble> {
 }
 
 /// What follows from the applied run: held runs that it overtakes, the group's ages, the waterfall.
-async fn settle(job: &Job<'_>, tally: &Tally, counts: Counts, complete: bool, data_as_of: Option<Instant>) -> Result<(), Trouble> {
+async fn settle(
+    job: &Job<'_>,
+    tally: &Tally,
+    plan: &Plan,
+    counts: Counts,
+    complete: bool,
+    data_as_of: Option<Instant>,
+) -> Result<(), Trouble> {
     let db = &job.parts.db;
     if !complete && let Some(held) = runs::held_of_group(db.read(), job.group.id).await? {
         membership::seen_again(db, held.id, &tally.seen).await?;
     }
     people::recount(db, counts.added > 1_000 && counts.added * 2 > counts.members_after).await?;
-    let (waterfall, basis) = count(job, counts).await?;
+    let (waterfall, basis) = count(job, plan, counts).await?;
     let now = job.parts.clock.now();
     let mut tx = db.write().await?;
     if complete {
@@ -184,19 +191,19 @@ async fn settle(job: &Job<'_>, tally: &Tally, counts: Counts, complete: bool, da
     Ok(())
 }
 
-/// The group's waterfall. When neither this run nor anything else has touched its people, the last count stands.
-async fn count(job: &Job<'_>, counts: Counts) -> Result<(Waterfall, Basis), Trouble> {
+/// The group's waterfall. When nobody but this run has touched its people, the last count stands or is carried on.
+async fn count(job: &Job<'_>, plan: &Plan, counts: Counts) -> Result<(Waterfall, Basis), Trouble> {
     let db = &job.parts.db;
-    let touched = counts.added + counts.updated + counts.removed + counts.suppressed + counts.lifted;
-    if let (0, Some(last), Some(basis)) = (touched, job.group.waterfall(), job.group.waterfall_basis())
-        && last.members == counts.members_after
-        && basis.holds(db).await?
-    {
-        let (read, rejected, duplicate, left_out) = (counts.read, counts.rejected, counts.duplicate, counts.left_out);
-        let kept = last.members - (read - rejected - duplicate - left_out);
-        return Ok((Waterfall { read, rejected, duplicate, left_out, kept, ..last }, basis));
-    }
     let basis = Basis::now(db, job.run.id).await?;
+    if let (Some(last), Some(earlier)) = (job.group.waterfall(), job.group.waterfall_basis())
+        && last.members == counts.members_before
+        && earlier.holds(db, job.run.id).await?
+    {
+        let delta = Delta { run_id: job.run.id, group_id: job.group.id, joins: &plan.joins, leaves: &plan.leaves, counts };
+        if let Some(waterfall) = waterfall::advance(db, last, delta).await? {
+            return Ok((waterfall, basis));
+        }
+    }
     Ok((waterfall::compute(db, job.group.id, counts.members_after, counts).await?, basis))
 }
 

@@ -128,7 +128,7 @@ async fn the_waterfall_follows_what_happens_between_two_unchanged_syncs() {
         let (master, sub) = rialto_sandbox::Sandbox::split_remote_id(&id).unwrap();
         w.sandbox.sandbox.set_email(&master, sub, None);
         w.sync("ALL_MEMBERS").await;
-        let before = w.waterfall("NEWSLETTER").await.no_address;
+        let before = w.group("NEWSLETTER").await.waterfall().unwrap().no_address;
         w.sync("NEWSLETTER").await;
         assert_eq!(w.waterfall("NEWSLETTER").await.no_address, before + 1, "{}", w.name);
     }

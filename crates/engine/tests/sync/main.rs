@@ -1,6 +1,7 @@
 //! The whole pipeline against the sandbox, each test on SQLite and on PostgreSQL.
 
 mod books;
+mod chores;
 mod faults;
 mod gate;
 mod lists;

@@ -72,7 +72,8 @@ async fn the_night_reads_lists_first_and_then_the_groups_of_the_rule() {
         let west = w.group("REGION_WEST").await;
         let mut tx = w.db.write().await.unwrap();
         let who = rialto_store::Actor { at: night.plus_seconds(-7 * 86_400), ..actor() };
-        groups::move_to(&mut tx, west.id, "Regions", &who).await.unwrap();
+        let edit = groups::Edit { folder: Some("Regions".into()), ..groups::Edit::default() };
+        groups::edit(&mut tx, west.id, &edit, &who).await.unwrap();
         tx.commit().await.unwrap();
         let before = Instant(night.0 - 1);
         w.set_clock(before);

@@ -98,6 +98,18 @@ impl World {
         self.carry_out(new).await
     }
 
+    /// The person behind a Remote ID says no to Rialto itself.
+    pub async fn unsubscribe(&self, remote_id: &str) {
+        let found: Option<(i64,)> =
+            self.db.read().opt("SELECT id FROM subscriber WHERE remote_id = $1", rialto_store::args![remote_id]).await.unwrap();
+        let Some((id,)) = found else { return };
+        let grounds = rialto_store::consent::Grounds { source: "test", reason: "asked to", evidence: "a letter" };
+        let mut tx = self.db.write().await.unwrap();
+        let cause = rialto_core::consent::Cause::OwnUnsubscribe;
+        rialto_store::consent::open(&mut tx, &vault(), id, cause, &grounds, &self.who()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     pub async fn approve(&self, held: &Run) -> Run {
         let subject = Subject::Group { group_id: held.group_id.unwrap(), bridge_id: self.bridge };
         let mut tx = self.db.write().await.unwrap();
@@ -163,8 +175,14 @@ impl World {
     }
 
     pub async fn waterfall(&self, code: &str) -> rialto_core::books::Waterfall {
-        let w = self.group(code).await.waterfall().expect("a waterfall after a sync");
+        let group = self.group(code).await;
+        let w = group.waterfall().expect("a waterfall after a sync");
         assert!(w.balances(), "{}: {w:?}", self.name);
+        // However it came about: a whole count says the same.
+        let read =
+            rialto_core::Counts { read: w.read, rejected: w.rejected, duplicate: w.duplicate, left_out: w.left_out, ..Default::default() };
+        let anew = rialto_store::waterfall::compute(&self.db, group.id, group.members, read).await.unwrap();
+        assert_eq!(w, anew, "{}: carried on, and counted anew", self.name);
         w
     }
 }

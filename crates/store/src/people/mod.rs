@@ -18,22 +18,20 @@ pub(crate) use write::ALL as WRITE_ALL;
 pub use write::{Dirty, InHand, Slice, Written, write_slice};
 
 statements! {
-    LOOKUP_ROWS = sql!("SELECT remote_id, id, hash, remote_flag_run, remote_flag_delivered FROM subscriber
-        WHERE bridge_id = $1 AND remote_id IN ", texts 2, "");
-    LOOKUP_TEXT = sql!(
-        sqlite "SELECT json_group_array(json_array(remote_id, id, hash, remote_flag_run, remote_flag_delivered)) FROM subscriber
+    LOOKUP = sql!(
+        sqlite "SELECT json_group_array(json_array(remote_id, id, hash, (remote_flag_run <> 0) + remote_flag_delivered * 2)) FROM subscriber
             WHERE bridge_id = $1 AND remote_id IN (SELECT value FROM json_each($2))",
-        postgres "SELECT CAST(json_agg(json_build_array(remote_id, id, hash, remote_flag_run, remote_flag_delivered)) AS TEXT) FROM subscriber
-            WHERE bridge_id = $1 AND remote_id IN (SELECT value FROM json_array_elements_text($2::json))"
+        postgres "SELECT array_agg(remote_id), array_agg(id), array_agg(hash), array_agg(flags) FROM (SELECT remote_id, id, hash,
+            CAST(CAST(remote_flag_run <> 0 AS INTEGER) + remote_flag_delivered * 2 AS SMALLINT) AS flags FROM subscriber
+            WHERE bridge_id = $1 AND remote_id IN (SELECT value FROM json_array_elements_text($2::json))) AS s"
     );
-    RANGE_ROWS = sql!("SELECT remote_id, id, hash, remote_flag_run, remote_flag_delivered FROM subscriber
-        WHERE bridge_id = $1 AND remote_id >= $2 AND remote_id <= $3 ORDER BY remote_id LIMIT $4");
-    RANGE_TEXT = sql!(
-        sqlite "SELECT json_group_array(json_array(remote_id, id, hash, remote_flag_run, remote_flag_delivered)) FROM
-            (SELECT remote_id, id, hash, remote_flag_run, remote_flag_delivered FROM subscriber
+    RANGE = sql!(
+        sqlite "SELECT json_group_array(json_array(remote_id, id, hash, flags)) FROM
+            (SELECT remote_id, id, hash, (remote_flag_run <> 0) + remote_flag_delivered * 2 AS flags FROM subscriber
             WHERE bridge_id = $1 AND remote_id >= $2 AND remote_id <= $3 ORDER BY remote_id LIMIT $4)",
-        postgres "SELECT CAST(json_agg(remote_id) AS TEXT) FROM (SELECT remote_id FROM subscriber
-            WHERE bridge_id = $1 AND remote_id >= $2 AND remote_id <= $3 ORDER BY remote_id LIMIT $4) s"
+        postgres "SELECT array_agg(remote_id), array_agg(id), array_agg(hash), array_agg(flags) FROM (SELECT remote_id, id, hash,
+            CAST(CAST(remote_flag_run <> 0 AS INTEGER) + remote_flag_delivered * 2 AS SMALLINT) AS flags FROM subscriber
+            WHERE bridge_id = $1 AND remote_id >= $2 AND remote_id <= $3 ORDER BY remote_id LIMIT $4) AS s"
     );
     LAST_ID = sql!("SELECT COALESCE(MAX(id), 0) FROM subscriber");
     ALL_PEOPLE = sql!("SELECT COUNT(*) FROM subscriber");
@@ -52,34 +50,42 @@ pub struct Known {
     pub flag: FlagState,
 }
 
-type LookupRow = (String, i64, i64, i64, i16);
+/// Remote ID, id, hash, and two flags in one number: 1 when a `remote_flag` cause is open, plus twice the flag that was delivered.
+type LookupRow = (String, i64, i64, i16);
+
+/// The same by columns, as PostgreSQL sends them.
+type Columns = (Option<Vec<String>>, Option<Vec<i64>>, Option<Vec<i64>>, Option<Vec<i16>>);
 
 /// Looks up a batch of Remote IDs of one bridge, outside any transaction. Remotes page by key, so a batch is mostly a stretch of the
 /// key's order: then one range of the index answers it, which is far cheaper than a probe a key. The answer may hold neighbours of those asked for.
 pub async fn lookup(db: &Db, bridge_id: i64, remote_ids: &[&str]) -> Result<HashMap<String, Known>, StoreError> {
     let (Some(first), Some(last)) = (remote_ids.iter().min(), remote_ids.iter().max()) else { return Ok(HashMap::new()) };
     let most = remote_ids.len() as i64 * 2;
-    let rows = read_rows(db, RANGE_ROWS, RANGE_TEXT, args![bridge_id, *first, *last, most + 1]).await?;
+    let rows = read_rows(db, RANGE, args![bridge_id, *first, *last, most + 1]).await?;
     if rows.len() as i64 <= most {
         return Ok(by_key(rows));
     }
     let keys = serde_json::to_string(remote_ids).map_err(|e| StoreError::Corrupt(e.to_string()))?;
-    Ok(by_key(read_rows(db, LOOKUP_ROWS, LOOKUP_TEXT, args![bridge_id, keys]).await?))
+    Ok(by_key(read_rows(db, LOOKUP, args![bridge_id, keys]).await?))
 }
 
-/// On SQLite one text instead of thousands of rows: each row would cross to the driver's thread by itself.
-async fn read_rows(db: &Db, rows: Sql, text: Sql, args: Vec<Arg>) -> Result<Vec<LookupRow>, StoreError> {
-    if !db.is_sqlite() {
-        return db.read().all(rows, args).await;
+/// One answer instead of thousands of rows: on SQLite each row would cross to the driver's thread by itself, on PostgreSQL each would
+/// be a message of its own.
+async fn read_rows(db: &Db, sql: Sql, args: Vec<Arg>) -> Result<Vec<LookupRow>, StoreError> {
+    if db.is_sqlite() {
+        let (text,): (String,) = db.read().one(sql, args).await?;
+        return serde_json::from_str(&text).map_err(|e| StoreError::Corrupt(e.to_string()));
     }
-    let (text,): (String,) = db.read().one(text, args).await?;
-    serde_json::from_str(&text).map_err(|e| StoreError::Corrupt(e.to_string()))
+    let (keys, ids, hashes, flags) = db.read().columns::<Columns>(sql, args).await?;
+    let columns =
+        keys.unwrap_or_default().into_iter().zip(ids.unwrap_or_default()).zip(hashes.unwrap_or_default()).zip(flags.unwrap_or_default());
+    Ok(columns.map(|(((key, id), hash), flags)| (key, id, hash, flags)).collect())
 }
 
 fn by_key(rows: Vec<LookupRow>) -> HashMap<String, Known> {
     rows.into_iter()
-        .map(|(remote_id, id, hash, flag_run, delivered)| {
-            let flag = FlagState { suppressed: flag_run != 0, delivered: flag_from(delivered), seen: None };
+        .map(|(remote_id, id, hash, flags)| {
+            let flag = FlagState { suppressed: flags & 1 != 0, delivered: flag_from(flags >> 1), seen: None };
             (remote_id, Known { id, hash, flag })
         })
         .collect()

@@ -1,4 +1,4 @@
-//! `/settings` and `/audit`.
+//! `/audit`.
 
 use axum::Json;
 use axum::extract::State;
@@ -15,16 +15,6 @@ use crate::error::Error;
 use crate::state::App;
 
 #[derive(Serialize, ToSchema)]
-pub struct SettingsView {
-    pub account_name: String,
-    pub timezone: String,
-    pub public_url: String,
-    /// A sign-in reads the lists of bridges whose last look is older than this.
-    pub login_after_seconds: i64,
-    pub version: &'static str,
-}
-
-#[derive(Serialize, ToSchema)]
 pub struct AuditView {
     #[schema(format = "uuid")]
     pub id: String,
@@ -38,19 +28,6 @@ pub struct AuditView {
     #[schema(value_type = Object)]
     pub detail: serde_json::Value,
     pub request_id: String,
-}
-
-/// What the configuration says; secrets are no part of it.
-#[utoipa::path(get, path = "/settings", tag = "administration", responses((status = 200, body = SettingsView)))]
-pub async fn settings(State(app): State<App>, _: Caller) -> Json<SettingsView> {
-    let s = &app.settings;
-    Json(SettingsView {
-        account_name: s.account_name.clone(),
-        timezone: s.timezone.clone(),
-        public_url: s.public_url.clone(),
-        login_after_seconds: s.login_after_seconds,
-        version: s.version,
-    })
 }
 
 /// Every change by a person or a token, newest first.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::bridges::filter;
-use super::extract::{Body, Id, List, Paging, Params, Problem, after, found, limit, maybe_time, page, public, time};
+use super::extract::{Body, Faults, Id, List, Paging, Params, Problem, after, found, limit, maybe_time, name, page, public, time};
 use super::runs::{self, RunView, Started};
 use super::subscribers::{self, SubscriberView};
 use crate::auth::Caller;
@@ -43,6 +43,8 @@ pub struct GroupView {
     pub mailable: Option<i64>,
     #[schema(format = "date-time")]
     pub counts_at: Option<String>,
+    /// False for the moment from a person's consent act until those affected are counted again.
+    pub counts_current: bool,
     /// How many people the remote says the list has.
     pub remote_members: Option<i64>,
     #[schema(format = "date-time")]
@@ -77,10 +79,45 @@ pub struct GroupQuery {
     pub cursor: Option<String>,
 }
 
+/// What is left out stays. A remote group takes its name and description from the remote system: only the folder may change.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupChange {
-    pub folder: String,
+    /// 1 to 200 characters.
+    pub name: Option<String>,
+    /// At most 2,000 characters.
+    pub description: Option<String>,
+    /// At most 200 characters; empty for none.
+    pub folder: Option<String>,
+}
+
+impl GroupChange {
+    fn checked(self, remote: bool) -> Result<groups::Edit, Error> {
+        let mut faults = Faults::default();
+        if remote {
+            for (field, given) in [("name", self.name.is_some()), ("description", self.description.is_some())] {
+                if given {
+                    faults.add(field, "This comes from the remote system; change it there, then refresh the target group list.");
+                }
+            }
+        }
+        let edit = groups::Edit {
+            name: self.name.map(|n| name(&n, "name", &mut faults)),
+            description: self.description.map(|d| text(&d, "description", 2_000, &mut faults)),
+            folder: self.folder.map(|f| text(&f, "folder", 200, &mut faults)),
+        };
+        faults.none_or()?;
+        Ok(edit)
+    }
+}
+
+/// A text as entered: trimmed, without control characters but line breaks.
+fn text(text: &str, field: &str, longest: usize, faults: &mut Faults) -> String {
+    let text = text.trim();
+    if text.chars().count() > longest || text.chars().any(|c| c.is_control() && !(c == '\n' && longest > 200)) {
+        faults.add(field, format!("Enter at most {longest} characters."));
+    }
+    text.to_owned()
 }
 
 #[derive(Deserialize, ToSchema, Default)]
@@ -100,6 +137,8 @@ pub struct CountsView {
     pub waterfall: Option<Waterfall>,
     #[schema(format = "date-time")]
     pub counts_at: Option<String>,
+    /// False for the moment from a person's consent act until those affected are counted again.
+    pub counts_current: bool,
     #[schema(format = "date-time")]
     pub synced_at: Option<String>,
     #[schema(format = "date-time")]
@@ -138,6 +177,7 @@ async fn views_of(app: &App, rows: &[Group]) -> Result<Vec<GroupView>, Error> {
             members: g.members,
             mailable: g.waterfall().map(|w| w.mailable),
             counts_at: maybe_time(g.waterfall_at),
+            counts_current: g.counts_current(),
             remote_members: g.remote_members,
             remote_refreshed_at: maybe_time(g.remote_refreshed_at),
             remote_modified_at: maybe_time(g.remote_modified_at),
@@ -162,9 +202,9 @@ pub(super) async fn page_of(
     cursor: Option<&str>,
 ) -> Result<Json<List<GroupView>>, Error> {
     let limit = limit(asked)?;
-    let (name, id) = after::<(String, i64)>(cursor)?.unwrap_or_default();
+    let (last, id) = after::<(String, i64)>(cursor)?.unwrap_or_default();
     let total = views::count_groups(app.db.read(), filter).await?;
-    let rows = views::groups(app.db.read(), filter, (&name, id), limit + 1).await?;
+    let rows = views::groups(app.db.read(), filter, (&last, id), limit + 1).await?;
     let shown = views_of(app, &rows).await?;
     let rows = rows.into_iter().zip(shown).collect();
     Ok(Json(page(rows, limit, total, |r: &(Group, GroupView)| (rialto_core::address::canonical(&r.0.name), r.0.id), |r| r.1)))
@@ -188,21 +228,32 @@ pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<Group
     view(&app, load(&app, &id).await?).await
 }
 
-/// Moves a group to another folder.
+/// Renames a group, or moves it to another folder.
 #[utoipa::path(patch, path = "/target-groups/{id}", tag = "target-groups", params(("id" = String, Path)), request_body = GroupChange,
     responses((status = 200, body = GroupView), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<GroupChange>) -> Result<Json<GroupView>, Error> {
     caller.require(Permission::ListsEdit)?;
     let change = body.read()?;
     let group = load(&app, &id).await?;
-    let folder = change.folder.trim();
-    if folder.chars().count() > 200 || folder.chars().any(char::is_control) {
-        return Err(Error::field("folder", "Enter at most 200 characters."));
-    }
+    let edit = change.checked(group.bridge_id.is_some())?;
     let mut tx = app.db.write().await?;
-    groups::move_to(&mut tx, group.id, folder, &caller.actor(&app)).await?;
+    groups::edit(&mut tx, group.id, &edit, &caller.actor(&app)).await?;
     tx.commit().await?;
     view(&app, load(&app, &id).await?).await
+}
+
+/// Deletes a group; its people stay in Rialto and its runs stay readable. A remote group can go once the remote system no longer
+/// offers its list.
+#[utoipa::path(delete, path = "/target-groups/{id}", tag = "target-groups", params(("id" = String, Path)),
+    responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn delete(State(app): State<App>, caller: Caller, id: Id) -> Result<StatusCode, Error> {
+    caller.require(Permission::ListsEdit)?;
+    let group = load(&app, &id).await?;
+    let mut tx = app.db.write().await?;
+    groups::delete(&mut tx, group.id, &caller.actor(&app)).await?;
+    tx.commit().await?;
+    app.wake.ring();
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Reads the list's people from the remote system.
@@ -237,6 +288,7 @@ pub async fn counts(State(app): State<App>, _: Caller, id: Id) -> Result<Json<Co
         mailable: waterfall.map(|w| w.mailable),
         waterfall,
         counts_at: maybe_time(group.waterfall_at),
+        counts_current: group.counts_current(),
         synced_at: maybe_time(group.synced_at),
         data_as_of: maybe_time(group.data_as_of),
         data_age_seconds: group.data_as_of.map(|at| now.seconds_since(rialto_core::Instant(at)).max(0)),

@@ -3,11 +3,13 @@
 mod admin;
 pub mod bridge_input;
 mod bridges;
+mod consent;
 mod extract;
 mod groups;
 mod idempotency;
 mod runs;
 mod schedules;
+mod settings;
 mod subscribers;
 mod tokens;
 mod users;
@@ -55,7 +57,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(bridges::lists))
         .routes(routes!(bridges::fields, bridges::patch_fields))
         .routes(routes!(groups::list))
-        .routes(routes!(groups::get, groups::patch))
+        .routes(routes!(groups::get, groups::patch, groups::delete))
         .routes(routes!(groups::sync))
         .routes(routes!(groups::counts))
         .routes(routes!(groups::subscribers))
@@ -73,12 +75,14 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(subscribers::list))
         .routes(routes!(subscribers::get))
         .routes(routes!(subscribers::consent))
+        .routes(routes!(consent::unsubscribe))
+        .routes(routes!(consent::resubscribe))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::patch))
         .routes(routes!(users::password))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
-        .routes(routes!(admin::settings))
+        .routes(routes!(settings::get, settings::patch))
         .routes(routes!(admin::audit));
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", v1)
 }

@@ -73,6 +73,12 @@ pub struct CauseView {
     pub label: &'static str,
 }
 
+impl From<Cause> for CauseView {
+    fn from(c: Cause) -> Self {
+        Self { cause: c.name(), label: c.label() }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct EntryView {
     #[schema(format = "uuid")]
@@ -138,7 +144,7 @@ pub(super) async fn list_of(
     Ok(Json(page(rows, limit, total, |p| end(p.id), show)))
 }
 
-async fn load(app: &App, id: &Id) -> Result<Person, Error> {
+pub(super) async fn load(app: &App, id: &Id) -> Result<Person, Error> {
     let id = id.of(Kind::Subscriber)?;
     found(views::person(app.db.read(), id.id).await?, id, |p| p.created_at)
 }
@@ -195,7 +201,7 @@ pub async fn consent(State(app): State<App>, _: Caller, id: Id, Params(paging): 
     Ok(Json(ConsentView { verdict: verdict(&person, causes)?, ledger }))
 }
 
-fn verdict(person: &Person, causes: Vec<Cause>) -> Result<Verdict, Error> {
+pub(super) fn verdict(person: &Person, causes: Vec<Cause>) -> Result<Verdict, Error> {
     use rialto_core::books::Line;
     let line = match AddressState::from_i16(person.address_state) {
         AddressState::Missing => Line::NoAddress,
@@ -207,6 +213,6 @@ fn verdict(person: &Person, causes: Vec<Cause>) -> Result<Verdict, Error> {
         mailable: line == Line::Mailable,
         line: name.as_str().unwrap_or_default().to_owned(),
         address_state: state_name(person.address_state),
-        causes: causes.into_iter().map(|c| CauseView { cause: c.name(), label: c.label() }).collect(),
+        causes: causes.into_iter().map(CauseView::from).collect(),
     })
 }

@@ -27,6 +27,7 @@ const OPERATIONS: &[Operation] = &[
     ("GET", "/target-groups", &[], None),
     ("GET", "/target-groups/{id}", &[], None),
     ("PATCH", "/target-groups/{id}", &[Permission::ListsEdit], Some(|| json!({"folder": "x"}))),
+    ("DELETE", "/target-groups/{id}", &[Permission::ListsEdit], None),
     ("POST", "/target-groups/{id}/sync", &[Permission::GroupsSync], None),
     ("GET", "/target-groups/{id}/counts", &[], None),
     ("GET", "/target-groups/{id}/subscribers", &[], None),
@@ -45,6 +46,8 @@ const OPERATIONS: &[Operation] = &[
     ("GET", "/subscribers", &[], None),
     ("GET", "/subscribers/{id}", &[], None),
     ("GET", "/subscribers/{id}/consent", &[], None),
+    ("POST", "/subscribers/{id}/unsubscribe", &[Permission::ListsEdit], Some(|| json!({"reason": "x", "evidence": "x"}))),
+    ("POST", "/subscribers/{id}/resubscribe", &[Permission::UsersAdmin], Some(|| json!({"reason": "x", "evidence": "x"}))),
     ("GET", "/users", &[Permission::UsersAdmin], None),
     ("POST", "/users", &[Permission::UsersAdmin], Some(|| json!({"email": "x", "role": "viewer", "password": "x"}))),
     ("GET", "/users/{id}", &[Permission::UsersAdmin], None),
@@ -54,6 +57,7 @@ const OPERATIONS: &[Operation] = &[
     ("POST", "/tokens", &[Permission::UsersAdmin], Some(|| json!({"name": "", "role": "viewer"}))),
     ("DELETE", "/tokens/{id}", &[Permission::UsersAdmin], None),
     ("GET", "/settings", &[], None),
+    ("PATCH", "/settings", &[Permission::BridgesAdmin], Some(|| json!({}))),
     ("GET", "/audit", &[Permission::AuditRead], None),
 ];
 

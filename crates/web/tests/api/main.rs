@@ -1,10 +1,12 @@
 //! The API and access control, on SQLite and on PostgreSQL, through the whole router.
 
 mod access;
+mod acts;
 mod bridges;
 mod harness;
 mod pages;
 mod people;
 mod runs;
 mod schedules;
+mod settings;
 mod sign_in;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::harness::Test;
 use crate::runs::{ended, id_of, seeded};
 
-async fn run(test: &Test, sql: &'static str, args: Vec<rialto_store::sql::Arg>) {
+pub async fn run(test: &Test, sql: &'static str, args: Vec<rialto_store::sql::Arg>) {
     let mut tx = test.app.db.write().await.unwrap();
     tx.run(sql, args).await.unwrap();
     tx.commit().await.unwrap();
@@ -35,7 +35,7 @@ pub async fn people(test: &Test, bridge: i64, group: i64, count: i64) {
     run(test, "UPDATE target_group SET members = $2, applied_run = 1 WHERE id = $1", args![group, count]).await;
 }
 
-async fn all_pages(test: &Test, token: &str, path: &str) -> Vec<Value> {
+pub async fn all_pages(test: &Test, token: &str, path: &str) -> Vec<Value> {
     let (mut items, mut cursor) = (Vec::new(), String::new());
     loop {
         let sign = if path.contains('?') { '&' } else { '?' };

@@ -6,11 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use rialto_core::consent::Cause;
 use rialto_core::permissions::Role;
-use rialto_core::{Kind, PublicId};
 use rialto_sandbox::{Running, Sandbox};
-use rialto_store::consent::{self, Grounds};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -126,14 +123,13 @@ impl World {
         Ok(answer["verdict"].take())
     }
 
-    /// The person's own unsubscribe, as a preference page would record it.
+    /// An unsubscribe on the person's word.
     pub async fn unsubscribe(&self, remote_id: &str) -> anyhow::Result<()> {
         let subscriber = self.subscriber(remote_id).await?;
-        let id = PublicId::parse(text(&subscriber, "id")?, Kind::Subscriber).context("a subscriber's id cannot be read")?;
-        let grounds = Grounds { source: "demo", reason: "The demo's person said so.", evidence: "" };
-        let mut tx = self.parts.db.write().await?;
-        consent::open(&mut tx, &self.parts.vault, id.id, Cause::OwnUnsubscribe, &grounds, &self.parts.actor()).await?;
-        tx.commit().await?;
+        let path = format!("/subscribers/{}/unsubscribe", text(&subscriber, "id")?);
+        let act = json!({"reason": "The demo's person said so.", "evidence": "The demo's own script."});
+        let answer = self.api.post(&path, act).await?;
+        ensure!(answer["changed"] == true, "{remote_id} was unsubscribed already");
         self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(remote_id.to_owned());
         Ok(())
     }

@@ -1,5 +1,8 @@
 //! From the members of a group to those who can be mailed, line by line (`rules.md` section 3).
 
+mod basis;
+mod delta;
+
 use std::collections::HashMap;
 
 use rialto_core::books::{Counts, Line, Waterfall};
@@ -9,6 +12,13 @@ use crate::args;
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::sql::{sql, statements};
+
+#[cfg(test)]
+pub(crate) use basis::ALL as BASIS_ALL;
+pub use basis::Basis;
+#[cfg(test)]
+pub(crate) use delta::ALL as DELTA_ALL;
+pub use delta::{Delta, advance};
 
 statements! {
     /// Sums instead of GROUP BY: SQLite would sort a million rows in memory for four groups.
@@ -30,38 +40,8 @@ statements! {
         JOIN membership m ON m.subscriber_id = s.id WHERE m.group_id = $1 AND x.canonical <> ''");
     DETAILS = sql!("SELECT s.id, s.canonical, s.address_state, s.remote_flag_run, b.position, s.remote_id FROM subscriber s
         JOIN bridge b ON b.id = s.bridge_id WHERE s.id IN ", ids 1, "");
-    BASIS = sql!("SELECT (SELECT COALESCE(MIN(id), $1) FROM sync_run WHERE state IN ('queued', 'running') AND kind = 'people' AND id < $1),
-        (SELECT COALESCE(MAX(id), 0) FROM consent_ledger)");
-    TOUCHED = sql!("SELECT COUNT(*) FROM (SELECT run_id FROM person_change WHERE run_id >= $1 AND run_id <> $2 LIMIT 1) AS t");
-    LEDGER_END = sql!("SELECT COALESCE(MAX(id), 0) FROM consent_ledger");
+    MEMBERS_AMONG = sql!("SELECT subscriber_id FROM membership WHERE group_id = $1 AND subscriber_id IN ", ids 2, "");
     PEOPLE = sql!("SELECT COALESCE(MAX(id), 0) FROM subscriber");
-}
-
-/// What a waterfall was counted from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Basis {
-    /// The run that counted.
-    run: i64,
-    /// The oldest run that was still writing people then.
-    oldest_open: i64,
-    /// The consent ledger's last entry then.
-    ledger: i64,
-}
-
-impl Basis {
-    /// Taken before counting.
-    pub async fn now(db: &Db, run_id: i64) -> Result<Self, StoreError> {
-        let (oldest_open, ledger): (i64, i64) = db.read().one(BASIS, args![run_id]).await?;
-        Ok(Self { run: run_id, oldest_open, ledger })
-    }
-
-    /// True when no other run has changed people and no cause was opened or lifted since. New people need no look: they are
-    /// members of this group only if its own run let them in.
-    pub async fn holds(self, db: &Db) -> Result<bool, StoreError> {
-        let (touched,): (i64,) = db.read().one(TOUCHED, args![self.oldest_open, self.run]).await?;
-        let (ledger,): (i64,) = db.read().one(LEDGER_END, args![]).await?;
-        Ok(touched == 0 && ledger == self.ledger)
-    }
 }
 
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -103,20 +83,26 @@ fn plain_line(state: i16, flagged: bool) -> Line {
 
 /// Moves those who share an address or have other causes from their plain line to the one they stand on.
 fn place_details(w: &mut Waterfall, details: &[Detail], causes: &HashMap<i64, Vec<Cause>>) {
-    let mut by_address: HashMap<&str, Vec<&Detail>> = HashMap::new();
     for d in details.iter().filter(|d| d.address_state == 0) {
-        by_address.entry(&d.canonical).or_default().push(d);
+        w.add(plain_line(d.address_state, d.remote_flag_run != 0), -1);
+    }
+    let own = |d: &Detail| causes.get(&d.id).cloned().unwrap_or_default();
+    lines_of(details.iter().filter(|d| d.address_state == 0), own, |line| w.add(line, 1));
+}
+
+/// Calls `put` with the line of each of some members with usable addresses, among them all who share one. `causes` are those open
+/// beside the remote's flag.
+fn lines_of<'a>(people: impl Iterator<Item = &'a Detail>, causes: impl Fn(&Detail) -> Vec<Cause>, mut put: impl FnMut(Line)) {
+    let mut by_address: HashMap<&str, Vec<(&Detail, Line)>> = HashMap::new();
+    for d in people {
+        let line = first_line(causes(d).into_iter().chain((d.remote_flag_run != 0).then_some(Cause::RemoteFlag)));
+        by_address.entry(&d.canonical).or_default().push((d, line));
     }
     for people in by_address.values() {
-        let line = |d: &Detail| {
-            let own = causes.get(&d.id).into_iter().flatten().copied();
-            first_line(own.chain((d.remote_flag_run != 0).then_some(Cause::RemoteFlag)))
-        };
         // The mailable record with the lowest (bridge order, Remote ID) carries the address; without one, the lowest.
-        let carrier = people.iter().min_by_key(|d| (line(d) != Line::Mailable, d.position, &d.remote_id)).map(|d| d.id);
-        for d in people {
-            w.add(plain_line(d.address_state, d.remote_flag_run != 0), -1);
-            w.add(if Some(d.id) == carrier { line(d) } else { Line::SameAddress }, 1);
+        let carrier = people.iter().min_by_key(|(d, line)| (*line != Line::Mailable, d.position, &d.remote_id)).map(|(d, _)| d.id);
+        for (d, line) in people {
+            put(if Some(d.id) == carrier { *line } else { Line::SameAddress });
         }
     }
 }
@@ -134,9 +120,15 @@ async fn shared(db: &Db, group_id: i64, members: i64) -> Result<Vec<i64>, StoreE
     let statement = if big { SHARED_BIG } else { SHARED_SMALL };
     let args = if big { args![] } else { args![group_id] };
     let addresses: Vec<(String,)> = db.read().all(statement, args).await?;
+    let addresses: Vec<String> = addresses.into_iter().map(|(a,)| a).collect();
+    members_with(db, group_id, &addresses).await
+}
+
+/// Members who bear one of some canonical addresses.
+async fn members_with(db: &Db, group_id: i64, addresses: &[String]) -> Result<Vec<i64>, StoreError> {
     let mut ids = Vec::new();
     for some in addresses.chunks(10_000) {
-        let list = serde_json::Value::from(some.iter().map(|(a,)| a.as_str()).collect::<Vec<_>>()).to_string();
+        let list = serde_json::Value::from(some).to_string();
         let rows: Vec<(i64,)> = db.read().all(PEOPLE_OF, args![group_id, list]).await?;
         ids.extend(rows.into_iter().map(|(id,)| id));
     }

@@ -56,7 +56,7 @@ impl Default for Settings {
             workers: 2,
             poll_millis: 1_000,
             usual: Usual::default(),
-            schedule_millis: 5_000,
+            schedule_millis: 2_000,
         }
     }
 }
@@ -96,7 +96,7 @@ impl Engine {
 
     /// Looks once whether a schedule is due or an occurrence can go on. Answers how many steps were taken.
     pub async fn tick(&self) -> Result<usize, rialto_store::StoreError> {
-        schedules::tick(self.parts()).await
+        schedules::look(self.parts()).await.map(|looked| looked.steps)
     }
 
     /// Carries out all queued runs, one after another, then returns: for the command line and tests.

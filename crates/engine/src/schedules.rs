@@ -13,27 +13,43 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, Parts};
 
+/// Longest time between two looks while an occurrence is under way.
+const WHILE_OPEN: Duration = Duration::from_millis(500);
+
 pub(crate) async fn keep(engine: Engine, stop: CancellationToken) {
     let parts = engine.parts();
-    let pause = Duration::from_millis(parts.settings.schedule_millis.max(10));
+    let usual = Duration::from_millis(parts.settings.schedule_millis.max(10));
     while !stop.is_cancelled() {
-        if let Err(error) = tick(parts).await {
-            tracing::error!(%error, "the schedules could not be looked at");
-        }
+        let pause = match look(parts).await {
+            Ok(looked) if looked.open => usual.min(WHILE_OPEN),
+            Ok(_) => usual,
+            Err(error) => {
+                tracing::error!(%error, "the schedules could not be looked at");
+                usual
+            }
+        };
         tokio::select! { () = tokio::time::sleep(pause) => {}, () = stop.cancelled() => {} }
     }
 }
 
-/// Begins what is due and goes on with what has begun. One schedule's trouble does not stop the others.
-pub(crate) async fn tick(parts: &Parts) -> Result<usize, StoreError> {
+/// What one look at the schedules came to.
+pub(crate) struct Looked {
+    pub steps: usize,
+    /// Something has begun and is not at its end.
+    pub open: bool,
+}
+
+/// Begins what is due and goes on with what has begun.
+pub(crate) async fn look(parts: &Parts) -> Result<Looked, StoreError> {
     let mut steps = 0;
     for schedule in schedules::list(parts.db.read()).await? {
         steps += taken(begin_if_due(parts, &schedule).await, "begin", schedule.id)?;
     }
-    for occurrence in schedules::open(parts.db.read()).await? {
+    let open = schedules::open(parts.db.read()).await?;
+    for occurrence in &open {
         steps += taken(go_on(parts, occurrence.clone()).await, "go on", occurrence.schedule_id)?;
     }
-    Ok(steps)
+    Ok(Looked { steps, open: !open.is_empty() })
 }
 
 /// Another node got there first, or the database asks to try again: the next look will.

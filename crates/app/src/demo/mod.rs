@@ -1,6 +1,6 @@
 //! `rialto demo`: a whole installation with simulated remote systems, in one folder.
 
-mod data;
+pub(crate) mod data;
 pub mod once;
 
 use std::collections::BTreeMap;

@@ -241,3 +241,40 @@ async fn several_nodes_share_the_nights() {
         assert_eq!(counts, [("lists".to_owned(), nights), ("people".to_owned(), 3 * nights)], "{}", w.name);
     }
 }
+
+/// A long night is a queue: this process carries out no more runs at a time than it has workers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_long_night_does_not_flood() {
+    for w in worlds(300).await {
+        for code in ["BOARD", "STUDENTS", "REGION_WEST", "NEWSLETTER", "CONFERENCE", "LAPSED", "ALL_MEMBERS", "EMPTY_LIST"] {
+            w.used(code, 1, at(NIGHT)).await;
+        }
+        w.set_clock(at(NIGHT));
+        let stop = tokio_util::sync::CancellationToken::new();
+        let work = tokio::spawn({
+            let (engine, stop) = (w.engine.clone(), stop.clone());
+            async move { engine.serve(stop).await }
+        });
+        let (mut most, mut queued) = (0, 0);
+        for _ in 0..4_000 {
+            let (running, waiting): (i64, i64) =
+                w.db.read()
+                    .one(
+                        "SELECT COUNT(CASE WHEN state = 'running' THEN 1 END), COUNT(CASE WHEN state = 'queued' THEN 1 END) FROM sync_run",
+                        vec![],
+                    )
+                    .await
+                    .unwrap();
+            (most, queued) = (most.max(running), queued.max(waiting));
+            if w.occurrences().await.first().is_some_and(|o| o.state == "done") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        stop.cancel();
+        work.await.unwrap();
+        assert_eq!(w.occurrences().await[0].reason, "8 target groups: 8 succeeded.", "{}", w.name);
+        let workers = w.engine.parts().settings.workers as i64;
+        assert!((1..=workers).contains(&most) && queued > workers, "{}: {most} at a time, {queued} waited", w.name);
+    }
+}

@@ -227,7 +227,7 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<Sc
     caller.require(Permission::BridgesAdmin)?;
     let change = body.read()?;
     let before = load(&app, &id).await?.schedule;
-    let set = Set {
+    let mut set = Set {
         enabled: change.enabled.unwrap_or(before.enabled),
         local_time: change.at.unwrap_or(before.local_time),
         timezone: change.timezone.unwrap_or(before.timezone),
@@ -236,8 +236,11 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<Sc
     if set.local_time.as_deref().is_some_and(|t| time_of_day(t).is_none()) {
         faults.add("at", "Enter a time of day such as 02:00.");
     }
-    if set.timezone.as_deref().is_some_and(|z| !is_zone(z)) {
-        faults.add("timezone", "Enter a time zone such as Europe/Vienna.");
+    if let Some(entered) = &set.timezone {
+        match zone(entered) {
+            Some(name) => set.timezone = Some(name),
+            None => faults.add("timezone", "Enter a time zone such as Europe/Vienna."),
+        }
     }
     faults.none_or()?;
     let mut tx = app.db.write().await?;
@@ -247,10 +250,13 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<Sc
     Ok(Json(view(&app, row).await?))
 }
 
-/// Names only, never paths: the name may lead to a file of the system.
-fn is_zone(name: &str) -> bool {
+/// The zone's name as it is written properly. Names only, never paths: the name may lead to a file of the system.
+fn zone(name: &str) -> Option<String> {
     let plain = name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_+-".contains(&b));
-    plain && !name.starts_with('/') && jiff::tz::TimeZone::get(name).is_ok()
+    if !plain || name.starts_with('/') {
+        return None;
+    }
+    jiff::tz::TimeZone::get(name).ok()?.iana_name().map(str::to_owned)
 }
 
 /// The next ten occurrences, and those that began, newest first, with what they started.

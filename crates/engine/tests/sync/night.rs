@@ -278,3 +278,42 @@ async fn a_long_night_does_not_flood() {
         assert!((1..=workers).contains(&most) && queued > workers, "{}: {most} at a time, {queued} waited", w.name);
     }
 }
+
+/// The clock jumps at will through the changes of clocks of four zones; after every jump two nodes look. What has begun is compared with a
+/// list kept outside: each moment once, and only moments that were the last one when somebody looked.
+#[tokio::test]
+async fn jumps_through_the_changes_of_clocks_begin_each_occurrence_once() {
+    const ZONES: [(&str, &str, &str); 4] = [
+        ("Europe/Vienna", "02:30", "2026-03-28T12:00:00Z"),
+        ("America/New_York", "01:30", "2026-10-31T12:00:00Z"),
+        ("Australia/Lord_Howe", "02:15", "2027-04-03T00:00:00Z"),
+        ("Africa/Casablanca", "02:59", "2028-01-20T00:00:00Z"),
+    ];
+    // Hours: small steps, a day, weeks, back and ahead.
+    const JUMPS: [i64; 16] = [1, 13, -1, 2, 24, -30, 31, 1, 24, -24, 24 * 20, -24 * 7, 1, 24 * 8, -1, 25];
+    for w in worlds(100).await {
+        let schedule = schedules::list(w.db.read()).await.unwrap().remove(0);
+        let other = rialto_engine::Engine::new(w.engine.parts().clone(), "other");
+        let mut expected = std::collections::BTreeSet::new();
+        for (zone, time, start) in ZONES {
+            let set = Set { enabled: true, local_time: Some(time.into()), timezone: Some(zone.into()) };
+            let mut tx = w.db.write().await.unwrap();
+            schedules::change(&mut tx, schedule.id, &set, &rialto_store::Actor { at: at(start), ..actor() }).await.unwrap();
+            tx.commit().await.unwrap();
+            let rule = schedules::list(w.db.read()).await.unwrap()[0].rule(&Default::default()).unwrap();
+            let all: Vec<Instant> = rule.next(at(start), 60);
+            let mut now = at(start);
+            for hours in JUMPS {
+                now = now.plus_seconds(hours * 3_600);
+                w.set_clock(now);
+                let looks = [w.engine.tick(), other.tick()];
+                futures::future::join_all(looks).await.into_iter().for_each(|r| assert!(r.is_ok(), "{r:?}"));
+                expected.extend(all.iter().rev().find(|o| **o <= now).map(|o| o.0));
+            }
+        }
+        let begun: Vec<i64> = w.occurrences().await.iter().map(|o| o.occurs_at).collect();
+        let distinct: std::collections::BTreeSet<i64> = begun.iter().copied().collect();
+        assert_eq!((begun.len(), &distinct), (expected.len(), &expected), "{}", w.name);
+        assert!(expected.len() > 20, "{}", expected.len());
+    }
+}

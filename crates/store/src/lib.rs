@@ -16,7 +16,11 @@ mod migrate;
 pub mod notes;
 pub mod people;
 pub mod runs;
+<<<<<<< HEAD
 pub mod seed;
+=======
+pub mod schedules;
+>>>>>>> trig
 pub mod sessions;
 pub mod settings;
 pub mod sql;

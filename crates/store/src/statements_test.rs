@@ -24,7 +24,11 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("people", crate::people::ALL),
         ("people::write", crate::people::WRITE_ALL),
         ("runs", crate::runs::ALL),
+<<<<<<< HEAD
         ("seed", crate::seed::ALL),
+=======
+        ("schedules", crate::schedules::ALL),
+>>>>>>> trig
         ("idempotency", crate::idempotency::ALL),
         ("sessions", crate::sessions::ALL),
         ("settings", crate::settings::ALL),
@@ -39,6 +43,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("views::overview", crate::views::overview::ALL),
         ("views::people", crate::views::people::ALL),
         ("views::runs", crate::views::runs::ALL),
+        ("views::schedules", crate::views::schedules::ALL),
         ("waterfall", crate::waterfall::ALL),
         ("waterfall::basis", crate::waterfall::BASIS_ALL),
         ("waterfall::delta", crate::waterfall::DELTA_ALL),

@@ -23,19 +23,12 @@ pub enum Kind {
     Token = 6,
     LedgerEntry = 7,
     AuditRow = 8,
-<<<<<<< HEAD
     Folder = 12,
-}
-
-impl Kind {
-    const ALL: &[Kind] = &[
-=======
     Schedule = 40,
 }
 
 impl Kind {
-    const ALL: [Kind; 9] = [
->>>>>>> trig
+    const ALL: &[Kind] = &[
         Kind::Bridge,
         Kind::TargetGroup,
         Kind::Subscriber,
@@ -44,11 +37,8 @@ impl Kind {
         Kind::Token,
         Kind::LedgerEntry,
         Kind::AuditRow,
-<<<<<<< HEAD
         Kind::Folder,
-=======
         Kind::Schedule,
->>>>>>> trig
     ];
 }
 
@@ -131,11 +121,7 @@ mod tests {
 
     proptest! {
         #[test]
-<<<<<<< HEAD
         fn an_id_reads_back_as_itself(ms in 0u64..(1 << 48), id in 1i64..(1 << 61), k in 0..Kind::ALL.len()) {
-=======
-        fn an_id_reads_back_as_itself(ms in 0u64..(1 << 48), id in 1i64..(1 << 61), k in 0usize..Kind::ALL.len()) {
->>>>>>> trig
             let made = PublicId { kind: Kind::ALL[k], created_ms: ms, id };
             let read: PublicId = made.to_string().parse().unwrap();
             prop_assert_eq!(made, read);

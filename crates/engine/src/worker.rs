@@ -10,11 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lease::Lease;
 use crate::remote::Trouble;
-<<<<<<< HEAD
-use crate::{Engine, Parts, approval, bridge_test, chores, compound, lists, people};
-=======
-use crate::{Engine, Parts, approval, bridge_test, chores, lists, people, remote};
->>>>>>> trig
+use crate::{Engine, Parts, approval, bridge_test, chores, compound, lists, people, remote};
 
 /// Tries of a run whose worker died, the first one included.
 const MAX_ATTEMPTS: i64 = 3;
@@ -87,16 +83,11 @@ async fn in_force(parts: &Parts) -> Result<Parts, StoreError> {
 
 async fn do_work(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
     match run.kind() {
-<<<<<<< HEAD
-        RunKind::Lists => lists::run(parts, run, lease).await,
         RunKind::People if run.bridge_id.is_none() => compound::run(parts, run, lease).await,
-        RunKind::People => people::run(parts, run, lease).await,
-=======
         kind @ (RunKind::Lists | RunKind::People) => {
             remote::listens(parts, run.bridge_id, run.trigger()).await?;
             if kind == RunKind::Lists { lists::run(parts, run, lease).await } else { people::run(parts, run, lease).await }
         }
->>>>>>> trig
         RunKind::Approval => approval::run(parts, run, lease).await,
         RunKind::Test => bridge_test::run(parts, run).await,
         RunKind::Upload | RunKind::Undo => Err(Trouble::refused("This version of Rialto cannot do such a run.", "Update Rialto.")),

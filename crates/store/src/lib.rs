@@ -16,11 +16,8 @@ mod migrate;
 pub mod notes;
 pub mod people;
 pub mod runs;
-<<<<<<< HEAD
-pub mod seed;
-=======
 pub mod schedules;
->>>>>>> trig
+pub mod seed;
 pub mod sessions;
 pub mod settings;
 pub mod sql;

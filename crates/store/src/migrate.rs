@@ -23,11 +23,8 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
             postgres: include_str!("../migrations/0002_membership.postgres.sql"),
         },
     ),
-<<<<<<< HEAD
     (3, "compound", Text::Both(include_str!("../migrations/0003_compound.sql"))),
-=======
     (4, "schedules", Text::Both(include_str!("../migrations/0004_schedules.sql"))),
->>>>>>> trig
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

@@ -24,11 +24,8 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("people", crate::people::ALL),
         ("people::write", crate::people::WRITE_ALL),
         ("runs", crate::runs::ALL),
-<<<<<<< HEAD
         ("seed", crate::seed::ALL),
-=======
         ("schedules", crate::schedules::ALL),
->>>>>>> trig
         ("idempotency", crate::idempotency::ALL),
         ("sessions", crate::sessions::ALL),
         ("settings", crate::settings::ALL),

@@ -10,6 +10,7 @@ mod people;
 mod remote;
 mod schedules;
 pub mod send;
+mod take_over;
 mod worker;
 
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long a silent worker keeps its run, in seconds; heartbeats come three times as often.
     pub lease_seconds: i64,
+    /// How long a lease that is over by this node's clock must stay unchanged before its run is taken over, in milliseconds.
+    pub silence_millis: u64,
     /// Runs carried out side by side by this process.
     pub workers: usize,
     /// How often to look for work that another process asked for, in milliseconds.
@@ -54,6 +57,7 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             lease_seconds: 30,
+            silence_millis: 3_000,
             workers: 2,
             poll_millis: 1_000,
             usual: Usual::default(),
@@ -72,12 +76,13 @@ struct Inner {
     parts: Parts,
     /// Tells this process's leases from those of others.
     name: String,
+    watch: take_over::Watch,
 }
 
 impl Engine {
     /// `name` must differ between processes, also between two lives of one host: a random text does.
     pub fn new(parts: Parts, name: impl Into<String>) -> Self {
-        Self { inner: Arc::new(Inner { parts, name: name.into() }) }
+        Self { inner: Arc::new(Inner { parts, name: name.into(), watch: take_over::Watch::default() }) }
     }
 
     pub fn parts(&self) -> &Parts {
@@ -98,6 +103,11 @@ impl Engine {
     /// Looks once whether a schedule is due or an occurrence can go on. Answers how many steps were taken.
     pub async fn tick(&self) -> Result<usize, rialto_store::StoreError> {
         schedules::look(self.parts()).await.map(|looked| looked.steps)
+    }
+
+    /// Carries out one queued run and no other: for the command line beside a server. False when another worker has it.
+    pub async fn run_only(&self, run_id: i64, stop: &CancellationToken) -> Result<bool, rialto_store::StoreError> {
+        worker::only(self, run_id, stop).await
     }
 
     /// Carries out all queued runs, one after another, then returns: for the command line and tests.

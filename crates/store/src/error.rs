@@ -12,6 +12,9 @@ pub enum StoreError {
     /// Stored data that this version cannot read.
     #[error("stored data is not readable: {0}")]
     Corrupt(String),
+    /// The run is no longer this worker's.
+    #[error("the run was taken over by another worker")]
+    TakenOver,
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
     #[error("schema: {0}")]

@@ -25,6 +25,14 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     ),
     (3, "compound", Text::Both(include_str!("../migrations/0003_compound.sql"))),
     (4, "schedules", Text::Both(include_str!("../migrations/0004_schedules.sql"))),
+    (
+        5,
+        "hardening",
+        Text::Two {
+            sqlite: include_str!("../migrations/0005_hardening.sqlite.sql"),
+            postgres: include_str!("../migrations/0005_hardening.postgres.sql"),
+        },
+    ),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

@@ -20,6 +20,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("groups::mirror", crate::groups::MIRROR_ALL),
         ("ids", crate::ids::ALL),
         ("membership", crate::membership::ALL),
+        ("membership::apply", crate::membership::APPLY_ALL),
         ("notes", crate::notes::ALL),
         ("people", crate::people::ALL),
         ("people::write", crate::people::WRITE_ALL),

@@ -7,7 +7,7 @@ use rialto_core::Counts;
 use rialto_core::compound::Definition;
 use rialto_core::run::{Phase, RunState};
 use rialto_store::groups::{self, Group};
-use rialto_store::membership::{self, Change, Op, Refused};
+use rialto_store::membership::{self, Change, Op, Outcome, Refused};
 use rialto_store::notes::{MAX_PER_KIND, Note, Notes};
 use rialto_store::runs::{self, Ending, Run};
 use rialto_store::{compound, people};
@@ -61,12 +61,15 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     if run.plan_only {
         return only_planned(&job, plan).await;
     }
-    apply(&job, &plan).await?;
+    let end = ending(RunState::Succeeded, plan.counts, format!("{} joined, {} left.", plan.counts.added, plan.counts.removed), json!({}));
+    let end = Ending { data_as_of: settle::data_as_of(&job.made_of), ..end };
+    apply(&job, &plan, &end).await?;
     let applied_ms = began.elapsed().as_millis() as u64;
-    settle::settle(&job, &plan).await?;
-    let c = plan.counts;
+    if let Err(error) = settle::settle(&job, &plan).await {
+        tracing::warn!(run = run.id, ?error, "the counts of the target group are made later");
+    }
     let stats = json!({"read_ms": read_ms, "apply_ms": applied_ms - read_ms, "settle_ms": began.elapsed().as_millis() as u64 - applied_ms});
-    Ok(ending(RunState::Succeeded, c, format!("{} joined, {} left.", c.added, c.removed), stats))
+    Ok(Ending { stats, ..end })
 }
 
 async fn defined(parts: &Parts, run: &Run) -> Result<(Group, Definition), Trouble> {
@@ -135,7 +138,7 @@ async fn only_planned(job: &Job<'_>, plan: Plan) -> Result<Ending, Trouble> {
     Ok(ending(RunState::Succeeded, plan.counts, reason, json!({"would": "apply"})))
 }
 
-async fn apply(job: &Job<'_>, plan: &Plan) -> Result<(), Trouble> {
+async fn apply(job: &Job<'_>, plan: &Plan, ending: &Ending) -> Result<(), Trouble> {
     let db = &job.parts.db;
     job.lease.enter(Phase::Planning);
     membership::plan(db, job.run.id, Op::Joins, &plan.joins).await?;
@@ -150,15 +153,15 @@ async fn apply(job: &Job<'_>, plan: &Plan) -> Result<(), Trouble> {
         worker: &job.lease.worker,
         group_id: job.group.id,
         base_run: job.group.applied_run,
-        members_after: plan.counts.members_after,
         joins: &plan.joins,
         leaves: &plan.leaves,
         lifts: &none,
         lifts_withheld: &none,
+        lift_before: 0,
         source: "compound",
         now: job.parts.clock.now(),
     };
-    match membership::apply(db, change).await? {
+    match membership::apply(db, change, Outcome { ending, complete: true, seen_again: None }).await? {
         Ok(_) => Ok(()),
         Err(Refused::NotMine) => Err(Trouble::Interrupted),
         Err(Refused::Moved | Refused::Mismatch) => {

@@ -15,7 +15,6 @@ pub(super) async fn settle(job: &Job<'_>, plan: &Plan) -> Result<(), Trouble> {
     let (waterfall, basis) = count(job, plan).await?;
     let now = job.parts.clock.now();
     let mut tx = job.parts.db.write().await?;
-    groups::synced(&mut tx, job.group.id, job.run.id, now, data_as_of(&job.made_of)).await?;
     groups::set_waterfall(&mut tx, job.group.id, &waterfall, basis, now).await?;
     compound::set_blocked(&mut tx, job.group.id, "").await?;
     tx.commit().await?;
@@ -23,7 +22,7 @@ pub(super) async fn settle(job: &Job<'_>, plan: &Plan) -> Result<(), Trouble> {
 }
 
 /// No younger than the oldest of its parts' own data; unknown when one of them is.
-fn data_as_of(parts: &[compound::Part]) -> Option<Instant> {
+pub(super) fn data_as_of(parts: &[compound::Part]) -> Option<Instant> {
     let ages: Option<Vec<i64>> = parts.iter().map(|p| p.data_as_of).collect();
     ages?.into_iter().min().map(Instant)
 }
@@ -34,6 +33,7 @@ async fn count(job: &Job<'_>, plan: &Plan) -> Result<(Waterfall, Basis), Trouble
     let basis = Basis::now(db, job.run.id).await?;
     if let (Some(last), Some(earlier)) = (job.group.waterfall(), job.group.waterfall_basis())
         && last.members == counts.members_before
+        && earlier.run() == job.group.applied_run
         && earlier.holds(db, job.run.id).await?
     {
         let delta = Delta { run_id: job.run.id, group_id: job.group.id, joins: &plan.joins, leaves: &plan.leaves, counts };

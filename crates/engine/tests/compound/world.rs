@@ -11,7 +11,7 @@ use rialto_core::{Counts, Instant};
 use rialto_engine::{Engine, Parts, Settings};
 use rialto_store::bridges::{self, Entered};
 use rialto_store::groups::{self, Described, Group};
-use rialto_store::membership::{self, Change, Op};
+use rialto_store::membership::{self, Change, Op, Outcome};
 use rialto_store::runs::{self, Ending, NewRun, Run, Subject};
 use rialto_store::{Actor, Db, StoreError, Wake, args, compound, waterfall};
 use rialto_testkit::{actor, both, clock, vault};
@@ -101,28 +101,26 @@ impl World {
             worker: "a sync",
             group_id: group,
             base_run: self.group(group).await.applied_run,
-            members_after: to.len() as i64,
             joins: &joins,
             leaves: &leaves,
             lifts: &none,
             lifts_withheld: &none,
+            lift_before: 0,
             source: "test",
             now,
         };
-        membership::apply(&self.db, change).await.unwrap().unwrap();
         let end = Ending {
             state,
             counts: Counts::default(),
             reason: String::new(),
             advice: String::new(),
             error_kind: String::new(),
-            data_as_of: None,
+            data_as_of: Some(now),
             stats: serde_json::json!({}),
         };
+        let outcome = Outcome { ending: &end, complete: state == RunState::Succeeded, seen_again: None };
+        membership::apply(&self.db, change, outcome).await.unwrap().unwrap();
         let mut tx = self.db.write().await.unwrap();
-        if state == RunState::Succeeded {
-            groups::synced(&mut tx, group, id, now, Some(now)).await.unwrap();
-        }
         assert!(runs::finish(&mut tx, id, "a sync", now, &end).await.unwrap());
         tx.commit().await.unwrap();
         id

@@ -1,15 +1,19 @@
 //! Who is in a target group: today's members, the plan of a run, and the one transaction that carries it over
 //! (`docs/adr/0003`, `membership.md`).
 
-use rialto_core::Instant;
+mod apply;
+
 use roaring::RoaringTreemap;
 
 use crate::args;
 use crate::db::{Db, Read, Tx};
 use crate::error::StoreError;
-use crate::ids;
 use crate::people::{Bound, insert_rows};
 use crate::sql::{sql, statements};
+
+#[cfg(test)]
+pub(crate) use apply::ALL as APPLY_ALL;
+pub use apply::{Change, Outcome, Refused, apply};
 
 statements! {
     PAGE = sql!(
@@ -25,20 +29,8 @@ statements! {
         postgres "SELECT CAST(COALESCE(json_agg(subscriber_id), '[]'::json) AS TEXT) FROM (SELECT subscriber_id FROM membership_change
             WHERE run_id = $1 AND op = $2 AND subscriber_id > $3 ORDER BY subscriber_id LIMIT $4) p"
     );
-    SEEN_AGAIN = sql!("UPDATE membership_change SET op = 4 WHERE run_id = $1 AND op = 3 AND subscriber_id IN ", ids 2, "");
     DROP_PLAN = sql!("DELETE FROM membership_change WHERE run_id = $1 AND subscriber_id IN (SELECT subscriber_id FROM membership_change
         WHERE run_id = $1 ORDER BY subscriber_id LIMIT $2)");
-    FENCE = sql!("UPDATE target_group SET applied_run = $2, members = members + $4 WHERE id = $1 AND applied_run = $3 AND applied_run < $2");
-    JOIN = sql!("INSERT INTO membership (group_id, subscriber_id) SELECT CAST($1 AS BIGINT), value FROM ", ids 2, " AS b");
-    LEAVE = sql!("DELETE FROM membership WHERE group_id = $1 AND subscriber_id IN ", ids 2, "");
-    APPLIED = sql!("UPDATE sync_run SET applied_at = $3, base_run = $4, members_after = $5
-        WHERE id = $1 AND worker = $2 AND state = 'running'");
-    LIFT = sql!("UPDATE subscriber SET remote_flag_run = 0 WHERE remote_flag_run <> 0 AND remote_flag_seen = 1 AND id IN ", ids 1, " RETURNING id");
-    LEDGER_LIFT = sql!("INSERT INTO consent_ledger (id, created_at, act, cause, subscriber_id, source, run_id, actor, reason)
-        SELECT CAST($1 AS BIGINT) + row_number() OVER (ORDER BY value) - 1, CAST($2 AS BIGINT), 'lift', 'remote_flag', value,
-            CAST($4 AS TEXT), CAST($5 AS BIGINT), 'rialto', CAST($6 AS TEXT) FROM ", ids 3, " AS b");
-    FLAG_CHANGES = sql!("INSERT INTO flag_change (run_id, subscriber_id, op) SELECT CAST($1 AS BIGINT), value, CAST($3 AS SMALLINT) FROM ", ids 2, " AS b
-        WHERE true ON CONFLICT DO NOTHING");
     COUNT = sql!("SELECT COUNT(*) FROM membership WHERE group_id = $1");
     FLAG_PLANNED = sql!(
         sqlite "SELECT json_group_array(f.subscriber_id) FROM flag_change f JOIN subscriber s ON s.id = f.subscriber_id
@@ -117,36 +109,6 @@ pub async fn plan(db: &Db, run_id: i64, op: Op, people: &RoaringTreemap) -> Resu
     }
 }
 
-/// Lets new members in; answers how many rows came. COPY on PostgreSQL is half the cost of a JSON list.
-async fn join(tx: &mut Tx, group_id: i64, people: &RoaringTreemap) -> Result<i64, StoreError> {
-    if tx.is_sqlite() {
-        let mut rows = 0;
-        for slice in slices(people, APPLY_SLICE) {
-            rows += tx.run(JOIN, args![group_id, slice]).await? as i64;
-        }
-        return Ok(rows);
-    }
-    let mut rest = people.iter();
-    loop {
-        let cells: Vec<Bound<'_>> =
-            rest.by_ref().take(APPLY_SLICE * 5).flat_map(|id| [Bound::Int(group_id), Bound::Int(id as i64)]).collect();
-        if cells.is_empty() {
-            return Ok(people.len() as i64);
-        }
-        insert_rows(tx, "membership", &["group_id", "subscriber_id"].map(str::to_owned), &cells).await?;
-    }
-}
-
-/// People whom a later read saw again are no longer among those that a held run may remove.
-pub async fn seen_again(db: &Db, held_run: i64, people: &RoaringTreemap) -> Result<(), StoreError> {
-    for slice in slices(people, APPLY_SLICE) {
-        let mut tx = db.write().await?;
-        tx.run(SEEN_AGAIN, args![held_run, slice]).await?;
-        tx.commit().await?;
-    }
-    Ok(())
-}
-
 /// Forgets the plan of a run that will never be applied.
 pub async fn drop_plan(db: &Db, run_id: i64) -> Result<(), StoreError> {
     loop {
@@ -157,77 +119,6 @@ pub async fn drop_plan(db: &Db, run_id: i64) -> Result<(), StoreError> {
             return Ok(());
         }
     }
-}
-
-/// One plan to be carried over.
-#[derive(Clone, Copy, Debug)]
-pub struct Change<'a> {
-    pub run_id: i64,
-    pub worker: &'a str,
-    pub group_id: i64,
-    /// The group's `applied_run` that the plan was made against.
-    pub base_run: i64,
-    pub members_after: i64,
-    pub joins: &'a RoaringTreemap,
-    pub leaves: &'a RoaringTreemap,
-    pub lifts: &'a RoaringTreemap,
-    pub lifts_withheld: &'a RoaringTreemap,
-    pub source: &'a str,
-    pub now: Instant,
-}
-
-/// Why a plan was not carried over; nothing was written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refused {
-    /// Another run was applied to the group since the plan was made.
-    Moved,
-    /// The run's lease was lost.
-    NotMine,
-    /// The rows found were not those planned.
-    Mismatch,
-}
-
-/// Carries a plan over: joins, leaves and lifts in one transaction, fenced by the group's `applied_run` and the run's worker.
-/// Answers how many flags were lifted: another sync of the bridge may have read a newer "no" for some of them.
-pub async fn apply(db: &Db, change: Change<'_>) -> Result<Result<i64, Refused>, StoreError> {
-    let mut tx = db.write().await?;
-    let delta = change.joins.len() as i64 - change.leaves.len() as i64;
-    if tx.run(FENCE, args![change.group_id, change.run_id, change.base_run, delta]).await? != 1 {
-        return Ok(Err(Refused::Moved));
-    }
-    let mut rows = join(&mut tx, change.group_id, change.joins).await?;
-    for slice in slices(change.leaves, APPLY_SLICE) {
-        rows -= tx.run(LEAVE, args![change.group_id, slice]).await? as i64;
-    }
-    if rows != delta {
-        return Ok(Err(Refused::Mismatch));
-    }
-    let lifted = lift(&mut tx, change).await?;
-    let applied = tx.run(APPLIED, args![change.run_id, change.worker, change.now, change.base_run, change.members_after]).await?;
-    if applied != 1 {
-        return Ok(Err(Refused::NotMine));
-    }
-    tx.commit().await?;
-    Ok(Ok(lifted))
-}
-
-async fn lift(tx: &mut Tx, change: Change<'_>) -> Result<i64, StoreError> {
-    for slice in slices(change.lifts_withheld, APPLY_SLICE) {
-        tx.run(FLAG_CHANGES, args![change.run_id, slice, 3_i16]).await?;
-    }
-    let mut lifted = 0;
-    for slice in slices(change.lifts, APPLY_SLICE) {
-        let rows: Vec<(i64,)> = tx.all(LIFT, args![slice]).await?;
-        if rows.is_empty() {
-            continue;
-        }
-        let first = ids::take(tx, "consent_ledger", rows.len() as i64).await?;
-        let list = serde_json::Value::from(rows.iter().map(|(id,)| *id).collect::<Vec<_>>()).to_string();
-        tx.run(LEDGER_LIFT, args![first, change.now, &list, change.source, change.run_id, "The remote system allows mail again"]).await?;
-        tx.run(FLAG_CHANGES, args![change.run_id, &list, 2_i16]).await?;
-        lifted += rows.len() as i64;
-    }
-    Ok(lifted)
 }
 
 fn json_list(ids: &[u64]) -> String {

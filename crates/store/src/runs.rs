@@ -12,7 +12,11 @@ use crate::sql::{sql, statements};
 
 statements! {
     GET = sql!("SELECT * FROM sync_run WHERE id = $1");
-    OPEN_OF_SUBJECT = sql!("SELECT * FROM sync_run WHERE subject = $1 AND state IN ('queued', 'running')");
+    /// Locked: those who join number their triggers one after the other, and the run cannot end meanwhile.
+    OPEN_OF_SUBJECT = sql!(
+        sqlite "SELECT * FROM sync_run WHERE subject = $1 AND state IN ('queued', 'running')",
+        postgres "SELECT * FROM sync_run WHERE subject = $1 AND state IN ('queued', 'running') FOR UPDATE"
+    );
     INSERT = sql!("INSERT INTO sync_run (id, created_at, kind, run_trigger, actor, bridge_id, group_id, subject, state, plan_only,
         parent_run, attempt, patient) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10, $11, $12)
         ON CONFLICT (subject) WHERE state IN ('queued', 'running') DO NOTHING");

@@ -150,6 +150,7 @@ pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally, announced: Optio
         end
     });
     let _abort = AbortOnDrop(reader.abort_handle());
+    let mut flood = None;
     loop {
         let batch = tokio::select! {
             batch = receive.recv() => batch,
@@ -159,11 +160,15 @@ pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally, announced: Optio
         take_batch(job, tally, batch).await?;
         if most.is_some_and(|most| tally.counts.read.unsigned_abs() > most) {
             let detail = format!("far more people than the {} that the list is said to hold", announced.unwrap_or_default());
-            return Err(Trouble::Remote(ConnectorError::Protocol { detail }));
+            flood = Some(ConnectorError::Protocol { detail });
+            break;
         }
     }
     // Also when the read broke off: what was brought stands.
     batch::write_waiting(job, tally, true).await?;
+    if let Some(error) = flood {
+        return Err(error.into());
+    }
     match reader.await {
         Ok(end) => Ok(end?),
         Err(_) => Err(Trouble::refused(

@@ -71,7 +71,14 @@ async fn world(test: rialto_testkit::TestDb, people: i64, lists: usize) -> World
     tx.commit().await.unwrap();
     let remote = groups::of_bridge(test.db.read(), bridge).await.unwrap().iter().map(|g| g.id).collect();
     let outbound = Outbound::new(&[], clock.clone()).unwrap();
-    let parts = Parts { db: test.db.clone(), vault: vault(), clock, wake: Wake::default(), outbound, settings: Settings::default() };
+    let parts = Parts {
+        db: test.db.clone(),
+        vault: vault(),
+        clock,
+        wake: Wake::default(),
+        outbound,
+        settings: Settings { silence_millis: 0, ..Settings::default() },
+    };
     World { db: test.db.clone(), name: test.name, engine: Engine::new(parts, "test"), bridge, remote, time, _test: test }
 }
 

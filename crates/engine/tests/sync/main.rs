@@ -4,6 +4,7 @@ mod books;
 mod chores;
 mod faults;
 mod gate;
+mod hardening;
 mod lists;
 mod night;
 mod random;

@@ -194,7 +194,7 @@ async fn trouble_is_told_and_a_dead_worker_is_followed() {
         runs::claim(&mut tx, "dead", w.engine.parts().clock.now(), 30).await.unwrap().unwrap();
         let joiner = rialto_store::runs::NewRun::of(RunKind::Lists, runs::Subject::Lists { bridge_id: w.bridge }, Trigger::Login);
         assert!(runs::request(&mut tx, joiner, &actor()).await.unwrap().joined);
-        assert!(runs::heartbeat(&mut tx, lists, "dead", Instant(0), 0, Phase::Reading).await.unwrap());
+        assert!(runs::heartbeat(&mut tx, lists, "dead", Instant(1), 0, Phase::Reading).await.unwrap());
         tx.commit().await.unwrap();
         w.settle().await;
         let done = w.occurrences().await.remove(0);

@@ -174,21 +174,21 @@ async fn it_never_waits_longer_than_it_was_told() {
 async fn data_older_than_promised_is_told_or_stops() {
     for w in worlds(300).await {
         // The sandbox made its lists hours before it began; they are to be made daily.
-        let board = w.group("BOARD").await;
-        let made = rialto_core::Instant(board.remote_refreshed_at.unwrap());
-        assert_eq!(board.regeneration, "DAILY");
+        let daily = w.group("NEWSLETTER").await;
+        let made = rialto_core::Instant(daily.remote_refreshed_at.unwrap());
+        assert_eq!(daily.regeneration, "DAILY");
         w.set_clock(made.plus_seconds(86_400));
-        let fine = w.prepare_one("BOARD").await.outcome.unwrap();
+        let fine = w.prepare_one("NEWSLETTER").await.outcome.unwrap();
         assert!(fine.warnings.is_empty(), "{:?}", fine.warnings);
         w.set_clock(made.plus_seconds(2 * 86_400 + 3 * 3_600));
-        let late = w.prepare_one("BOARD").await.outcome.unwrap();
+        let late = w.prepare_one("NEWSLETTER").await.outcome.unwrap();
         assert_eq!(late.warnings.len(), 1, "{}", w.name);
         assert!(late.warnings[0].contains("2 days 3 hours old") && late.warnings[0].contains("DAILY"), "{}", late.warnings[0]);
         assert_eq!(late.data_age_seconds, Some(2 * 86_400 + 3 * 3_600));
-        let mut wish = w.wish(&["BOARD"]).await;
+        let mut wish = w.wish(&["NEWSLETTER"]).await;
         wish.freshness.late_data = LateData::Stop;
         assert_eq!(why(&w.prepare(&wish).await.answers[0]), Why::LateData);
-        w.sandbox.sandbox.regenerate("BOARD");
+        w.sandbox.sandbox.regenerate("NEWSLETTER");
         w.set_clock(made.plus_seconds(86_400));
         assert!(w.prepare(&wish).await.ready(), "{}: made anew", w.name);
     }

@@ -23,6 +23,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
             postgres: include_str!("../migrations/0002_membership.postgres.sql"),
         },
     ),
+    (10, "reading", Text::Both(include_str!("../migrations/0010_reading.sql"))),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

@@ -30,6 +30,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("views::overview", crate::views::overview::ALL),
         ("views::people", crate::views::people::ALL),
         ("views::runs", crate::views::runs::ALL),
+        ("views::search", crate::views::search::ALL),
         ("waterfall", crate::waterfall::ALL),
     ]
 }

@@ -6,5 +6,6 @@ pub mod members;
 pub mod overview;
 pub mod people;
 pub mod runs;
+pub mod search;
 #[cfg(test)]
 mod tests;

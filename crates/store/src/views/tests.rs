@@ -166,10 +166,14 @@ async fn a_filtered_page_of_runs_walks_an_index() {
     for (name, sql) in runs::ALL.iter().chain(overview::ALL).chain(groups::ALL) {
         let plan: Vec<(i64, i64, i64, String)> = db.read().all_built(format!("EXPLAIN QUERY PLAN {}", sql.sqlite), vec![]).await.unwrap();
         for (_, _, _, step) in plan {
-            let growing = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next()).is_some_and(|t| ["r", "n", "l", "h"].contains(&t));
+            let growing =
+                step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next()).is_some_and(|t| ["r", "n", "l", "h"].contains(&t));
             // The newest runs of all are read along the key.
             assert!(!growing || *name == "PAGE", "{name} reads every run: {step}");
-            assert!(!step.contains("USE TEMP B-TREE FOR ORDER BY") || !name.starts_with("BY_") && !name.starts_with("OF_"), "{name} sorts: {step}");
+            assert!(
+                !step.contains("USE TEMP B-TREE FOR ORDER BY") || !name.starts_with("BY_") && !name.starts_with("OF_"),
+                "{name} sorts: {step}"
+            );
         }
     }
 }

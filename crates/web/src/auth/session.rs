@@ -94,7 +94,7 @@ pub(super) fn to_sign_in(parts: &Parts) -> Response {
 }
 
 /// A path on this server, or `/`: a sign-in link must not send people elsewhere.
-pub(super) fn local(next: &str) -> &str {
+pub(crate) fn local(next: &str) -> &str {
     let fine = next.starts_with('/')
         && !next.starts_with("//")
         && !next.starts_with("/sign-in")

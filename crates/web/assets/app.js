@@ -121,7 +121,7 @@
     const held = target.contains(document.activeElement) ? document.activeElement : undefined;
     focused = held && { href: held.getAttribute('href'), text: held.textContent, tag: held.tagName };
   });
-  document.addEventListener('htmx:afterSettle', () => {
+  document.addEventListener('htmx:afterSwap', () => {
     if (!focused) return;
     const { href, text, tag } = focused;
     focused = undefined;

@@ -251,7 +251,9 @@ fn columns(reader: &Reader, (bridges, folders): (bool, bool)) -> Vec<Column<Grou
 
 /// GET /target-groups/export.csv
 pub async fn export(reader: Reader, Query(asked): Query<Asked>) -> Result<Response, Error> {
-    let columns = chosen(&reader, TABLE, columns(&reader, (true, true)));
+    let db = &reader.app.db;
+    let tells = (bridges::list(db.read()).await?.len() > 1, view::folders(db.read()).await?.len() > 1);
+    let columns = chosen(&reader, TABLE, columns(&reader, tells));
     let (app, filter, (sort, order)) = (reader.app.clone(), asked.filter(), asked.order());
     let slices = async_stream::try_stream! {
         let mut place = None;

@@ -18,7 +18,7 @@ try {
   const first = await open(browser, demo);
   await signIn(first, demo);
   await furnish(first, demo);
-  const pages = await everyPage(first);
+  const pages = [...await everyPage(first), { name: 'style', path: '/style' }];
   for (const [size, viewport] of [['1280', DESKTOP], ['390', PHONE]]) {
     for (const colorScheme of ['light', 'dark']) {
       const page = await open(browser, demo, { viewport, colorScheme });

@@ -11,7 +11,7 @@ async function resync(page, name) {
   await runEnds(page);
 }
 
-/** People in some groups, a run that waits, a failed run, a plan, and a list that is gone. */
+/** People in some groups, a run that waits, and a plan. */
 export async function furnish(page, demo) {
   for (const name of ['Newsletter', 'All members', 'Annual conference', 'Board']) await resync(page, name);
   await sandbox(demo, '/lists/CONFERENCE/remove', { count: 60 });
@@ -42,7 +42,8 @@ export async function everyPage(page) {
   const untouched = new URL(page.url()).pathname;
   const run = await firstLink(page, `${group}/sync-runs`, '/sync-runs/');
   const held = await firstLink(page, '/sync-runs?state=held', '/sync-runs/');
-  const done = await firstLink(page, '/sync-runs?state=succeeded&kind=people', '/sync-runs/');
+  await page.goto('/sync-runs?state=succeeded&kind=people');
+  const done = await page.getByRole('link', { name: 'People of All members' }).first().getAttribute('href');
   const subscriber = await firstLink(page, `${group}/subscribers`, '/subscribers/');
   const silent = await firstLink(page, `${group}/subscribers?line=remote_flag`, '/subscribers/');
   await page.goto('/admin/bridges');

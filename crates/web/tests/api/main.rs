@@ -3,6 +3,7 @@
 mod access;
 mod bridges;
 mod harness;
+mod lists;
 mod pages;
 mod people;
 mod runs;

@@ -181,6 +181,9 @@ pub struct Order<'a> {
     pub down: bool,
 }
 
+/// The order of a list, and what makes the address of the same list in another order.
+pub type Sorted<'a> = (Order<'a>, &'a dyn Fn(Order<'_>) -> String);
+
 /// A list as its template shows it.
 pub struct Table {
     pub id: &'static str,
@@ -200,15 +203,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Rows in their order. `sort` makes the address of the same list in another order (key, down); `None` for a list that cannot be
-    /// sorted.
-    pub fn of<R>(
-        id: &'static str,
-        reader: &Reader,
-        columns: &[Column<R>],
-        rows: &[R],
-        order: Option<(Order<'_>, &dyn Fn(Order<'_>) -> String)>,
-    ) -> Self {
+    /// Rows in their order; `None` for a list that cannot be sorted.
+    pub fn of<R>(id: &'static str, reader: &Reader, columns: &[Column<R>], rows: &[R], order: Option<Sorted<'_>>) -> Self {
         let choice = preferences::columns(&reader.headers, id);
         let shown: Vec<&Column<R>> = columns.iter().filter(|c| is_shown(c, choice.as_deref())).collect();
         let fill = |c: &Column<R>, row: &R| Filled { class: c.class, label: c.label.clone().into_owned(), cell: (c.cell)(row) };
@@ -253,7 +249,7 @@ impl Table {
     }
 }
 
-fn heading<R>(column: &Column<R>, order: Option<(Order<'_>, &dyn Fn(Order<'_>) -> String)>) -> Heading {
+fn heading<R>(column: &Column<R>, order: Option<Sorted<'_>>) -> Heading {
     let none = Heading { label: column.label.clone().into_owned(), class: column.class, href: None, order: "" };
     let Some((order, sort)) = order else { return none };
     let here = order.key == column.key;

@@ -110,6 +110,9 @@
     }
   });
 
+  // Nobody looks: ask for nothing.
+  document.addEventListener('htmx:beforeRequest', (event) => { if (document.hidden) event.preventDefault(); });
+
   // Updates in place do not close what is open, take the focus away, or move the page.
   let focused;
   document.addEventListener('htmx:beforeSwap', (event) => {

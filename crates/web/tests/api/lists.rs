@@ -223,3 +223,17 @@ async fn answers_are_compressed_for_those_who_ask_and_events_are_not() {
         "an event must not wait in a buffer"
     );
 }
+
+#[tokio::test]
+async fn a_page_that_updates_itself_does_not_keep_a_session_alive() {
+    let test = Test::on_both().await.remove(0);
+    let (cookie, _) = signed_in(&test, Role::Viewer).await;
+    let poll = async || {
+        let request = Request::builder().uri("/").header(header::COOKIE, &cookie).header("hx-request", "true").body(Body::empty()).unwrap();
+        test.send(request).await.status
+    };
+    test.later(rialto_store::sessions::IDLE - 60);
+    assert_eq!(poll().await, StatusCode::OK);
+    test.later(120);
+    assert_eq!(poll().await, StatusCode::SEE_OTHER);
+}

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startDemo } from './support/demo.js';
 import { DESKTOP, PHONE, launch, open, signIn } from './support/browser.js';
-import { everyPage, furnish } from './support/pages.js';
+import { everyPage, furnish, trouble } from './support/pages.js';
 
 const [folder, only] = process.argv.slice(2);
 if (!folder) {
@@ -18,6 +18,7 @@ try {
   const first = await open(browser, demo);
   await signIn(first, demo);
   await furnish(first, demo);
+  await trouble(first, demo);
   const pages = [...await everyPage(first), { name: 'style', path: '/style' }];
   for (const [size, viewport] of [['1280', DESKTOP], ['390', PHONE]]) {
     for (const colorScheme of ['light', 'dark']) {

@@ -93,6 +93,8 @@ export async function runEnds(page) {
     await page.waitForTimeout(200);
     if (!page.javaScript) await page.reload();
   }
+  // The page that says how it ended may still be on its way.
+  await page.waitForLoadState();
 }
 
 /** Opens a target group by its name from the list. */

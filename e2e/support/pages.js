@@ -22,6 +22,23 @@ export async function furnish(page, demo) {
   await runEnds(page);
 }
 
+/** What can go wrong: a list that is gone with people on it, a bridge that nobody answers. */
+export async function trouble(page, demo) {
+  await resync(page, 'Students & early career');
+  const answer = await fetch(`${demo.sandbox}/admin/lists/STUDENTS`, { method: 'DELETE' });
+  if (!answer.ok) throw new Error(`the sandbox answered ${answer.status}`);
+  await page.goto('/target-groups');
+  await page.getByRole('button', { name: 'Refresh Target Group List' }).click();
+  await page.locator('tr', { hasText: 'Students' }).getByText('Gone').waitFor();
+  await page.goto('/admin/bridges/new/personify360');
+  await page.getByLabel('Name', { exact: true }).fill('Second system');
+  await page.getByLabel('Service root').fill('http://127.0.0.1:9/nobody.svc');
+  await page.getByLabel('User name').fill('rialto');
+  await page.getByLabel('Password').fill('not a secret');
+  await page.getByRole('button', { name: 'Add the bridge' }).click();
+  await page.locator('.chip', { hasText: 'Test failed' }).waitFor({ timeout: 60_000 });
+}
+
 async function firstLink(page, on, begins) {
   await page.goto(on);
   const links = await page.locator('main a').evaluateAll((all) => all.map((a) => a.getAttribute('href')));

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { accessible } from '../support/axe.js';
 import { startDemo } from '../support/demo.js';
 import { DESKTOP, PHONE, launch, open, quiet, signIn, sound } from '../support/browser.js';
-import { everyPage, furnish } from '../support/pages.js';
+import { everyPage, furnish, trouble } from '../support/pages.js';
 
 let demo, browser, pages;
 
@@ -15,6 +15,7 @@ before(async () => {
   const page = await open(browser, demo);
   await signIn(page, demo);
   await furnish(page, demo);
+  await trouble(page, demo);
   pages = [...await everyPage(page), { name: 'style', path: '/style' }];
   await page.context().close();
 });

@@ -85,15 +85,15 @@ export function number(text) {
   return Number(digits);
 }
 
-/** Waits until the run on this page has ended: its progress is gone. */
+/** Waits until the run on this page has ended: its progress is gone, and the page that says how it ended is there as a whole. */
 export async function runEnds(page) {
   const deadline = Date.now() + 60_000;
-  while (await page.locator('#progress').count()) {
+  const over = () => page.evaluate(() => document.readyState === 'complete' && !document.querySelector('#progress')).catch(() => false);
+  while (!await over()) {
     assert.ok(Date.now() < deadline, 'the run does not end');
     await page.waitForTimeout(200);
     if (!page.javaScript) await page.reload();
   }
-  // The page that says how it ended may still be on its way.
   await page.waitForLoadState();
 }
 

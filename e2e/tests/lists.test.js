@@ -82,6 +82,26 @@ test('chosen columns stay, with or without JavaScript, and the usual ones come b
   }
 });
 
+test('a list with every column fits its page, and its menus open', async () => {
+  const own = await open(browser, demo);
+  await signIn(own, demo);
+  await openGroup(own, 'Newsletter');
+  for (const path of [`${new URL(own.url()).pathname}/subscribers`, '/target-groups', '/sync-runs']) {
+    await own.goto(path);
+    await own.locator('summary', { hasText: 'Columns' }).click();
+    for (const box of await own.locator('input[name=column]').all()) await box.check();
+    await own.getByRole('button', { name: 'Show these' }).click();
+    await own.waitForLoadState();
+    assert.ok(await own.locator('main thead th').count() > 8, path);
+    await sound(own);
+  }
+  await own.goto('/target-groups');
+  await own.locator('summary', { hasText: 'Actions for' }).last().click();
+  await own.getByRole('button', { name: 'Plan only' }).filter({ visible: true }).click({ trial: true });
+  await sound(own);
+  await own.context().close();
+});
+
 test('an export holds every row of the list as it is filtered', async () => {
   await openGroup(page, 'Newsletter');
   const members = number(/([\d,]+) members/.exec(await page.locator('.facts').innerText())[1]);

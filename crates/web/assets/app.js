@@ -69,6 +69,8 @@
     setTimeout(() => delete form.dataset.sent, 4000);
   });
 
+  addEventListener('pageshow', () => { for (const form of $$('form[data-sent]')) delete form.dataset.sent; });
+
   // Keyboard. Never while typing, never with a modifier.
   const rows = () => $$('main tbody tr').map((row) => $('a[href], button', row)).filter(Boolean);
   const step = (by) => {

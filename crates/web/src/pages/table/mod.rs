@@ -13,6 +13,9 @@ use std::borrow::Cow;
 use super::preferences;
 use super::shell::Reader;
 
+/// Columns that fit beside each other on a common screen.
+const BROAD: usize = 7;
+
 /// Rows of a page.
 pub const LIMIT: i64 = 50;
 
@@ -232,6 +235,11 @@ impl Table {
             next: None,
             next_name: "Next",
         }
+    }
+
+    /// More columns than a screen holds: the table moves sideways in a frame of its own.
+    pub fn broad(&self) -> bool {
+        self.headings.len() > BROAD
     }
 
     /// A table of a part of a page: no choice of columns, no pages.

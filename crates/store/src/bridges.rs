@@ -21,6 +21,7 @@ statements! {
     INSERT = sql!("INSERT INTO bridge (id, created_at, kind, name, settings, secrets, enabled, position)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $1)");
     UPDATE = sql!("UPDATE bridge SET name = $2, settings = $3, secrets = $4, enabled = $5 WHERE id = $1 AND deleted_at IS NULL");
+    SWITCH = sql!("UPDATE bridge SET enabled = $2 WHERE id = $1 AND deleted_at IS NULL");
     DELETE = sql!("UPDATE bridge SET deleted_at = $2, enabled = FALSE, secrets = '{}' WHERE id = $1 AND deleted_at IS NULL");
     LISTS_SYNCED = sql!("UPDATE bridge SET lists_synced_at = $2 WHERE id = $1");
     TESTED = sql!("UPDATE bridge SET tested_at = $2, test_ok = $3, test_message = $4 WHERE id = $1");
@@ -114,6 +115,14 @@ pub async fn update(tx: &mut Tx, vault: &Vault, id: i64, entered: &Entered, who:
         "secrets_entered": entered.secrets.keys().collect::<Vec<_>>(),
     });
     audit::write(tx, who, "bridge.update", "bridge", Some(id), detail).await
+}
+
+/// Switches a bridge on or off; what came over stays.
+pub async fn switch(tx: &mut Tx, id: i64, on: bool, who: &Actor) -> Result<(), StoreError> {
+    if tx.run(SWITCH, args![id, on]).await? == 0 {
+        return Err(StoreError::NotFound);
+    }
+    audit::write(tx, who, "bridge.switch", "bridge", Some(id), serde_json::json!({"enabled": on})).await
 }
 
 /// Takes a bridge out of use and forgets its secrets. Its people and groups stay readable.

@@ -33,6 +33,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
             postgres: include_str!("../migrations/0005_hardening.postgres.sql"),
         },
     ),
+    (10, "reading", Text::Both(include_str!("../migrations/0010_reading.sql"))),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

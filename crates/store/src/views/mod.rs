@@ -9,5 +9,6 @@ pub mod overview;
 pub mod people;
 pub mod runs;
 pub mod schedules;
+pub mod search;
 #[cfg(test)]
 mod tests;

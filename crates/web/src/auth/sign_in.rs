@@ -18,7 +18,6 @@ use super::session::{Session, cookie, cookie_name, cookie_value, load, local};
 use super::{password, secret_hash};
 use crate::error::Error;
 use crate::request_id::RequestId;
-use crate::security::Nonce;
 use crate::state::App;
 
 /// Failures of one account before its tries must wait.
@@ -63,27 +62,26 @@ fn form_cookie_name(app: &App) -> &'static str {
 }
 
 /// GET /sign-in
-pub(super) async fn show(State(app): State<App>, Query(target): Query<Target>, nonce: Nonce, mut parts: Parts) -> Result<Response, Error> {
+pub(super) async fn show(State(app): State<App>, Query(target): Query<Target>, mut parts: Parts) -> Result<Response, Error> {
     let next = local(&target.next).to_owned();
     if load(&app, &mut parts).await?.is_some() {
         return Ok(Redirect::to(&next).into_response());
     }
     let view = SignInView { next, ..SignInView::default() };
-    form(&app, &parts.headers, &nonce, StatusCode::OK, view)
+    form(&app, &parts.headers, StatusCode::OK, view)
 }
 
 /// The page, with a token for its form that only the browser that asked for it can send back.
-fn form(app: &App, headers: &HeaderMap, nonce: &Nonce, status: StatusCode, mut view: SignInView) -> Result<Response, Error> {
+fn form(app: &App, headers: &HeaderMap, status: StatusCode, mut view: SignInView) -> Result<Response, Error> {
     let name = form_cookie_name(app);
     view.csrf = cookie_value(headers, name).unwrap_or_else(|| app.random.hex::<32>());
     let jar = CookieJar::new().add(cookie(&app.settings, name, view.csrf.clone()));
-    Ok((status, jar, crate::pages::sign_in::render(app, nonce, &view)?).into_response())
+    Ok((status, jar, crate::pages::sign_in::render(app, headers, &view)?).into_response())
 }
 
 /// POST /sign-in
 pub(super) async fn submit(
     State(app): State<App>,
-    nonce: Nonce,
     Peer(peer): Peer,
     headers: HeaderMap,
     Context(request_id): Context,
@@ -97,20 +95,15 @@ pub(super) async fn submit(
     };
     let ours = cookie_value(&headers, form_cookie_name(&app)).is_some_and(|c| same(&entered.csrf, &c));
     if !ours {
-        return form(&app, &headers, &nonce, StatusCode::FORBIDDEN, view("The page had grown old. Please try again.".into()));
+        return form(&app, &headers, StatusCode::FORBIDDEN, view("The page had grown old. Please try again.".into()));
     }
     let now = app.clock.now();
     let canonical = address::canonical(&entered.email);
     let (account, address) = (format!("account:{canonical}"), format!("peer:{peer}"));
     if let Some(seconds) = must_wait(&app, &account, &address, now).await? {
         tracing::warn!(%peer, seconds, "a sign-in must wait");
-        let mut response = form(
-            &app,
-            &headers,
-            &nonce,
-            StatusCode::TOO_MANY_REQUESTS,
-            view(format!("Too many tries. Wait {seconds} seconds, then try again.")),
-        )?;
+        let mut response =
+            form(&app, &headers, StatusCode::TOO_MANY_REQUESTS, view(format!("Too many tries. Wait {seconds} seconds, then try again.")))?;
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         return Ok(response);
     }
@@ -120,7 +113,7 @@ pub(super) async fn submit(
     let right = password::verify(text, user.as_ref().map(|u| u.password_hash.clone())).await?;
     let Some(user) = user.filter(|u| right && fits && !u.disabled) else {
         tracing::warn!(%peer, "a sign-in failed");
-        return form(&app, &headers, &nonce, StatusCode::UNAUTHORIZED, view(WRONG.into()));
+        return form(&app, &headers, StatusCode::UNAUTHORIZED, view(WRONG.into()));
     };
     let secret = app.random.hex::<32>();
     let who = Actor { name: format!("user:{}", user.email), request_id, at: now };

@@ -5,6 +5,7 @@ mod acts;
 mod bridges;
 mod compound;
 mod harness;
+mod lists;
 mod pages;
 mod people;
 mod runs;

@@ -36,6 +36,7 @@ pub async fn watch(db: &Db, vault: Vault, clock: Clock) -> Result<Watch> {
             secure_cookies: false,
             login_after_seconds: 600,
             limits: Limits::default(),
+            overnight_at: "02:00".into(),
             version: "bench",
         }),
         metrics: Arc::new(String::new),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use rialto_connectors::http::Outbound;
+use rialto_core::schedule::Usual;
 use rialto_core::{Clock, Random};
 use rialto_engine::Engine;
 use rialto_store::{Actor, Db, Vault, Wake};
@@ -56,6 +57,7 @@ impl Parts {
                 limits: self.config.limits,
                 lease_seconds: self.config.lease_seconds,
                 workers: self.config.workers,
+                usual: Usual { at: self.config.overnight_at.clone(), timezone: self.config.timezone.clone() },
                 ..rialto_engine::Settings::default()
             },
         };
@@ -76,6 +78,7 @@ impl Parts {
                 public_url: self.config.public_url(),
                 secure_cookies: self.config.secure_cookies(),
                 login_after_seconds: self.config.login_after_seconds,
+                overnight_at: self.config.overnight_at.clone(),
                 limits: self.config.limits,
                 version: env!("CARGO_PKG_VERSION"),
             }),

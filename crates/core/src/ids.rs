@@ -24,6 +24,7 @@ pub enum Kind {
     LedgerEntry = 7,
     AuditRow = 8,
     Folder = 12,
+    Schedule = 40,
 }
 
 impl Kind {
@@ -37,6 +38,7 @@ impl Kind {
         Kind::LedgerEntry,
         Kind::AuditRow,
         Kind::Folder,
+        Kind::Schedule,
     ];
 }
 

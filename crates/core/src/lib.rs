@@ -6,6 +6,7 @@ pub mod books;
 pub mod compound;
 pub mod consent;
 pub mod fields;
+pub mod freshness;
 pub mod gate;
 pub mod hash;
 pub mod ids;
@@ -13,6 +14,7 @@ pub mod permissions;
 pub mod person;
 pub mod random;
 pub mod run;
+pub mod schedule;
 pub mod time;
 
 pub use address::{Address, AddressState};

@@ -8,6 +8,8 @@ mod lease;
 mod lists;
 mod people;
 mod remote;
+mod schedules;
+pub mod send;
 mod worker;
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use rialto_connectors::http::Outbound;
 use rialto_core::Clock;
 use rialto_core::gate::Limits;
+use rialto_core::schedule::Usual;
 use rialto_store::{Db, Vault, Wake};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +33,7 @@ pub struct Parts {
     pub settings: Settings,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The trust gate: `trust.max_removed` and `trust.max_removed_percent`.
     pub limits: Limits,
@@ -40,11 +43,22 @@ pub struct Settings {
     pub workers: usize,
     /// How often to look for work that another process asked for, in milliseconds.
     pub poll_millis: u64,
+    /// `sync.overnight_at` and `instance.timezone`, for schedules without settings of their own.
+    pub usual: Usual,
+    /// How often to look whether a schedule is due, in milliseconds.
+    pub schedule_millis: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { limits: Limits::default(), lease_seconds: 30, workers: 2, poll_millis: 1_000 }
+        Self {
+            limits: Limits::default(),
+            lease_seconds: 30,
+            workers: 2,
+            poll_millis: 1_000,
+            usual: Usual::default(),
+            schedule_millis: 2_000,
+        }
     }
 }
 
@@ -74,6 +88,16 @@ impl Engine {
     pub async fn run(&self, stop: CancellationToken) {
         let workers = (0..self.inner.parts.settings.workers.max(1)).map(|n| worker::work(self.clone(), n, stop.clone()));
         futures::future::join_all(workers).await;
+    }
+
+    /// As `run`, and looks after what happens by the clock: for a process that stays.
+    pub async fn serve(&self, stop: CancellationToken) {
+        tokio::join!(self.run(stop.clone()), schedules::keep(self.clone(), stop));
+    }
+
+    /// Looks once whether a schedule is due or an occurrence can go on. Answers how many steps were taken.
+    pub async fn tick(&self) -> Result<usize, rialto_store::StoreError> {
+        schedules::look(self.parts()).await.map(|looked| looked.steps)
     }
 
     /// Carries out all queued runs, one after another, then returns: for the command line and tests.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lease::Lease;
 use crate::remote::Trouble;
-use crate::{Engine, Parts, approval, bridge_test, chores, compound, lists, people};
+use crate::{Engine, Parts, approval, bridge_test, chores, compound, lists, people, remote};
 
 /// Tries of a run whose worker died, the first one included.
 const MAX_ATTEMPTS: i64 = 3;
@@ -83,9 +83,11 @@ async fn in_force(parts: &Parts) -> Result<Parts, StoreError> {
 
 async fn do_work(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
     match run.kind() {
-        RunKind::Lists => lists::run(parts, run, lease).await,
         RunKind::People if run.bridge_id.is_none() => compound::run(parts, run, lease).await,
-        RunKind::People => people::run(parts, run, lease).await,
+        kind @ (RunKind::Lists | RunKind::People) => {
+            remote::listens(parts, run.bridge_id, run.trigger()).await?;
+            if kind == RunKind::Lists { lists::run(parts, run, lease).await } else { people::run(parts, run, lease).await }
+        }
         RunKind::Approval => approval::run(parts, run, lease).await,
         RunKind::Test => bridge_test::run(parts, run).await,
         RunKind::Upload | RunKind::Undo => Err(Trouble::refused("This version of Rialto cannot do such a run.", "Update Rialto.")),
@@ -162,11 +164,12 @@ async fn take_over(engine: &Engine) -> Result<(), StoreError> {
                 subject: subject(&dead),
                 trigger: dead.trigger(),
                 plan_only: dead.plan_only,
-                parent_run: dead.parent_run,
+                parent_run: if dead.kind() == RunKind::Approval { dead.parent_run } else { Some(dead.id) },
                 attempt: dead.attempt + 1,
             };
             let who = Actor { name: dead.actor.clone(), request_id: String::new(), at: now };
-            runs::request(&mut tx, new, &who).await?;
+            let next = runs::request(&mut tx, new, &who).await?;
+            runs::hand_on(&mut tx, dead.id, next.run_id).await?;
         }
         tx.commit().await?;
         if dead.applied_at.is_none() {

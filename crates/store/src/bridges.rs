@@ -9,6 +9,7 @@ use crate::audit::{self, Actor};
 use crate::db::{Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
+use crate::schedules;
 use crate::sql::{sql, statements};
 use crate::vault::Vault;
 
@@ -90,10 +91,12 @@ pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Bridge>, StoreErr
     read.opt(GET, args![id]).await
 }
 
+/// Makes a bridge, with its overnight schedule.
 pub async fn create(tx: &mut Tx, vault: &Vault, kind: &str, entered: &Entered, who: &Actor) -> Result<i64, StoreError> {
     let id = ids::next(tx, "bridge").await?;
     let secrets = seal_all(vault, id, &entered.secrets)?;
     tx.run(INSERT, args![id, who.at, kind, &entered.name, write_map(&entered.settings)?, write_map(&secrets)?, entered.enabled]).await?;
+    schedules::add(tx, id, who.at).await?;
     audit::write(tx, who, "bridge.create", "bridge", Some(id), serde_json::json!({"kind": kind, "name": entered.name})).await?;
     Ok(id)
 }

@@ -25,6 +25,11 @@ impl StoreError {
         matches!(e.code().as_deref(), Some("40P01" | "40001" | "5" | "261" | "517"))
     }
 
+    /// Another transaction got in between: trying again sees what it did.
+    pub fn is_race(&self) -> bool {
+        self.is_unique_violation() || self.is_retryable()
+    }
+
     pub fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(e)) if e.is_unique_violation())
     }

@@ -16,6 +16,7 @@ mod migrate;
 pub mod notes;
 pub mod people;
 pub mod runs;
+pub mod schedules;
 pub mod seed;
 pub mod sessions;
 pub mod settings;

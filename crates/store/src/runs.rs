@@ -5,7 +5,7 @@ use rialto_core::{Counts, Instant};
 
 use crate::args;
 use crate::audit::{self, Actor};
-use crate::db::{Read, Tx};
+use crate::db::{Db, Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
 use crate::sql::{sql, statements};
@@ -14,16 +14,21 @@ statements! {
     GET = sql!("SELECT * FROM sync_run WHERE id = $1");
     OPEN_OF_SUBJECT = sql!("SELECT * FROM sync_run WHERE subject = $1 AND state IN ('queued', 'running')");
     INSERT = sql!("INSERT INTO sync_run (id, created_at, kind, run_trigger, actor, bridge_id, group_id, subject, state, plan_only,
-        parent_run, attempt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10, $11)");
+        parent_run, attempt, patient) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10, $11, $12)");
+    HURRY = sql!("UPDATE sync_run SET patient = FALSE WHERE id = $1 AND patient = TRUE");
     INSERT_TRIGGER = sql!("INSERT INTO sync_run_trigger (run_id, number, run_trigger, actor, at)
         SELECT $1, COALESCE(MAX(number), 0) + 1, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT)
         FROM sync_run_trigger WHERE run_id = $1");
+    HAND_ON = sql!("INSERT INTO sync_run_trigger (run_id, number, run_trigger, actor, at)
+        SELECT CAST($2 AS BIGINT), number, run_trigger, actor, at FROM sync_run_trigger WHERE run_id = $1 AND number > 1");
+    HURRY_IF_JOINED = sql!("UPDATE sync_run SET patient = FALSE WHERE id = $1 AND EXISTS (SELECT 1 FROM sync_run_trigger t
+        WHERE t.run_id = $1 AND t.run_trigger <> 'overnight')");
     TRIGGERS = sql!("SELECT run_trigger, actor, at FROM sync_run_trigger WHERE run_id = $1 ORDER BY number");
     CLAIM = sql!(
         sqlite "UPDATE sync_run SET state = 'running', phase = 'reading', worker = $1, lease_until = $2, started_at = $3
-            WHERE id = (SELECT id FROM sync_run WHERE state = 'queued' ORDER BY id LIMIT 1) RETURNING *",
+            WHERE id = (SELECT id FROM sync_run WHERE state = 'queued' ORDER BY patient, id LIMIT 1) RETURNING *",
         postgres "UPDATE sync_run SET state = 'running', phase = 'reading', worker = $1, lease_until = $2, started_at = $3
-            WHERE id = (SELECT id FROM sync_run WHERE state = 'queued' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *"
+            WHERE id = (SELECT id FROM sync_run WHERE state = 'queued' ORDER BY patient, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *"
     );
     EXPIRED = sql!("SELECT * FROM sync_run WHERE state = 'running' AND lease_until < $1 ORDER BY id LIMIT 20");
     HEARTBEAT = sql!("UPDATE sync_run SET lease_until = $3, progress = $4, phase = $5
@@ -157,12 +162,16 @@ pub struct TriggerRow {
 }
 
 /// Asks for a run, or joins the one that is open for the same subject. A plan joins only a plan, an approval joins nothing:
-/// these answer `Conflict` while another run is open. Writes the trigger and an audit row in the same transaction.
+/// these answer `Conflict` while another run is open. The night's runs wait until nobody else does, unless somebody joins them. Writes the trigger and an audit row in the same transaction.
 pub async fn request(tx: &mut Tx, new: NewRun, who: &Actor) -> Result<Requested, StoreError> {
     let subject = new.subject.key();
+    let patient = new.trigger.is_patient();
     let open: Option<Run> = tx.opt(OPEN_OF_SUBJECT, args![&subject]).await?;
     let requested = match open {
         Some(run) if run.kind == new.kind.name() && run.plan_only == new.plan_only && new.kind != RunKind::Approval => {
+            if !patient {
+                tx.run(HURRY, args![run.id]).await?;
+            }
             Requested { run_id: run.id, created_at: run.created_at, joined: true }
         }
         Some(_) => return Err(StoreError::Conflict("Another run of this target group is under way. Try again when it has ended.".into())),
@@ -182,7 +191,8 @@ pub async fn request(tx: &mut Tx, new: NewRun, who: &Actor) -> Result<Requested,
                     subject,
                     new.plan_only,
                     new.parent_run,
-                    new.attempt
+                    new.attempt,
+                    patient
                 ],
             )
             .await?;
@@ -196,6 +206,23 @@ pub async fn request(tx: &mut Tx, new: NewRun, who: &Actor) -> Result<Requested,
     Ok(requested)
 }
 
+/// As `request`, in a transaction of its own, tried again when another node asks for the same subject at the same moment.
+pub async fn request_now(db: &Db, new: NewRun, who: &Actor) -> Result<Requested, StoreError> {
+    let mut tries = 0;
+    loop {
+        let once = async {
+            let mut tx = db.write().await?;
+            let requested = request(&mut tx, new, who).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(requested)
+        };
+        match once.await {
+            Err(e) if tries < 5 && e.is_race() => tries += 1,
+            other => return other,
+        }
+    }
+}
+
 pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Run>, StoreError> {
     read.opt(GET, args![id]).await
 }
@@ -205,7 +232,13 @@ pub async fn triggers(mut read: Read<'_>, id: i64) -> Result<Vec<TriggerRow>, St
     read.all(TRIGGERS, args![id]).await
 }
 
-/// Takes the oldest queued run under a lease.
+/// Those who joined a run go with it to the run that takes its place.
+pub async fn hand_on(tx: &mut Tx, from: i64, to: i64) -> Result<(), StoreError> {
+    tx.run(HAND_ON, args![from, to]).await?;
+    tx.run(HURRY_IF_JOINED, args![to]).await.map(drop)
+}
+
+/// Takes the oldest queued run under a lease; those of the night after all others.
 pub async fn claim(tx: &mut Tx, worker: &str, now: Instant, lease_seconds: i64) -> Result<Option<Run>, StoreError> {
     tx.opt(CLAIM, args![worker, now.plus_seconds(lease_seconds), now]).await
 }

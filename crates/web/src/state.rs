@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rialto_core::schedule::Usual;
 use rialto_core::{Clock, Random};
 use rialto_store::{Db, Vault, Wake};
 
@@ -30,11 +31,20 @@ pub struct Settings {
     pub public_url: String,
     /// True behind HTTPS: cookies are `Secure` and carry the `__Host-` prefix, and HSTS is sent.
     pub secure_cookies: bool,
-    /// A sign-in starts syncs of groups whose last sync is older than this.
+    /// A sign-in reads the lists of bridges whose last look is this old or older.
     pub login_after_seconds: i64,
+    /// Time of day of the night's syncs, `HH:MM`, for schedules without one of their own.
+    pub overnight_at: String,
     /// The trust gate's thresholds as configured; stored settings go before them.
     pub limits: rialto_core::gate::Limits,
     pub version: &'static str,
+}
+
+impl Settings {
+    /// What schedules follow that have no settings of their own.
+    pub fn usual(&self) -> Usual {
+        Usual { at: self.overnight_at.clone(), timezone: self.timezone.clone() }
+    }
 }
 
 impl std::fmt::Debug for App {

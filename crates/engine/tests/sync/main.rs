@@ -5,5 +5,8 @@ mod chores;
 mod faults;
 mod gate;
 mod lists;
+mod night;
 mod random;
+mod send;
 mod support;
+mod triggers;

@@ -24,6 +24,8 @@ statements! {
     OF_BRIDGE = sql!("SELECT * FROM target_group WHERE bridge_id = $1 AND deleted_at IS NULL ORDER BY id");
     SET_STATE = sql!("UPDATE target_group SET state = $2 WHERE id = $1");
     SYNCED = sql!("UPDATE target_group SET synced_run = $2, synced_at = $3, data_as_of = $4 WHERE id = $1");
+    USED = sql!("INSERT INTO target_group_use (group_id, mailing_id, at) VALUES ($1, $2, $3)
+        ON CONFLICT (group_id, mailing_id) DO UPDATE SET at = $3");
     LOCK = sql!(
         sqlite "SELECT id FROM target_group WHERE id = $1",
         postgres "SELECT id FROM target_group WHERE id = $1 FOR UPDATE"
@@ -105,6 +107,11 @@ pub async fn set_state(tx: &mut Tx, id: i64, state: &str) -> Result<(), StoreErr
 /// Notes the sync that last read the whole list.
 pub async fn synced(tx: &mut Tx, id: i64, run_id: i64, now: Instant, data_as_of: Option<Instant>) -> Result<(), StoreError> {
     tx.run(SYNCED, args![id, run_id, now, data_as_of]).await.map(drop)
+}
+
+/// Notes that a mailing uses a group. Used again by the same mailing, the later time stands.
+pub async fn used(tx: &mut Tx, id: i64, mailing_id: i64, at: Instant) -> Result<(), StoreError> {
+    tx.run(USED, args![id, mailing_id, at]).await.map(drop)
 }
 
 /// Keeps a group's waterfall and what it was counted from.

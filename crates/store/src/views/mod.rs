@@ -8,5 +8,6 @@ pub mod members;
 pub mod overview;
 pub mod people;
 pub mod runs;
+pub mod schedules;
 #[cfg(test)]
 mod tests;

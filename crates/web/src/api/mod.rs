@@ -10,6 +10,7 @@ mod folders;
 mod groups;
 mod idempotency;
 mod runs;
+mod schedules;
 mod settings;
 mod subscribers;
 mod tokens;
@@ -72,6 +73,10 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(runs::approve))
         .routes(routes!(runs::discard))
         .routes(routes!(runs::events))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::get, schedules::patch))
+        .routes(routes!(schedules::occurrences))
+        .routes(routes!(schedules::run))
         .routes(routes!(subscribers::list))
         .routes(routes!(subscribers::get))
         .routes(routes!(subscribers::consent))

@@ -33,7 +33,7 @@ pub struct RunView {
     pub kind: String,
     /// What made it: `login`, `send`, `refresh_groups`, `refresh_bridge`, `resync`, `info`, `overnight`, `upload`, `api` or `cli`.
     pub trigger: String,
-    /// Who made it: `user:<email>`, `token:<name>`, `cli` or `rialto`.
+    /// Who made it: `user:<email>`, `token:<name>`, `cli` or `schedule`.
     pub by: String,
     /// All triggers; later ones joined the run.
     pub triggers: Vec<TriggerView>,

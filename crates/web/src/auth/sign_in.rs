@@ -10,8 +10,7 @@ use axum_extra::extract::cookie::CookieJar;
 use rialto_core::run::{RunKind, Trigger};
 use rialto_core::{Instant, address};
 use rialto_store::runs::{NewRun, Subject};
-use rialto_store::users::User;
-use rialto_store::{Actor, StoreError, Tx, audit, bridges, runs, sessions, throttle, users};
+use rialto_store::{Actor, StoreError, audit, bridges, runs, sessions, throttle, users};
 use serde::Deserialize;
 
 use super::csrf::{Form, same};
@@ -137,7 +136,7 @@ pub(super) async fn submit(
     audit::write(&mut tx, &who, "session.begin", "user", Some(user.id), serde_json::json!({})).await?;
     tx.commit().await?;
     sweep(&app, now).await?;
-    start_login_syncs(&app, &user, &who).await;
+    start_login_syncs(&app, &who);
     let jar = CookieJar::new().add(cookie(&app.settings, cookie_name(&app.settings), secret)).add(ended(&app, form_cookie_name(&app)));
     Ok((jar, Redirect::to(local(&entered.next))).into_response())
 }
@@ -161,39 +160,36 @@ async fn sweep(app: &App, now: Instant) -> Result<(), Error> {
     Ok(tx.commit().await?)
 }
 
-/// The trigger `login`: lists and fields of bridges whose last look is old enough. A failure here never stops a sign-in.
-async fn start_login_syncs(app: &App, user: &User, who: &Actor) {
-    if !user.access().allows(rialto_core::permissions::Permission::GroupsSync) {
-        return;
-    }
-    match request_login_syncs(app, who).await {
-        Ok(0) => {}
-        Ok(_) => app.wake.ring(),
-        Err(error) => tracing::warn!(%error, "the sign-in could not start its syncs"),
-    }
+/// The trigger `login`: lists and fields of bridges whose last look is old enough are read again, whoever signs in. In the background:
+/// a sign-in neither waits for it nor fails because of it.
+fn start_login_syncs(app: &App, who: &Actor) {
+    let (app, who) = (app.clone(), who.clone());
+    tokio::spawn(async move {
+        match request_login_syncs(&app, &who).await {
+            Ok(0) => {}
+            Ok(_) => app.wake.ring(),
+            Err(error) => tracing::warn!(%error, "the sign-in could not start its syncs"),
+        }
+    });
 }
 
+/// Asks for the runs; answers how many. Exactly as old as the limit is old enough.
 async fn request_login_syncs(app: &App, who: &Actor) -> Result<usize, StoreError> {
     let before = who.at.plus_seconds(-app.settings.login_after_seconds).0;
     let due = bridges::list(app.db.read()).await?.into_iter().filter(|b| {
-        let listens = rialto_connectors::kind(&b.kind).is_some_and(|k| k.triggers.contains(&Trigger::Login));
+        let listens = rialto_connectors::has_trigger(&b.kind, Trigger::Login);
         b.enabled && listens && b.lists_synced_at.is_none_or(|at| at <= before)
     });
     let mut started = 0;
     for bridge in due {
-        let mut tx = app.db.write().await?;
-        started += usize::from(request_lists(&mut tx, bridge.id, who).await?);
-        tx.commit().await?;
+        let new = NewRun::of(RunKind::Lists, Subject::Lists { bridge_id: bridge.id }, Trigger::Login);
+        match runs::request_now(&app.db, new, who).await {
+            Ok(_) => started += 1,
+            Err(StoreError::Conflict(why)) => tracing::info!(bridge = bridge.id, why, "a sign-in starts no lists run"),
+            Err(error) => return Err(error),
+        }
     }
     Ok(started)
-}
-
-async fn request_lists(tx: &mut Tx, bridge_id: i64, who: &Actor) -> Result<bool, StoreError> {
-    match runs::request(tx, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id }, Trigger::Login), who).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::Conflict(_)) => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 /// POST /sign-out

@@ -60,6 +60,7 @@ impl Test {
             public_url: "http://rialto.example".into(),
             secure_cookies,
             login_after_seconds: 600,
+            overnight_at: "02:00".into(),
             limits: Default::default(),
             version: "0.0.0-test",
         };

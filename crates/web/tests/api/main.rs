@@ -8,5 +8,6 @@ mod harness;
 mod pages;
 mod people;
 mod runs;
+mod schedules;
 mod settings;
 mod sign_in;

@@ -85,8 +85,13 @@ pub async fn create(tx: &mut Tx, path: &str, who: &Actor) -> Result<i64, StoreEr
     }
     let above = path.rsplit_once('/').map(|(above, _)| above).unwrap_or_default();
     let above = ensure(tx, above, who).await?;
+    insert(tx, &below_of(&above, path), who).await
+}
+
+/// The last name of `path` below `above`.
+fn below_of(above: &str, path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or_default();
-    insert(tx, &if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") }, who).await
+    if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") }
 }
 
 fn taken(path: &str) -> StoreError {
@@ -95,7 +100,9 @@ fn taken(path: &str) -> StoreError {
 
 async fn insert(tx: &mut Tx, path: &str, who: &Actor) -> Result<i64, StoreError> {
     let id = ids::next(tx, "group_folder").await?;
-    tx.run(INSERT, args![id, who.at, path, fold(path), None::<i64>]).await?;
+    let made = tx.run(INSERT, args![id, who.at, path, fold(path), None::<i64>]).await;
+    // Somebody else made it in the same moment.
+    made.map_err(|e| if e.is_unique_violation() { taken(path) } else { e })?;
     audit::write(tx, who, "folder.create", "folder", Some(id), serde_json::json!({"path": path})).await?;
     Ok(id)
 }
@@ -114,7 +121,7 @@ pub async fn relocate(tx: &mut Tx, id: i64, to: &str, who: &Actor) -> Result<(),
         return Err(taken(&other.name));
     }
     let above = to.rsplit_once('/').map(|(above, _)| above).unwrap_or_default();
-    ensure(tx, above, who).await?;
+    let to = &below_of(&ensure(tx, above, who).await?, to);
     let below: Vec<Folder> = tx.all(BELOW, args![&from]).await?;
     for f in below.into_iter().chain([folder]) {
         let name = format!("{to}{}", f.name.strip_prefix(&from).unwrap_or_default());

@@ -56,6 +56,7 @@ impl Parts {
             settings: rialto_engine::Settings {
                 limits: self.config.limits,
                 lease_seconds: self.config.lease_seconds,
+                silence_millis: self.config.lease_seconds.clamp(1, 3).unsigned_abs() * 1_000,
                 workers: self.config.workers,
                 usual: Usual { at: self.config.overnight_at.clone(), timezone: self.config.timezone.clone() },
                 ..rialto_engine::Settings::default()

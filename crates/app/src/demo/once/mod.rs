@@ -13,6 +13,7 @@ mod p3_refresh_bridge;
 mod p3_refresh_groups;
 mod p3_resync;
 mod p3_send;
+mod p4;
 mod report;
 mod truth;
 mod world;
@@ -46,6 +47,7 @@ pub async fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     report.step("P3.refresh_bridge", "Refresh in Bridge Configuration reads lists, never people", p3_refresh_bridge::walk(&world).await);
     report.step("P3.resync", "Resync Target Group reads the people of one list", p3_resync::walk(&world).await);
     report.step("P3.overnight", "The night reads lists first, then the groups of its rule, once", p3_overnight::walk(&world).await);
+    report.step("P4", "A list is as of its last regeneration, and its age is told", p4::walk(&world).await);
     report.step("B2", "Large removals wait for a person, and an unproven read removes nobody", b2::walk(&world).await);
     report.step("B3", "A plan writes nothing, approval removes exactly what was shown, discard keeps", b3::walk(&world).await);
     report.step("B12", "The books of every run balance, and the counts add up to what the remote holds", b12::walk(&world).await);

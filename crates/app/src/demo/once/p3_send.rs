@@ -25,7 +25,7 @@ pub async fn walk(world: &World) -> anyhow::Result<Checks> {
     Ok(checks)
 }
 
-async fn send(world: &World, codes: &[&str]) -> anyhow::Result<Prepared> {
+pub(super) async fn send(world: &World, codes: &[&str]) -> anyhow::Result<Prepared> {
     let mut groups = Vec::new();
     for code in codes {
         let group = world.group(code).await?;

@@ -124,3 +124,7 @@ impl Connector for Personify360 {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "hostile_test.rs"]
+mod hostile_tests;

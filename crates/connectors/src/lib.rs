@@ -26,7 +26,8 @@ pub struct RemoteList {
     pub active: bool,
     /// How often the remote regenerates the list, in its words; empty when it does not say.
     pub regeneration: String,
-    /// When the list's content was last made: the age of its data.
+    /// When the list's content was last made: the age of its data. `None` when the remote does not say, or nothing plausible: then
+    /// only `members` can tell that a list changed while it was read, and two `None` prove nothing. `probe()` warns of it.
     pub refreshed_at: Option<Instant>,
     pub modified_at: Option<Instant>,
     /// How many people the list has as of `refreshed_at`: the completeness proof.
@@ -48,7 +49,8 @@ pub struct RemoteField {
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     /// Rows in the remote's order; a row whose key cannot be read has `remote_id: None`. Cells stand in the order of the
-    /// `fields` that were asked for; a column the remote did not send is `Cell::Absent`, unless its dialect leaves out nulls.
+    /// `fields` that were asked for; a column the remote did not send is `Cell::Absent`. Where a dialect leaves out nulls, a column
+    /// counts as sent from the first page of this read on which some row has it; from then on what is left out is `Cell::Null`.
     pub rows: Vec<RemotePerson>,
 }
 
@@ -67,16 +69,19 @@ pub trait Connector: Send + Sync {
     /// Read-only look: can we sign in, do the lists and fields answer?
     async fn probe(&self) -> Result<ProbeReport, ConnectorError>;
 
-    /// All lists. An empty answer is an answer; the engine decides what it means.
+    /// All lists, their texts cleaned and bounded. A list whose code cannot be asked for is left out (and `probe` warns of it). An
+    /// empty answer is an answer; the engine decides what it means.
     async fn lists(&self) -> Result<Vec<RemoteList>, ConnectorError>;
 
     /// One list as it is now; `None` when the remote has no such list.
     async fn list(&self, code: &str) -> Result<Option<RemoteList>, ConnectorError>;
 
+    /// All fields, their labels cleaned and bounded. A field whose name cannot be asked for is left out (and `probe` warns of it).
     async fn fields(&self) -> Result<Vec<RemoteField>, ConnectorError>;
 
     /// The people of a list, page by page, each page once, the next one fetched while this one is used. The stream ends after
     /// the last page or with its first error. A required column (key, address, flags) or one of `fields` missing from the
-    /// answers is `ConnectorError::Protocol` naming the column.
+    /// answers is `ConnectorError::Protocol` naming the column; so is a page of more rows than were asked for, and a read that goes on
+    /// far beyond what the list announced when `lists` or `list` was last asked.
     fn people<'a>(&'a self, code: &'a str, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>>;
 }

@@ -8,7 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response};
 use secrecy::{ExposeSecret, SecretString};
@@ -18,6 +17,7 @@ use super::failure::{blocked, broken, refused};
 use super::guard::GuardedResolver;
 use super::limits::Limits;
 use super::outbound::Outbound;
+use super::pace::Pace;
 use super::retry::Pauses;
 use super::shape::Expect;
 use crate::ConnectorError;
@@ -45,7 +45,7 @@ struct Parts {
     outbound: Outbound,
     authorization: HeaderValue,
     secrets: Vec<SecretString>,
-    pace: DefaultDirectRateLimiter,
+    pace: Pace,
     calls: AtomicU64,
 }
 
@@ -63,7 +63,7 @@ impl Client {
         authorization.set_sensitive(true);
         let http =
             build(&outbound, base).map_err(|_| "no secure connections can be made: the system's certificates cannot be read".to_owned())?;
-        let pace = RateLimiter::direct(Quota::per_second(per_second));
+        let pace = outbound.pace(base, user, per_second);
         let secrets = vec![password.clone(), token.into()];
         Ok(Self { parts: Arc::new(Parts { http, outbound, authorization, secrets, pace, calls: AtomicU64::new(0) }) })
     }

@@ -3,6 +3,7 @@
 //!
 //! - `guard`: which networks may be reached (resolve, check, connect only to checked addresses).
 //! - `limits`: times and sizes.
+//! - `pace`: how often a remote is asked, by all who ask it.
 //! - `retry`: when a read is tried again, and `Retry-After`.
 //! - `failure`: from statuses and broken connections to [`ConnectorError`](crate::ConnectorError).
 //! - `shape`: is the body what was asked for, or a web page in its place?
@@ -13,6 +14,7 @@ mod failure;
 mod guard;
 mod limits;
 mod outbound;
+mod pace;
 mod retry;
 mod shape;
 

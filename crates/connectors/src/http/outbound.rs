@@ -10,6 +10,7 @@ use url::Url;
 use super::client::Client;
 use super::guard::{Denied, Guard};
 use super::limits::Limits;
+use super::pace::{Pace, Paces};
 
 /// Where Rialto may connect and within which limits. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -17,13 +18,14 @@ pub struct Outbound {
     pub(super) guard: Arc<Guard>,
     pub(super) clock: Clock,
     pub(super) limits: Limits,
+    paces: Arc<Paces>,
 }
 
 impl Outbound {
     /// `allow` lists networks (`10.1.0.0/16`) or addresses that may be reached although they are private or local; the
     /// error names the entry that cannot be read. The clock is used to read `Retry-After` dates.
     pub fn new(allow: &[String], clock: Clock) -> Result<Self, String> {
-        Ok(Self { guard: Arc::new(Guard::new(allow)?), clock, limits: Limits::default() })
+        Ok(Self { guard: Arc::new(Guard::new(allow)?), clock, limits: Limits::default(), paces: Arc::default() })
     }
 
     /// The same with other limits.
@@ -38,7 +40,14 @@ impl Outbound {
         self.guard.check_host(url)
     }
 
-    /// A client for one remote system, signed in by HTTP Basic. Opens no connection. The error is a sentence.
+    /// The pace of everything that talks to this address as this user, whichever run it belongs to.
+    pub(super) fn pace(&self, base: &Url, user: &str, per_second: NonZeroU32) -> Pace {
+        self.paces.of(base, user, per_second)
+    }
+
+    /// A client for one remote system, signed in by HTTP Basic. Opens no connection. Clients of the same address and user share
+    /// `per_second`, also when they are made at different times: two runs of a bridge are no faster than one. The error is a
+    /// sentence.
     pub fn basic(&self, base: &Url, user: &str, password: &SecretString, per_second: NonZeroU32) -> Result<Client, String> {
         Client::basic(self.clone(), base, user, password, per_second)
     }

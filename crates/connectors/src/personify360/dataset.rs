@@ -16,7 +16,8 @@ const OUTER_DEPTH: usize = 4;
 
 /// Takes the rows of a DataSet one cell at a time.
 pub(super) trait Sink {
-    fn begin(&mut self);
+    /// An error ends the reading: the sink takes no more rows.
+    fn begin(&mut self) -> Result<(), ConnectorError>;
     fn cell(&mut self, name: &str, text: &str);
     fn end(&mut self);
 }
@@ -128,7 +129,7 @@ pub(super) fn read(inner: &str, sink: &mut impl Sink) -> Result<(), ConnectorErr
                     reader.read_to_end(e.name()).map_err(|_| cut())?;
                 }
                 1 => {
-                    sink.begin();
+                    sink.begin()?;
                     depth = 2;
                 }
                 _ => cell(&mut reader, &e, sink)?,
@@ -136,7 +137,7 @@ pub(super) fn read(inner: &str, sink: &mut impl Sink) -> Result<(), ConnectorErr
             Event::Empty(e) => match depth {
                 2 if !is_nil(&e) => sink.cell(e.local_name().into_inner(), ""),
                 1 => {
-                    sink.begin();
+                    sink.begin()?;
                     sink.end();
                 }
                 _ => {}
@@ -204,7 +205,8 @@ fn is_nil(element: &BytesStart<'_>) -> bool {
     element.attributes().flatten().any(|a| a.key.local_name().into_inner() == "nil" && matches!(&*a.value, "true" | "1"))
 }
 
-fn bounded(text: &str) -> &str {
+/// The text, cut to what is kept of a cell.
+pub(super) fn bounded(text: &str) -> &str {
     if text.len() <= CELL { text } else { text.get(..text.floor_char_boundary(CELL)).unwrap_or_default() }
 }
 

@@ -3,61 +3,59 @@
 
 use std::sync::Arc;
 
-use rialto_core::Instant;
 use rialto_core::fields::FieldType;
-use serde_json::{Map, Value};
 
-use super::dataset::Sink;
+use super::budget::{Budget, ENTITY_ROWS, FREE_RANGES};
+use super::dataset::{Sink, bounded};
+use super::fields::Offering;
+use super::history::History;
+use super::json::{self, Entities, Scalar};
+use super::lists::{Listing, Named, entity_set_date};
 use super::metadata::{self, Property};
 use super::people::Out;
-use super::rows::{Columns, History, Rows};
+use super::rows::{Columns, Rows};
 use super::service::{Service, named, protocol};
-use crate::http::without_bom;
-use crate::{ConnectorError, Page, RemoteField, RemoteList};
+use super::table::Table;
+use crate::{ConnectorError, Page, RemoteField};
 
 /// Greatest id of twelve digits.
 const LAST_ID: u64 = 999_999_999_999;
 /// Properties of a member that are no fields.
 const NO_FIELDS: &[&str] =
     &["ListCode", "MasterCustomerId", "SubCustomerId", "PrimaryEmailAddress", "AllowEmailFlag", "AllowSolicitationFlag"];
+const LIST: &[&str] =
+    &["ListCode", "ListName", "ActiveFlag", "LastRefreshed", "MemberCount", "Description", "RegenerationFrequency", "ModifiedOn"];
 /// Properties that every list has, null or not.
-const LIST: &[&str] = &["ListCode", "ListName", "ActiveFlag", "LastRefreshed", "MemberCount"];
-
-type Entity = Map<String, Value>;
+const REQUIRED: &[&str] = &["ListCode", "ListName", "ActiveFlag", "LastRefreshed", "MemberCount"];
+const LIST_NAMES: Named = Named {
+    code: "ListCode",
+    name: "ListName",
+    description: "Description",
+    active: "ActiveFlag",
+    regeneration: "RegenerationFrequency",
+    refreshed: "LastRefreshed",
+    modified: "ModifiedOn",
+    members: "MemberCount",
+};
 
 /// All lists, or the one with this code.
-pub(super) async fn lists(service: &Service, code: Option<&str>) -> Result<Vec<RemoteList>, ConnectorError> {
+pub(super) async fn lists(service: &Service, code: Option<&str>) -> Result<Listing, ConnectorError> {
     let set = &service.settings.entity_sets.lists;
     let filter = code.map(|c| format!("ListCode eq {}", quoted(c))).unwrap_or_default();
     let body = service.entities(set, &filter).await?;
     let decode = || {
-        let entities = collection(&body)?;
-        if let Some(missing) = entities.first().and_then(|first| LIST.iter().find(|p| !first.contains_key(**p))) {
-            return Err(protocol(format!("the property {missing} is missing")));
-        }
-        Ok(entities.iter().filter_map(list).collect())
+        let mut table = Table::new(LIST);
+        json::read(&body, &mut table)?;
+        table.check(REQUIRED, &[])?;
+        Ok(Listing::of(&table, &LIST_NAMES))
     };
     decode().map_err(|e| named(e, set))
 }
 
-fn list(entity: &Entity) -> Option<RemoteList> {
-    let words = |name| entity.get(name).and_then(text).map(|t| t.trim().to_owned());
-    Some(RemoteList {
-        code: words("ListCode").filter(|c| !c.is_empty())?,
-        name: words("ListName").unwrap_or_default(),
-        description: words("Description").unwrap_or_default(),
-        active: entity.get("ActiveFlag").is_some_and(|f| yes(f) == "Y"),
-        regeneration: words("RegenerationFrequency").unwrap_or_default(),
-        refreshed_at: entity.get("LastRefreshed").and_then(moment),
-        modified_at: entity.get("ModifiedOn").and_then(moment),
-        members: words("MemberCount").and_then(|n| n.parse().ok()),
-    })
-}
-
 /// The members' properties, from the service's own description.
-pub(super) async fn fields(service: &Service) -> Result<Vec<RemoteField>, ConnectorError> {
+pub(super) async fn fields(service: &Service) -> Result<Offering, ConnectorError> {
     let properties = metadata::properties(&service.metadata().await?, &service.settings.entity_sets.list_members)?;
-    Ok(properties.into_iter().filter(|p| !NO_FIELDS.contains(&p.name.as_str())).map(field).collect())
+    Ok(Offering::of(properties.into_iter().filter(|p| !NO_FIELDS.contains(&p.name.as_str())).map(|p| Some(field(p)))))
 }
 
 fn field(property: Property) -> RemoteField {
@@ -90,12 +88,15 @@ fn spaced(name: &str) -> String {
 
 /// Reads a list to its end: at once if it is small, else by ranges of ids that widen where there are few people.
 pub(super) async fn people(service: Arc<Service>, code: String, fields: Vec<String>, out: Out) -> Result<(), ConnectorError> {
-    let known = lists(&service, Some(&code)).await?.into_iter().find(|l| l.code == code);
+    let known = lists(&service, Some(&code)).await?.lists.into_iter().find(|l| l.code == code);
     let Some(known) = known else { return Ok(()) };
-    let mut reader = Reader { columns: Columns::of_entity_set(&fields), history: History::default(), service, code };
-    let small = u64::from(reader.service.settings.page_rows);
+    let page_rows = service.settings.page_rows;
+    let budget = Budget::new(known.members, usize::try_from(page_rows).unwrap_or(usize::MAX), FREE_RANGES);
+    let columns = Columns::of_entity_set(&code, &fields);
+    let mut reader = Reader { columns, history: History::default(), service, code, budget, unfiltered: false };
+    let small = u64::from(page_rows);
     if known.members.is_some_and(|n| n <= small) {
-        let page = reader.page("").await?;
+        let page = reader.page(None).await?;
         give(&out, page).await;
         return Ok(());
     }
@@ -112,22 +113,52 @@ struct Reader {
     code: String,
     columns: Columns,
     history: History,
+    budget: Budget,
+    /// The service has shown that it ignores filters.
+    unfiltered: bool,
+}
+
+/// Ids beyond the first bound and up to the second, as texts of twelve digits.
+#[derive(Default)]
+struct Range {
+    above: Option<String>,
+    to: Option<String>,
+}
+
+impl Range {
+    fn new(above: Option<u64>, to: Option<u64>) -> Self {
+        let digits = |n: u64| format!("{n:012}");
+        Self { above: above.map(digits), to: to.map(digits) }
+    }
+
+    fn filter(&self) -> String {
+        let above = self.above.iter().map(|id| format!(" and MasterCustomerId gt '{id}'"));
+        let to = self.to.iter().map(|id| format!(" and MasterCustomerId le '{id}'"));
+        above.chain(to).collect()
+    }
+
+    /// Whether an id of digits, which all orders sort alike, lies elsewhere.
+    fn excludes(&self, remote_id: &str) -> bool {
+        let master = remote_id.rsplit_once('-').map_or(remote_id, |(master, _)| master);
+        master.bytes().all(|c| c.is_ascii_digit())
+            && (self.above.as_deref().is_some_and(|id| master <= id) || self.to.as_deref().is_some_and(|id| master > id))
+    }
 }
 
 impl Reader {
     /// The ranges cover all texts: up to the first bound, between the bounds, and beyond the last.
     async fn ranges(&mut self, least: u64, out: &Out) -> Result<(), ConnectorError> {
-        let first = self.page(&format!(" and MasterCustomerId le '{:012}'", 0)).await?;
+        let first = self.page(Some(Range::new(None, Some(0)))).await?;
         if !give(out, first).await {
             return Ok(());
         }
         let (mut low, mut width) = (0, least);
         while low < LAST_ID {
             let high = low.saturating_add(width).min(LAST_ID);
-            let range = format!(" and MasterCustomerId gt '{low:012}' and MasterCustomerId le '{high:012}'");
-            let page = match self.page(&range).await {
+            let page = match self.page(Some(Range::new(Some(low), Some(high)))).await {
                 Ok(page) => page,
-                Err(ConnectorError::Protocol { .. } | ConnectorError::Transient { .. }) if width > least => {
+                // Too much for one answer: the budget sees to it that this has an end.
+                Err(ConnectorError::Protocol { .. } | ConnectorError::Transient { .. }) if width > least && !self.unfiltered => {
                     width = least;
                     continue;
                 }
@@ -139,17 +170,24 @@ impl Reader {
                 return Ok(());
             }
         }
-        let rest = self.page(&format!(" and MasterCustomerId gt '{LAST_ID:012}'")).await?;
+        let rest = self.page(Some(Range::new(Some(LAST_ID), None))).await?;
         give(out, rest).await;
         Ok(())
     }
 
-    async fn page(&mut self, range: &str) -> Result<Page, ConnectorError> {
+    async fn page(&mut self, range: Option<Range>) -> Result<Page, ConnectorError> {
         let set = &self.service.settings.entity_sets.list_members;
-        let filter = format!("ListCode eq {}{range}", quoted(&self.code));
+        let range = range.unwrap_or_default();
+        self.budget.ask().map_err(|e| named(e, set))?;
+        let filter = format!("ListCode eq {}{}", quoted(&self.code), range.filter());
         let body = self.service.entities(set, &filter).await?;
-        let decoded = decode(&body, &self.columns, &mut self.history);
-        decoded.map_err(|e| named(e, set))
+        let page = decode(&body, &self.columns, &mut self.history).map_err(|e| named(e, set))?;
+        if page.rows.iter().filter_map(|p| p.remote_id.as_deref()).any(|id| range.excludes(id)) {
+            self.unfiltered = true;
+            return Err(protocol(format!("{set}: people outside of the asked range of MasterCustomerId, as if the filter were ignored")));
+        }
+        self.budget.take(page.rows.len()).map_err(|e| named(e, set))?;
+        Ok(page)
     }
 }
 
@@ -165,72 +203,40 @@ fn next_width(width: u64, least: u64, found: usize) -> u64 {
 }
 
 fn decode(body: &[u8], columns: &Columns, history: &mut History) -> Result<Page, ConnectorError> {
-    let mut rows = Rows::new(columns);
-    for entity in collection(body)? {
-        rows.begin();
-        for (name, value) in &entity {
-            member(&mut rows, name, value);
-        }
-        rows.end();
-    }
+    let mut rows = Rows::new(columns, ENTITY_ROWS);
+    json::read(body, &mut rows)?;
     history.check(&mut rows)?;
     Ok(Page { rows: rows.people })
 }
 
-fn member(rows: &mut Rows<'_>, name: &str, value: &Value) {
-    match value {
-        Value::Null => rows.null(name),
-        Value::Bool(_) if matches!(name, "AllowEmailFlag" | "AllowSolicitationFlag") => rows.cell(name, yes(value)),
-        // Links to other entities.
-        Value::Object(_) | Value::Array(_) => {}
-        _ => {
-            if let Some(text) = text(value) {
-                rows.cell(name, &text);
+impl Entities for Rows<'_> {
+    fn begin(&mut self) -> Result<(), ConnectorError> {
+        Sink::begin(self)
+    }
+
+    fn property(&mut self, name: &str, value: &Scalar<'_>) {
+        match value {
+            Scalar::Null => self.null(name),
+            Scalar::Bool(yes) if matches!(name, "AllowEmailFlag" | "AllowSolicitationFlag") => {
+                self.cell(name, if *yes { "Y" } else { "N" })
             }
+            Scalar::Bool(yes) => self.cell(name, if *yes { "true" } else { "false" }),
+            Scalar::Number(n) => self.cell(name, &n.to_string()),
+            Scalar::Text(text) => match plain_date(text) {
+                Some(date) => self.cell(name, &date),
+                None => self.cell(name, bounded(text)),
+            },
         }
     }
-}
 
-/// The entities of `{"d":[…]}` or `{"d":{"results":[…]}}`.
-fn collection(body: &[u8]) -> Result<Vec<Entity>, ConnectorError> {
-    let text = String::from_utf8_lossy(without_bom(body));
-    let mut whole: Value = serde_json::from_str(&text).map_err(|_| protocol("JSON that is cut off or not well formed"))?;
-    let mut inner = whole.get_mut("d").map(Value::take).unwrap_or_default();
-    if let Some(results) = inner.get_mut("results") {
-        inner = results.take();
-    }
-    let Value::Array(items) = inner else { return Err(protocol("JSON without a collection in `d`")) };
-    let entity = |item| match item {
-        Value::Object(entity) => Ok(entity),
-        _ => Err(protocol("a collection that holds other things than entities")),
-    };
-    items.into_iter().map(entity).collect()
-}
-
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(s) => Some(date(s).map_or_else(|| s.clone(), |at| at.strftime("%Y-%m-%dT%H:%M:%S").to_string())),
-        Value::Bool(b) => Some(b.to_string()),
-        Value::Number(n) => Some(n.to_string()),
-        _ => None,
+    fn end(&mut self) {
+        Sink::end(self);
     }
 }
 
-fn yes(value: &Value) -> &'static str {
-    let clear = value.as_bool().unwrap_or_else(|| value.as_str().is_some_and(|s| s.trim().eq_ignore_ascii_case("Y")));
-    if clear { "Y" } else { "N" }
-}
-
-fn moment(value: &Value) -> Option<Instant> {
-    let text = value.as_str()?;
-    date(text).map(Instant::from_timestamp).or_else(|| Instant::parse(text))
-}
-
-/// `/Date(1388534400000)/`: milliseconds since 1970; an offset after it is only how it was shown.
-fn date(text: &str) -> Option<jiff::Timestamp> {
-    let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
-    let sign = inner.get(1..)?.find(['+', '-']).map_or(inner.len(), |at| at + 1);
-    jiff::Timestamp::from_millisecond(inner.get(..sign)?.parse().ok()?).ok()
+/// `/Date(…)/` as text without a zone.
+fn plain_date(text: &str) -> Option<String> {
+    entity_set_date(text).map(|at| at.strftime("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
 /// A text literal of a filter.
@@ -242,30 +248,66 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn collection(text: &str) -> Result<usize, ConnectorError> {
+        let mut table = Table::new(&["A"]);
+        json::read(text.as_bytes(), &mut table)?;
+        Ok(table.rows().count())
+    }
+
     #[test]
     fn both_wrappings_are_read_and_other_shapes_refused() {
-        for good in [r#"{"d":[{"A":1}]}"#, r#"{"d":{"results":[{"A":1}]}}"#] {
-            assert_eq!(collection(good.as_bytes()).unwrap().len(), 1);
+        for good in [
+            r#"{"d":[{"A":1}]}"#,
+            r#"{"d":{"results":[{"A":1}]}}"#,
+            "\u{feff}{\"x\":[[{}]],\"d\":{\"__count\":\"1\",\"results\":[{\"A\":{\"d\":[1,{}]},\"B\":[[]]}]}}",
+        ] {
+            assert_eq!(collection(good).unwrap(), 1, "{good}");
         }
-        for bad in ["null", "{}", "[]", r#"{"d":null}"#, r#"{"d":{}}"#, r#"{"d":[1]}"#, r#"{"d":[{"A":1}"#, r#"{"d":["\ud800"]}"#] {
-            assert_eq!(collection(bad.as_bytes()).unwrap_err().kind(), "protocol", "{bad}");
+        assert_eq!(collection(r#"{"d":[]}"#).unwrap(), 0);
+        for bad in [
+            "null",
+            "{}",
+            "[]",
+            r#"{"d":null}"#,
+            r#"{"d":{}}"#,
+            r#"{"d":[1]}"#,
+            r#"{"d":[{"A":1}"#,
+            r#"{"d":["\ud800"]}"#,
+            r#"{"d":[]}x"#,
+            r#"{"d":[],"d":[]}"#,
+            r#"{"d":{"results":[],"results":[]}}"#,
+            r#"{"d":{"results":{"results":[]}}}"#,
+            r#"{"d":[[{}]]}"#,
+            r#"{"d":[{"A":1e999}]}"#,
+        ] {
+            assert_eq!(collection(bad).unwrap_err().kind(), "protocol", "{bad}");
         }
-        let deep = format!("{{\"d\":{}", "[".repeat(10_000));
-        assert_eq!(collection(deep.as_bytes()).unwrap_err().kind(), "protocol");
+        for deep in ["{\"d\":", "{\"d\":[{\"A\":", "{\"x\":"] {
+            assert_eq!(collection(&format!("{deep}{}", "[".repeat(1_000_000))).unwrap_err().kind(), "protocol");
+        }
     }
 
     #[test]
     fn dates_names_and_literals() {
-        assert_eq!(text(&Value::from("/Date(1388534400000)/")).as_deref(), Some("2014-01-01T00:00:00"));
-        assert_eq!(text(&Value::from("/Date(-86400000+0100)/")).as_deref(), Some("1969-12-31T00:00:00"));
-        assert_eq!(text(&Value::from("/Date(x)/")).as_deref(), Some("/Date(x)/"));
+        assert_eq!(plain_date("/Date(1388534400000)/").as_deref(), Some("2014-01-01T00:00:00"));
+        assert_eq!(plain_date("/Date(-86400000+0100)/").as_deref(), Some("1969-12-31T00:00:00"));
+        assert_eq!(plain_date("/Date(x)/"), None);
         assert_eq!(spaced("JobTitle"), "Job title");
         assert_eq!(quoted("O'X"), "'O''X'");
     }
 
     #[test]
+    fn ranges_know_what_they_exclude() {
+        let range = Range::new(Some(5), Some(10));
+        assert!(!range.excludes("000000000010-0") && !range.excludes("A5-0") && !range.excludes("0000000000051-0"));
+        assert!(range.excludes("000000000005-0") && range.excludes("000000000011-0") && range.excludes("1-0"));
+        assert!(!Range::default().excludes("1-0"));
+        assert_eq!(range.filter(), " and MasterCustomerId gt '000000000005' and MasterCustomerId le '000000000010'");
+    }
+
+    #[test]
     fn a_missing_property_is_an_error_and_a_null_is_null() {
-        let columns = Columns::of_entity_set(&["City".to_owned()]);
+        let columns = Columns::of_entity_set("L", &["City".to_owned()]);
         let row = r#"{"MasterCustomerId":"1","SubCustomerId":0,"PrimaryEmailAddress":null,"AllowEmailFlag":true,"AllowSolicitationFlag":true,"City":null}"#;
         let page = decode(format!("{{\"d\":[{row}]}}").as_bytes(), &columns, &mut History::default()).unwrap();
         assert_eq!(page.rows[0].remote_id.as_deref(), Some("1-0"));

@@ -5,14 +5,21 @@
 //! - `service`: requests to the data service.
 //! - `dataset`: the escaped DataSet inside a procedure's answer; `table`: small answers as tables.
 //! - `lists`, `fields`, `probe`: what the bridge offers.
-//! - `rows`: from cells to people; `people`: page by page; `entity_set`: the same through OData.
+//! - `rows`: from cells to people; `people`: page by page; `entity_set`: the same through OData; `json`: its answers.
+//! - `history`, `position`, `budget`: whether the columns are there, whether a read gets on, and when it has taken enough.
+//! - `names`: which names and texts of the remote are fit to be kept.
 
+mod budget;
 mod dataset;
 mod entity_set;
 mod fields;
+mod history;
+mod json;
 mod lists;
 mod metadata;
+mod names;
 mod people;
+mod position;
 mod probe;
 mod rows;
 mod service;
@@ -28,6 +35,8 @@ use rialto_core::run::Trigger;
 use crate::catalogue::{BridgeKind, NoMode, Secrets, Settings};
 use crate::http::Outbound;
 use crate::{Connector, ConnectorError, FieldError, Page, ProbeReport, RemoteField, RemoteList};
+use fields::Offering;
+use lists::Listing;
 use service::Service;
 use settings::ListsVia;
 
@@ -69,6 +78,25 @@ struct Personify360 {
     service: Arc<Service>,
 }
 
+impl Personify360 {
+    /// All lists, or at least the one with this code.
+    async fn listing(&self, code: Option<&str>) -> Result<Listing, ConnectorError> {
+        let listing = match self.service.settings.lists_via {
+            ListsVia::Procedures => lists::all(&self.service).await?,
+            ListsVia::EntitySet => entity_set::lists(&self.service, code).await?,
+        };
+        self.service.heard(&listing.lists);
+        Ok(listing)
+    }
+
+    async fn offering(&self) -> Result<Offering, ConnectorError> {
+        match self.service.settings.lists_via {
+            ListsVia::Procedures => fields::all(&self.service).await,
+            ListsVia::EntitySet => entity_set::fields(&self.service).await,
+        }
+    }
+}
+
 #[async_trait]
 impl Connector for Personify360 {
     async fn probe(&self) -> Result<ProbeReport, ConnectorError> {
@@ -76,25 +104,16 @@ impl Connector for Personify360 {
     }
 
     async fn lists(&self) -> Result<Vec<RemoteList>, ConnectorError> {
-        match self.service.settings.lists_via {
-            ListsVia::Procedures => lists::all(&self.service).await,
-            ListsVia::EntitySet => entity_set::lists(&self.service, None).await,
-        }
+        Ok(self.listing(None).await?.lists)
     }
 
     async fn list(&self, code: &str) -> Result<Option<RemoteList>, ConnectorError> {
-        let lists = match self.service.settings.lists_via {
-            ListsVia::Procedures => lists::all(&self.service).await?,
-            ListsVia::EntitySet => entity_set::lists(&self.service, Some(code)).await?,
-        };
+        let lists = self.listing(Some(code)).await?.lists;
         Ok(lists.into_iter().find(|l| l.code == code))
     }
 
     async fn fields(&self) -> Result<Vec<RemoteField>, ConnectorError> {
-        match self.service.settings.lists_via {
-            ListsVia::Procedures => fields::all(&self.service).await,
-            ListsVia::EntitySet => entity_set::fields(&self.service).await,
-        }
+        Ok(self.offering().await?.fields)
     }
 
     fn people<'a>(&'a self, code: &'a str, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>> {
@@ -105,3 +124,7 @@ impl Connector for Personify360 {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "hostile_test.rs"]
+mod hostile_tests;

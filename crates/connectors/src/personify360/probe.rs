@@ -4,15 +4,17 @@ use super::Personify360;
 use super::service::named;
 use super::settings::ListsVia;
 use super::table::Table;
-use crate::{Connector, ConnectorError, ProbeReport, RemoteList};
+use crate::{ConnectorError, ProbeReport, RemoteList};
 
 /// Activity codes that writebacks use.
 const CODES: &[&str] = &["RIALTO_UNSUB", "RIALTO_RESUB", "RIALTO_BADEMAIL", "RIALTO_MAILING", "RIALTO_INTEREST"];
 
 pub(super) async fn probe(bridge: &Personify360) -> Result<ProbeReport, ConnectorError> {
-    let lists = bridge.lists().await?;
-    let fields = bridge.fields().await?;
-    let mut warnings = Vec::new();
+    let listing = bridge.listing(None).await?;
+    let offering = bridge.offering().await?;
+    let mut warnings = listing.warnings();
+    warnings.extend(offering.warnings());
+    let (lists, fields) = (listing.lists, offering.fields);
     if lists.is_empty() {
         warnings.push("The remote system has no lists yet: make one there, or check which lists the set-up script selects.".to_owned());
     }
@@ -50,8 +52,10 @@ async fn codes_warning(bridge: &Personify360) -> Result<Option<String>, Connecto
         }
         Err(error) => return Err(error),
     };
-    let table = Table::decode(&body).and_then(|t| t.check(&["CODE"], &["DESCRIPTION"]).map(|()| t)).map_err(|e| named(e, procedure))?;
-    let present: Vec<&str> = table.rows.iter().flatten().filter(|(name, _)| name == "CODE").map(|(_, code)| code.trim()).collect();
+    let table = Table::decode(&body, &["CODE", "DESCRIPTION"])
+        .and_then(|t| t.check(&["CODE"], &["DESCRIPTION"]).map(|()| t))
+        .map_err(|e| named(e, procedure))?;
+    let present: std::collections::HashSet<&str> = table.rows().filter_map(|row| row.get("CODE")).collect();
     let missing: Vec<&str> = CODES.iter().copied().filter(|c| !present.contains(c)).collect();
     let told =
         format!("Activity codes are missing and have to be added in Personify360 before anything is written back: {}.", missing.join(", "));

@@ -1,69 +1,86 @@
-//! From cells to people, and whether the columns that were promised are there.
+//! From cells to people. Whether the columns that were promised are there, `history` judges.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use rialto_core::consent::Flag;
 use rialto_core::fields::Cell;
 use rialto_core::person::RemotePerson;
 
+use super::budget::too_many;
 use super::dataset::Sink;
-use super::service::protocol;
-use super::table::printable;
+use super::position::Position;
+use super::table::remember;
 use crate::ConnectorError;
 
 /// Columns before the fields: key, sub key, address, two flags.
-const FIXED: usize = 5;
-const MASTER: usize = 0;
-const SUB: usize = 1;
-const ADDRESS: usize = 2;
-const ALLOW_EMAIL: usize = 3;
-const ALLOW_SOLICITATION: usize = 4;
+pub(super) const FIXED: usize = 5;
+pub(super) const MASTER: usize = 0;
+pub(super) const SUB: usize = 1;
+pub(super) const ADDRESS: usize = 2;
+pub(super) const ALLOW_EMAIL: usize = 3;
+pub(super) const ALLOW_SOLICITATION: usize = 4;
 
-/// From so many rows on, a column that no row has is taken for a missing column, not for nulls.
-const TELLING: usize = 50;
-/// Names of unknown columns that are remembered.
+/// Names of unknown columns of one page that are remembered.
 const UNKNOWN: usize = 32;
 
 /// What the rows of a list should hold.
 pub(super) struct Columns {
-    names: Vec<String>,
+    pub names: Vec<String>,
+    /// Each name's first place: a field that is also a fixed column is found there.
+    places: HashMap<String, usize>,
     /// Fields that are also fixed columns: (place among the fields, place among the fixed).
-    aliases: Vec<(usize, usize)>,
-    /// Columns that are neither.
-    ignored: &'static [&'static str],
+    pub aliases: Vec<(usize, usize)>,
+    /// The column that names the list, if it is there, and what it must say.
+    list: (&'static str, String),
     /// Whether nulls are sent: then a column that is not there is missing.
-    nulls: bool,
+    pub nulls: bool,
 }
 
 impl Columns {
     /// Columns of a stored procedure's DataSet, which leaves out nulls and encodes odd names.
-    pub(super) fn of_procedure(fields: &[String]) -> Self {
+    pub(super) fn of_procedure(code: &str, fields: &[String]) -> Self {
         let fixed = ["MASTER_CUSTOMER_ID", "SUB_CUSTOMER_ID", "PRIMARY_EMAIL_ADDRESS", "ALLOW_EMAIL_FLAG", "ALLOW_SOLICITATION_FLAG"];
-        Self::new(fixed, fields.iter().map(|f| encoded(f)), &["LIST_CODE"], false)
+        Self::new(fixed, fields.iter().map(|f| encoded(f)), ("LIST_CODE", code.to_owned()), false)
     }
 
     /// Properties of an entity set in JSON, which sends nulls.
-    pub(super) fn of_entity_set(fields: &[String]) -> Self {
+    pub(super) fn of_entity_set(code: &str, fields: &[String]) -> Self {
         let fixed = ["MasterCustomerId", "SubCustomerId", "PrimaryEmailAddress", "AllowEmailFlag", "AllowSolicitationFlag"];
-        Self::new(fixed, fields.iter().cloned(), &["ListCode", "__metadata"], true)
+        Self::new(fixed, fields.iter().cloned(), ("ListCode", code.to_owned()), true)
     }
 
-    fn new(fixed: [&str; FIXED], fields: impl Iterator<Item = String>, ignored: &'static [&'static str], nulls: bool) -> Self {
+    fn new(fixed: [&str; FIXED], fields: impl Iterator<Item = String>, list: (&'static str, String), nulls: bool) -> Self {
         let mut names: Vec<String> = fixed.iter().map(|n| (*n).to_owned()).collect();
         names.extend(fields);
-        let place = |name: &String| names.iter().take(FIXED).position(|f| f == name);
+        let mut places = HashMap::with_capacity(names.len());
+        for (at, name) in names.iter().enumerate() {
+            places.entry(name.clone()).or_insert(at);
+        }
+        let place = |name: &String| places.get(name).copied().filter(|at| *at < FIXED);
         let aliases = names.iter().skip(FIXED).enumerate().filter_map(|(at, n)| Some((at, place(n)?))).collect();
-        Self { names, aliases, ignored, nulls }
+        Self { names, places, aliases, list, nulls }
+    }
+
+    /// Whether the field is one of the fixed columns under another hat.
+    pub(super) fn is_alias(&self, field: usize) -> bool {
+        self.aliases.iter().any(|(at, _)| *at == field)
     }
 
     /// The column's place, tried first where the order of the last row says it should be.
     fn place(&self, name: &str, guess: usize) -> Option<usize> {
-        let from = |start: usize, names: &[String]| names.iter().position(|n| n == name).map(|at| start + at);
-        from(guess, self.names.get(guess..)?).or_else(|| from(0, self.names.get(..guess)?))
+        let guessed = self.names.get(guess).is_some_and(|n| n == name)
+            && (self.aliases.is_empty() || guess.checked_sub(FIXED).is_none_or(|field| !self.is_alias(field)));
+        if guessed { Some(guess) } else { self.places.get(name).copied() }
     }
 
-    fn missing(&self) -> Cell {
-        if self.nulls { Cell::Absent } else { Cell::Null }
+    /// Whether the row says that it belongs to another list than was asked for.
+    fn is_foreign(&self, name: &str, text: &str) -> bool {
+        name == self.list.0 && !text.trim().eq_ignore_ascii_case(self.list.1.trim())
+    }
+
+    /// Name of the column that names the list.
+    pub(super) fn list_column(&self) -> &'static str {
+        self.list.0
     }
 }
 
@@ -77,21 +94,17 @@ fn encoded(name: &str) -> String {
     out
 }
 
-/// Where a page ends: the two ids of its last row that has both.
-#[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
-pub(super) struct Position {
-    pub master: String,
-    pub sub: String,
-}
-
 /// The rows of one page while they are decoded, and after.
 pub(super) struct Rows<'c> {
-    columns: &'c Columns,
+    pub columns: &'c Columns,
+    most: usize,
     pub people: Vec<RemotePerson>,
     pub last: Option<Position>,
     /// Rows that had the column.
-    seen: Vec<usize>,
-    unknown: BTreeSet<String>,
+    pub seen: Vec<usize>,
+    pub unknown: BTreeSet<String>,
+    /// Some row belongs to another list.
+    pub foreign: bool,
     guess: usize,
     now: Now,
 }
@@ -107,13 +120,16 @@ struct Now {
 }
 
 impl<'c> Rows<'c> {
-    pub(super) fn new(columns: &'c Columns) -> Self {
+    /// Takes at most so many rows.
+    pub(super) fn new(columns: &'c Columns, most: usize) -> Self {
         Self {
             columns,
+            most,
             people: Vec::new(),
             last: None,
             seen: vec![0; columns.names.len()],
             unknown: BTreeSet::new(),
+            foreign: false,
             guess: 0,
             now: Now::default(),
         }
@@ -137,10 +153,8 @@ impl<'c> Rows<'c> {
                     *count += 1;
                 }
             }
-            None if !self.columns.ignored.contains(&name) && self.unknown.len() < UNKNOWN => {
-                self.unknown.insert(name.to_owned());
-            }
-            None => {}
+            None if name == self.columns.list.0 || name == "__metadata" => {}
+            None => remember(&mut self.unknown, name, UNKNOWN),
         }
         place
     }
@@ -182,7 +196,10 @@ impl<'c> Rows<'c> {
 }
 
 impl Sink for Rows<'_> {
-    fn begin(&mut self) {
+    fn begin(&mut self) -> Result<(), ConnectorError> {
+        if self.people.len() >= self.most {
+            return Err(too_many(self.most));
+        }
         let fields = self.columns.names.len() - FIXED;
         self.guess = 0;
         self.now.master.clear();
@@ -190,11 +207,16 @@ impl Sink for Rows<'_> {
         self.now.address = None;
         self.now.allow_email = false;
         self.now.allow_solicitation = false;
-        self.now.cells = vec![self.columns.missing(); fields];
+        let missing = if self.columns.nulls { Cell::Absent } else { Cell::Null };
+        self.now.cells = vec![missing; fields];
+        Ok(())
     }
 
     fn cell(&mut self, name: &str, text: &str) {
-        let Some(place) = self.find(name) else { return };
+        let Some(place) = self.find(name) else {
+            self.foreign |= self.columns.is_foreign(name, text);
+            return;
+        };
         match place.checked_sub(FIXED) {
             Some(field) => self.set(field, Cell::Text(text.to_owned())),
             None => self.fixed(place, text),
@@ -209,65 +231,6 @@ impl Sink for Rows<'_> {
         let cells = std::mem::take(&mut self.now.cells);
         self.people.push(RemotePerson { remote_id, address, flag, cells });
     }
-}
-
-/// Which columns earlier pages of the same read had.
-#[derive(Default)]
-pub(super) struct History {
-    seen: Vec<bool>,
-    unknown: BTreeSet<String>,
-}
-
-impl History {
-    /// Refuses a page whose columns are not what was promised. Where a small page leaves it open whether a field was
-    /// renamed or is null for these few people, its cells become absent: what is stored stays.
-    pub(super) fn check(&mut self, rows: &mut Rows<'_>) -> Result<(), ConnectorError> {
-        self.seen.resize(rows.seen.len(), false);
-        if rows.people.is_empty() {
-            return Ok(());
-        }
-        let news: Vec<String> = rows.unknown.difference(&self.unknown).cloned().collect();
-        let missing: Vec<usize> = rows.seen.iter().enumerate().filter(|(_, n)| **n == 0).map(|(at, _)| at).collect();
-        for place in missing {
-            let aliased = place.checked_sub(FIXED).is_some_and(|f| rows.columns.aliases.iter().any(|(field, _)| *field == f));
-            if !aliased {
-                self.judge(rows, place, &news)?;
-            }
-        }
-        for (known, count) in self.seen.iter_mut().zip(&rows.seen) {
-            *known |= *count > 0;
-        }
-        self.unknown.append(&mut rows.unknown);
-        Ok(())
-    }
-
-    fn judge(&self, rows: &mut Rows<'_>, place: usize, news: &[String]) -> Result<(), ConnectorError> {
-        let full = rows.people.len() >= TELLING;
-        let known = self.seen.get(place).copied().unwrap_or_default();
-        let refuse = match place {
-            _ if rows.columns.nulls => true,
-            ADDRESS => full || !news.is_empty(),
-            MASTER | SUB | ALLOW_EMAIL | ALLOW_SOLICITATION => full || !news.is_empty() || !known,
-            _ => full && !news.is_empty(),
-        };
-        if refuse {
-            return Err(missing(rows.columns.names.get(place), news));
-        }
-        if !news.is_empty()
-            && let Some(field) = place.checked_sub(FIXED)
-        {
-            rows.people.iter_mut().filter_map(|p| p.cells.get_mut(field)).for_each(|c| *c = Cell::Absent);
-        }
-        Ok(())
-    }
-}
-
-fn missing(column: Option<&String>, news: &[String]) -> ConnectorError {
-    let column = column.map_or("", String::as_str);
-    protocol(match news {
-        [unknown] => format!("the column {column} is missing; was it renamed to {}?", printable(unknown)),
-        _ => format!("the column {column} is missing or was renamed"),
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use quick_xml::escape::escape;
 
 use super::super::dataset;
+use super::super::history::History;
 use super::*;
 
 fn fields() -> Vec<String> {
@@ -20,8 +21,8 @@ fn decode(body: &[u8]) -> Result<Vec<RemotePerson>, ConnectorError> {
 }
 
 fn decode_after(history: &mut History, body: &[u8]) -> Result<Vec<RemotePerson>, ConnectorError> {
-    let columns = Columns::of_procedure(&fields());
-    let mut rows = Rows::new(&columns);
+    let columns = Columns::of_procedure("L", &fields());
+    let mut rows = Rows::new(&columns, 1_000);
     if let Some(inner) = dataset::unwrap(body)? {
         dataset::read(&inner, &mut rows)?;
     }
@@ -57,7 +58,7 @@ fn rows_are_read_in_any_order_of_columns_with_nulls_left_out() {
 #[test]
 fn rows_without_both_ids_have_no_key() {
     let body = set(&[
-        row("1", FLAGS),
+        row("1", &format!("{ADDRESS_CELL}{FLAGS}")),
         row(" ", FLAGS),
         format!("<Table><SUB_CUSTOMER_ID>0</SUB_CUSTOMER_ID>{FLAGS}</Table>"),
         format!("<Table><MASTER_CUSTOMER_ID>4</MASTER_CUSTOMER_ID>{FLAGS}</Table>"),
@@ -145,9 +146,50 @@ fn a_renamed_flag_is_an_error_and_never_a_no_for_everybody() {
 
 #[test]
 fn a_missing_address_column_is_told_from_people_without_an_address() {
-    assert_eq!(decode(page(49, FLAGS).as_bytes()).unwrap().len(), 49);
-    assert!(refused(&page(50, FLAGS), "PRIMARY_EMAIL_ADDRESS"));
+    assert_eq!(decode(page(1, FLAGS).as_bytes()).unwrap()[0].address, None);
+    for n in [2, 49, 50, 200] {
+        assert!(refused(&page(n, FLAGS), "PRIMARY_EMAIL_ADDRESS"), "{n}");
+    }
+    let blank = decode(page(49, &format!("{FLAGS}<PRIMARY_EMAIL_ADDRESS/>")).as_bytes()).unwrap();
+    assert_eq!(blank[0].address.as_deref(), Some(""));
+    let mut history = History::default();
+    decode_after(&mut history, page(60, &format!("{ADDRESS_CELL}{FLAGS}")).as_bytes()).unwrap();
+    assert_eq!(decode_after(&mut history, page(49, FLAGS).as_bytes()).unwrap().len(), 49, "a tail of people without an address");
     assert!(refused(&page(3, &format!("{FLAGS}<EMAIL>a@x.example</EMAIL>")), "PRIMARY_EMAIL_ADDRESS"));
+}
+
+#[test]
+fn a_field_that_no_row_has_had_is_absent_and_null_afterwards() {
+    let with = |n, rest: &str| page(n, &format!("{ADDRESS_CELL}{FLAGS}{rest}"));
+    let mut history = History::default();
+    for n in [1, 50, 200] {
+        let people = decode_after(&mut history, with(n, "<CITY>x</CITY>").as_bytes()).unwrap();
+        assert!(people.iter().all(|p| p.cells == [Cell::Absent, text("x"), Cell::Absent]));
+    }
+    let one = row("999999999999", &format!("{ADDRESS_CELL}{FLAGS}<FIRST_NAME>Ann</FIRST_NAME>"));
+    let both = set(&format!("{}{one}", row("999999999998", &format!("{ADDRESS_CELL}{FLAGS}"))));
+    let people = decode_after(&mut history, both.as_bytes()).unwrap();
+    assert_eq!(people[0].cells, [Cell::Null, Cell::Null, Cell::Absent]);
+    let later = decode_after(&mut history, with(200, "").as_bytes()).unwrap();
+    assert_eq!(later[0].cells, [Cell::Null, Cell::Null, Cell::Absent]);
+}
+
+#[test]
+fn a_row_of_another_list_is_refused() {
+    let of = |list: &str| decode(page(3, &format!("{ADDRESS_CELL}{FLAGS}<LIST_CODE>{list}</LIST_CODE>")).as_bytes());
+    assert!(of(" l ").is_ok());
+    assert_eq!(of("OTHER").unwrap_err().kind(), "protocol");
+}
+
+#[test]
+fn what_pages_leave_behind_is_bounded() {
+    let mut history = History::default();
+    let full = "<FIRST_NAME>x</FIRST_NAME><CITY>x</CITY><Member_x0020_Since>x</Member_x0020_Since>";
+    for n in 0..40 {
+        let unknown: String = (0..40).map(|i| format!("<N{n}x{i}{}/>", "y".repeat(1_000))).collect();
+        decode_after(&mut history, page(1, &format!("{ADDRESS_CELL}{FLAGS}{full}{unknown}")).as_bytes()).unwrap();
+    }
+    assert!(history.unknown.len() <= 256 && history.unknown.iter().all(|n| n.len() <= 128));
 }
 
 #[test]
@@ -157,7 +199,7 @@ fn a_renamed_field_is_an_error_on_a_full_page_and_left_alone_on_a_small_one() {
     let small = decode(page(3, &renamed).as_bytes()).unwrap();
     assert_eq!(small[0].cells[0], Cell::Absent);
     let nulls = decode(page(50, &format!("{ADDRESS_CELL}{FLAGS}")).as_bytes()).unwrap();
-    assert_eq!(nulls[0].cells[0], Cell::Null);
+    assert_eq!(nulls[0].cells[0], Cell::Absent);
 }
 
 #[test]
@@ -175,8 +217,8 @@ fn a_last_page_may_lack_what_earlier_pages_had() {
 
 #[test]
 fn a_field_that_is_also_a_fixed_column_gets_its_text() {
-    let columns = Columns::of_procedure(&["PRIMARY_EMAIL_ADDRESS".to_owned(), "CITY".to_owned()]);
-    let mut rows = Rows::new(&columns);
+    let columns = Columns::of_procedure("L", &["PRIMARY_EMAIL_ADDRESS".to_owned(), "CITY".to_owned()]);
+    let mut rows = Rows::new(&columns, 60);
     let inner = dataset::unwrap(page(60, &format!("{ADDRESS_CELL}{FLAGS}<CITY>x</CITY>")).as_bytes()).unwrap().unwrap();
     dataset::read(&inner, &mut rows).unwrap();
     History::default().check(&mut rows).unwrap();

@@ -1,12 +1,15 @@
 //! Requests to the data service.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use bytes::Bytes;
 use quick_xml::escape::escape;
 use url::Url;
 
 use super::settings::Settings;
-use crate::ConnectorError;
 use crate::http::{Client, Expect, Outbound, Read};
+use crate::{ConnectorError, RemoteList};
 
 const PROCEDURE_PATH: &str = "GetStoredProcedureDataXML";
 
@@ -14,13 +17,26 @@ const PROCEDURE_PATH: &str = "GetStoredProcedureDataXML";
 pub(super) struct Service {
     pub settings: Settings,
     client: Client,
+    /// Members of the lists that were last asked for: how much reading them may take.
+    announced: Mutex<HashMap<String, u64>>,
 }
 
 impl Service {
     /// Opens no connection. The error is a sentence about the address.
     pub(super) fn new(settings: Settings, outbound: &Outbound) -> Result<Self, String> {
         let client = outbound.basic(&settings.base, &settings.username, &settings.password, settings.requests_per_second)?;
-        Ok(Self { settings, client })
+        Ok(Self { settings, client, announced: Mutex::default() })
+    }
+
+    /// Remembers what lists announce.
+    pub(super) fn heard(&self, lists: &[RemoteList]) {
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        *announced = lists.iter().filter_map(|l| Some((l.code.clone(), l.members?))).collect();
+    }
+
+    /// How many people the list announced when it was last asked for.
+    pub(super) fn announced(&self, code: &str) -> Option<u64> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).get(code).copied()
     }
 
     /// Calls a stored procedure that only reads, and returns the answer's body. Errors name the procedure.

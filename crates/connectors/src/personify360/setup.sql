@@ -120,7 +120,9 @@ END;
 GO
 
 -- The people of a list: at most @Rows of them after the person (@AfterMaster, @AfterSub), in the order of the two ids. The
--- first call has both empty; after the last person there are no rows. The flags are never null: what is unknown is N.
+-- first call has both empty; after the last person there are no rows. The flags are never null: what is unknown is N. Nor is the
+-- address: the data service leaves out nulls, and a blank tells Rialto that the column is there. Do the same for a column below
+-- (ISNULL(V.CITY, '') AS CITY) if its values are to be cleared in Rialto also on lists where nobody has one.
 CREATE OR ALTER PROCEDURE dbo.usr_Rialto_ListMembers
     @ListCode    varchar(24),
     @AfterMaster varchar(24) = '',
@@ -133,7 +135,7 @@ BEGIN
     SELECT TOP (@Rows)
         C.MASTER_CUSTOMER_ID,
         C.SUB_CUSTOMER_ID,
-        C.PRIMARY_EMAIL_ADDRESS,
+        ISNULL(C.PRIMARY_EMAIL_ADDRESS, '')                 AS PRIMARY_EMAIL_ADDRESS,
         ISNULL(C.ALLOW_EMAIL_FLAG, 'N')                     AS ALLOW_EMAIL_FLAG,
         ISNULL(C.ALLOW_SOLICITATION_FLAG, 'N')              AS ALLOW_SOLICITATION_FLAG,
         -- ADAPT: the same columns as in the personalization view.

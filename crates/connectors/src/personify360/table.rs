@@ -2,32 +2,48 @@
 
 use std::collections::BTreeSet;
 
+use super::budget::{TABLE_ROWS, too_many};
 use super::dataset::{self, Sink};
+use super::json::{Entities, Scalar};
 use super::service::protocol;
 use crate::ConnectorError;
 
-/// Rows of named cells. Cells that were null are missing.
-#[derive(Debug, Default)]
+/// Names of unknown columns that are remembered.
+const UNKNOWN: usize = 32;
+
+/// Rows of the columns that matter. Cells that were null are missing.
+#[derive(Debug)]
 pub(super) struct Table {
-    pub(super) rows: Vec<Vec<(String, String)>>,
+    names: &'static [&'static str],
+    found: Vec<bool>,
+    unknown: BTreeSet<String>,
+    rows: Vec<Vec<Option<String>>>,
 }
 
 /// One row of a table.
 #[derive(Clone, Copy)]
-pub(super) struct Row<'t>(&'t [(String, String)]);
+pub(super) struct Row<'t> {
+    names: &'static [&'static str],
+    cells: &'t [Option<String>],
+}
 
-impl Row<'_> {
+impl<'t> Row<'t> {
     /// The cell's trimmed text; `None` when it is null or blank.
-    pub(super) fn get(&self, column: &str) -> Option<&str> {
-        let (_, text) = self.0.iter().find(|(name, _)| name == column)?;
-        Some(text.trim()).filter(|t| !t.is_empty())
+    pub(super) fn get(&self, column: &str) -> Option<&'t str> {
+        let at = self.names.iter().position(|n| *n == column)?;
+        self.cells.get(at)?.as_deref().map(str::trim).filter(|t| !t.is_empty())
     }
 }
 
 impl Table {
+    /// An empty table that keeps the columns of these names.
+    pub(super) fn new(names: &'static [&'static str]) -> Self {
+        Self { names, found: vec![false; names.len()], unknown: BTreeSet::new(), rows: Vec::new() }
+    }
+
     /// Decodes a procedure's answer; no rows make an empty table.
-    pub(super) fn decode(body: &[u8]) -> Result<Self, ConnectorError> {
-        let mut table = Self::default();
+    pub(super) fn decode(body: &[u8], names: &'static [&'static str]) -> Result<Self, ConnectorError> {
+        let mut table = Self::new(names);
         if let Some(inner) = dataset::unwrap(body)? {
             dataset::read(&inner, &mut table)?;
         }
@@ -35,7 +51,7 @@ impl Table {
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().map(|r| Row(r))
+        self.rows.iter().map(|cells| Row { names: self.names, cells })
     }
 
     /// Refuses a table in which no row has a `required` column, or in which an `expected` one is missing everywhere while
@@ -44,17 +60,46 @@ impl Table {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let found: BTreeSet<&str> = self.rows.iter().flatten().map(|(name, _)| name.as_str()).collect();
-        if let Some(missing) = required.iter().find(|c| !found.contains(*c)) {
+        let found = |c: &&str| self.names.iter().zip(&self.found).any(|(name, found)| name == c && *found);
+        if let Some(missing) = required.iter().find(|c| !found(c)) {
             return Err(protocol(format!("the column {missing} is missing")));
         }
-        let unknown = found.iter().find(|c| !required.contains(*c) && !expected.contains(*c));
-        match (unknown, expected.iter().find(|c| !found.contains(*c))) {
+        match (self.unknown.first(), expected.iter().find(|c| !found(c))) {
             (Some(unknown), Some(missing)) => {
                 Err(protocol(format!("the column {missing} is missing; was it renamed to {}?", printable(unknown))))
             }
             _ => Ok(()),
         }
+    }
+
+    fn row(&mut self) -> Result<(), ConnectorError> {
+        if self.rows.len() >= TABLE_ROWS {
+            return Err(too_many(TABLE_ROWS));
+        }
+        self.rows.push(vec![None; self.names.len()]);
+        Ok(())
+    }
+
+    fn put(&mut self, name: &str, text: Option<String>) {
+        let Some(at) = self.names.iter().position(|n| *n == name) else {
+            return remember(&mut self.unknown, name, UNKNOWN);
+        };
+        if let Some(found) = self.found.get_mut(at) {
+            *found = true;
+        }
+        if let Some(cell) = self.rows.last_mut().and_then(|row| row.get_mut(at))
+            && cell.is_none()
+        {
+            *cell = text;
+        }
+    }
+}
+
+/// Keeps a column's name, cut to 128 bytes, unless there are enough.
+pub(super) fn remember(names: &mut BTreeSet<String>, name: &str, most: usize) {
+    let name = name.get(..name.floor_char_boundary(128)).unwrap_or_default();
+    if names.len() < most && !names.contains(name) {
+        names.insert(name.to_owned());
     }
 }
 
@@ -64,14 +109,30 @@ pub(super) fn printable(name: &str) -> String {
 }
 
 impl Sink for Table {
-    fn begin(&mut self) {
-        self.rows.push(Vec::new());
+    fn begin(&mut self) -> Result<(), ConnectorError> {
+        self.row()
     }
 
     fn cell(&mut self, name: &str, text: &str) {
-        if let Some(row) = self.rows.last_mut() {
-            row.push((name.to_owned(), text.to_owned()));
-        }
+        self.put(name, Some(text.to_owned()));
+    }
+
+    fn end(&mut self) {}
+}
+
+impl Entities for Table {
+    fn begin(&mut self) -> Result<(), ConnectorError> {
+        self.row()
+    }
+
+    fn property(&mut self, name: &str, value: &Scalar<'_>) {
+        let text = match value {
+            Scalar::Null => None,
+            Scalar::Bool(yes) => Some(if *yes { "Y" } else { "N" }.to_owned()),
+            Scalar::Number(n) => Some(n.to_string()),
+            Scalar::Text(t) => Some((*t).to_owned()),
+        };
+        self.put(name, text);
     }
 
     fn end(&mut self) {}

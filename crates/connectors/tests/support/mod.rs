@@ -60,23 +60,31 @@ impl Remote {
 pub fn limits() -> Limits {
     Limits {
         connect: Duration::from_secs(2),
-        idle: Duration::from_secs(1),
-        request: Duration::from_secs(4),
+        idle: Duration::from_millis(2_500),
+        request: Duration::from_secs(5),
         attempts: 3,
         pause: Duration::from_millis(10),
         patience: Duration::from_secs(3),
         call: Duration::from_secs(6),
-        body: 8 << 20,
+        body: 4 << 20,
     }
 }
 
-/// A bridge to any address; the error is the kind's own.
-pub fn bridge(root: &str, settings: &[(&str, &str)], user: &str, password: &str, allow: &[&str]) -> Result<Bridge, String> {
+/// A way out to these networks.
+pub fn outbound(allow: &[&str]) -> Result<Outbound, String> {
     // Another test may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let allow: Vec<String> = allow.iter().map(|a| (*a).to_owned()).collect();
     let clock = Clock::manual(Arc::new(AtomicI64::new(1_767_600_000_000_000)));
-    let outbound = Outbound::new(&allow, clock)?.with_limits(limits());
+    Ok(Outbound::new(&allow, clock)?.with_limits(limits()))
+}
+
+/// A bridge to any address; the error is the kind's own.
+pub fn bridge(root: &str, settings: &[(&str, &str)], user: &str, password: &str, allow: &[&str]) -> Result<Bridge, String> {
+    bridge_over(&outbound(allow)?, root, settings, user, password)
+}
+
+pub fn bridge_over(outbound: &Outbound, root: &str, settings: &[(&str, &str)], user: &str, password: &str) -> Result<Bridge, String> {
     let mut all: std::collections::BTreeMap<String, String> = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     all.insert("base_url".into(), root.into());
     all.entry("requests_per_second".into()).or_insert_with(|| "100".into());
@@ -84,7 +92,7 @@ pub fn bridge(root: &str, settings: &[(&str, &str)], user: &str, password: &str,
     let secrets = [("username".to_owned(), secret(user)), ("password".to_owned(), secret(password))].into();
     let kind = kind("personify360").expect("the kind is in the catalogue");
     assert_eq!((kind.check)(&all, &secrets), []);
-    (kind.open)(&all, &secrets, &outbound).map_err(|faults| faults.iter().map(|f| f.detail.as_str()).collect::<Vec<_>>().join("; "))
+    (kind.open)(&all, &secrets, outbound).map_err(|faults| faults.iter().map(|f| f.detail.as_str()).collect::<Vec<_>>().join("; "))
 }
 
 /// The pages of a list, and the error that ended them.

@@ -11,7 +11,12 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Bridge, all_people, bridge};
 
-/// Says the same to everybody; stops when dropped.
+mod hostile;
+
+/// What is said to a request: its head and body as text.
+type Say = Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
+
+/// Says what it is told; stops when dropped.
 struct Fake {
     port: u16,
     asked: Arc<AtomicUsize>,
@@ -25,7 +30,13 @@ impl Drop for Fake {
 }
 
 impl Fake {
+    /// Says the same to everybody.
     async fn saying(answer: Vec<u8>) -> Self {
+        Self::answering(move |_| answer.clone()).await
+    }
+
+    async fn answering(how: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let how: Say = Arc::new(how);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(AtomicUsize::new(0));
@@ -33,14 +44,22 @@ impl Fake {
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 seen.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(say(stream, answer.clone()));
+                tokio::spawn(say(stream, how.clone()));
             }
         });
         Self { port, asked, task }
     }
 
+    fn root(&self) -> String {
+        format!("http://127.0.0.1:{}/x.svc", self.port)
+    }
+
     fn bridge(&self) -> Bridge {
-        bridge(&format!("http://127.0.0.1:{}/x.svc", self.port), &[], "u", "secret-password", &["127.0.0.0/8"]).unwrap()
+        self.bridge_with(&[])
+    }
+
+    fn bridge_with(&self, settings: &[(&str, &str)]) -> Bridge {
+        bridge(&self.root(), settings, "u", "secret-password", &["127.0.0.0/8"]).unwrap()
     }
 
     async fn error(&self) -> ConnectorError {
@@ -51,15 +70,17 @@ impl Fake {
 }
 
 /// Reads a request to the end of its body, answers and closes.
-async fn say(mut stream: TcpStream, answer: Vec<u8>) {
+async fn say(mut stream: TcpStream, how: Say) {
     let mut request = Vec::new();
     let mut chunk = [0; 4_096];
-    while !request.windows(22).any(|w| w == b"StoredProcedureRequest") || !request.ends_with(b"</StoredProcedureRequest>") {
+    let whole = |r: &[u8]| r.ends_with(b"</StoredProcedureRequest>") || (r.starts_with(b"GET ") && r.ends_with(b"\r\n\r\n"));
+    while !whole(&request) {
         match stream.read(&mut chunk).await {
             Ok(n) if n > 0 => request.extend_from_slice(&chunk[..n]),
             _ => return,
         }
     }
+    let answer = how(&String::from_utf8_lossy(&request));
     // The client may hang up first.
     let _ = stream.write_all(&answer).await;
     let _ = stream.shutdown().await;
@@ -69,6 +90,10 @@ fn answer(head: &str, body: &[u8]) -> Vec<u8> {
     let mut whole = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n{head}\r\n\r\n").into_bytes();
     whole.extend_from_slice(body);
     whole
+}
+
+fn json(body: &str) -> Vec<u8> {
+    answer(&format!("content-type: application/json\r\ncontent-length: {}", body.len()), body.as_bytes())
 }
 
 fn xml(inner: &str) -> Vec<u8> {
@@ -119,7 +144,7 @@ async fn a_compressed_body_cannot_grow_beyond_the_limit() {
         Fake::saying(answer(&format!("content-type: application/xml\r\ncontent-encoding: gzip\r\ncontent-length: {}", bomb.len()), &bomb))
             .await;
     let error = fake.error().await;
-    assert!(error.to_string().contains("larger than 8388608 bytes"), "{error}");
+    assert!(error.to_string().contains("larger than 4194304 bytes"), "{error}");
 }
 
 #[tokio::test]

@@ -34,10 +34,12 @@ pub async fn watch(db: &Db, vault: Vault, clock: Clock) -> Result<Watch> {
             timezone: "UTC".into(),
             public_url: "http://127.0.0.1".into(),
             secure_cookies: false,
+            trusted_proxies: Vec::new(),
             login_after_seconds: 600,
             limits: Limits::default(),
             version: "bench",
         }),
+        stop: Default::default(),
         metrics: Arc::new(String::new),
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite, Transaction};
 
 use crate::error::StoreError;
-use crate::sql::{Arg, Sql};
+use crate::sql::{Arg, Sql, storable};
 
 /// Lowest SQLite that Rialto accepts: older ones can corrupt a WAL database (fixed in 3.51.3).
 const LOWEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
@@ -118,7 +118,7 @@ async fn check_sqlite_version(pool: &SqlitePool) -> Result<(), StoreError> {
 macro_rules! bind {
     ($query:expr, $args:expr) => {{
         let mut query = $query;
-        for arg in $args {
+        for arg in storable($args)? {
             query = match arg {
                 Arg::Int(v) => query.bind(v),
                 Arg::OptInt(v) => query.bind(v),

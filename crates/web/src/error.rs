@@ -82,6 +82,7 @@ impl From<StoreError> for Error {
         match e {
             StoreError::NotFound => Self::NotFound,
             StoreError::Conflict(text) => Self::Conflict(text),
+            StoreError::NulInText => Self::BadRequest("Texts must not hold the character U+0000.".into()),
             other => Self::internal(other),
         }
     }

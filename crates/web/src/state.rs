@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rialto_core::{Clock, Random};
 use rialto_store::{Db, Vault, Wake};
+use tokio_util::sync::CancellationToken;
 
 /// The application: storage, time, randomness, and how to wake the workers. Cheap to clone.
 #[derive(Clone)]
@@ -15,6 +16,8 @@ pub struct App {
     /// Rung after a run was asked for and committed.
     pub wake: Wake,
     pub settings: Arc<Settings>,
+    /// Cancelled when the process is to stop: answers without an end of their own then end.
+    pub stop: CancellationToken,
     /// The process's own measurements in the Prometheus text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -30,7 +33,9 @@ pub struct Settings {
     pub public_url: String,
     /// True behind HTTPS: cookies are `Secure` and carry the `__Host-` prefix, and HSTS is sent.
     pub secure_cookies: bool,
-    /// A sign-in starts syncs of groups whose last sync is older than this.
+    /// Networks of reverse proxies: only from these a word about the client's address is believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// A sign-in starts reading the lists and fields of bridges whose last look is older than this.
     pub login_after_seconds: i64,
     /// The trust gate's thresholds as configured; stored settings go before them.
     pub limits: rialto_core::gate::Limits,

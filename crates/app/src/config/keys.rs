@@ -70,6 +70,10 @@ pub static KEYS: &[Key] = &[
         c.secure_cookies = Some(v.bool()?);
         Ok(())
     }),
+    key("http.trusted_proxies", |c, v| {
+        c.trusted_proxies = v.list()?.iter().map(|text| network(text)).collect::<Result<_, _>>()?;
+        Ok(())
+    }),
     secret("secrets.key", |c, v| {
         c.key = Some(super::secret::read_key(&v.text()?)?);
         Ok(())
@@ -130,6 +134,17 @@ pub static KEYS: &[Key] = &[
         Ok(())
     }),
 ];
+
+/// A network such as `10.0.0.0/8`, or one address.
+fn network(text: &str) -> Result<ipnet::IpNet, String> {
+    let text = text.trim();
+    let net = text.parse::<ipnet::IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from));
+    let net = net.map_err(|_| format!("{text:?} is no network such as 10.1.0.0/16, fd00::/8 or 127.0.0.1"))?;
+    if net.prefix_len() == 0 {
+        return Err(format!("{text:?} would believe everybody; name the proxies"));
+    }
+    Ok(net)
+}
 
 /// The environment variable of a key: `database.url` is `RIALTO_DATABASE_URL`.
 pub fn variable(path: &str) -> String {

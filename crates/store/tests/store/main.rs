@@ -6,3 +6,4 @@ mod runs;
 mod schema;
 mod seed;
 mod support;
+mod throttle;

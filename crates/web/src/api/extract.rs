@@ -84,10 +84,6 @@ impl<T> FromRequest<App> for Body<T> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Error> {
-    // No database text may hold it.
-    if bytes.windows(6).any(|w| w == b"\\u0000") {
-        return Err(Error::field("", "Texts must not hold the character U+0000."));
-    }
     let axum::Json(value) = axum::Json::from_bytes(bytes)?;
     Ok(value)
 }
@@ -99,9 +95,6 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        if parts.uri.query().is_some_and(|q| q.contains("%00")) {
-            return Err(Error::BadRequest("The query must not hold the character U+0000.".into()));
-        }
         let Query(value) = Query::<T>::from_request_parts(parts, app).await?;
         Ok(Self(value))
     }
@@ -195,6 +188,18 @@ impl Faults {
     pub fn none_or(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
     }
+}
+
+/// Most characters of a search text.
+const LONGEST_SEARCH: usize = 200;
+
+/// What to search for: trimmed, at most 200 characters. For the field `q` of pages and API.
+pub fn search(text: &str) -> Result<&str, Error> {
+    let text = text.trim();
+    if text.chars().count() > LONGEST_SEARCH {
+        return Err(Error::field("q", "Search for at most 200 characters."));
+    }
+    Ok(text)
 }
 
 /// A name as entered: trimmed, 1 to 200 characters, none of them a control character.

@@ -217,7 +217,7 @@ pub async fn list(State(app): State<App>, _: Caller, Params(query): Params<Group
         bridge_id: filter(&app, query.bridge.as_deref()).await?,
         kind: query.kind.unwrap_or_default(),
         folder: query.folder,
-        q: query.q.unwrap_or_default(),
+        q: super::extract::search(query.q.as_deref().unwrap_or_default())?.to_owned(),
     };
     page_of(&app, &by, query.limit, query.cursor.as_deref()).await
 }

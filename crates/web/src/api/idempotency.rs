@@ -60,10 +60,11 @@ async fn again(app: &App, actor: &str, key: &str, hash: &str) -> Result<Response
     Ok(response)
 }
 
-/// Keeps answers of work that was done. What failed may be tried again with the same key, as nothing was written.
+/// Keeps answers of work that was done, or may have been: after a fault of ours nobody knows what was written. What was refused
+/// may be tried again with the same key.
 async fn remember(app: &App, actor: &str, key: &str, response: Response) -> Result<Response, Error> {
     let status = response.status();
-    if !status.is_success() {
+    if status.is_client_error() {
         let mut tx = app.db.write().await?;
         idempotency::release(&mut tx, actor, key).await?;
         tx.commit().await?;

@@ -4,7 +4,7 @@ mod admin;
 pub mod bridge_input;
 mod bridges;
 mod consent;
-mod extract;
+pub(crate) mod extract;
 mod groups;
 mod idempotency;
 mod runs;

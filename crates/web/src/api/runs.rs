@@ -324,7 +324,7 @@ pub async fn discard(State(app): State<App>, caller: Caller, id: Id) -> Result<J
     Ok(Json(view(&app, load(&app, &id).await?).await?))
 }
 
-/// Server-sent events: the run as JSON whenever it changes (event `run`), until it has ended (event `end`).
+/// Server-sent events: the run as JSON whenever it changes (event `run`), until it has ended (event `end`) or Rialto stops.
 #[utoipa::path(get, path = "/sync-runs/{id}/events", tag = "sync-runs", params(("id" = String, Path)),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 404, body = Problem)))]
 pub async fn events(State(app): State<App>, _: Caller, id: Id) -> Result<impl IntoResponse, Error> {
@@ -343,7 +343,7 @@ pub async fn events(State(app): State<App>, _: Caller, id: Id) -> Result<impl In
             if ended {
                 break;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::select! { () = tokio::time::sleep(LOOK_EVERY) => {}, () = app.stop.cancelled() => break }
             match runs::get(app.db.read(), run_id).await {
                 Ok(Some(next)) => run = next,
                 _ => break,

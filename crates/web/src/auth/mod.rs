@@ -3,6 +3,7 @@
 mod caller;
 pub mod csrf;
 pub mod password;
+mod peer;
 mod session;
 mod sign_in;
 

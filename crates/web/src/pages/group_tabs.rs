@@ -68,7 +68,7 @@ pub async fn subscribers(reader: Reader, Path(id): Path<String>, Query(asked): Q
     let (key, line_name, line) = LINES.into_iter().find(|(key, _, _)| *key == asked.line).unwrap_or(LINES[0]);
     let by_address = line.is_none() && asked.sort != "id";
     let after_id: i64 = asked.after.parse().unwrap_or(0);
-    let q = asked.q.trim();
+    let q = crate::api::extract::search(&asked.q)?;
     let mut found = if !q.is_empty() {
         members::find(db.read(), row.group.id, q, LIMIT).await?
     } else if let Some(line) = line {

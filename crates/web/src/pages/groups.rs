@@ -120,7 +120,7 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<Str
         kind: String::new(),
         folder: (!asked.folder.is_empty()).then(|| asked.folder.clone()),
         state: state.into(),
-        q: asked.q.clone(),
+        q: crate::api::extract::search(&asked.q)?.to_owned(),
     };
     let (sort, down) = order(&asked);
     let number = asked.page.parse::<i64>().unwrap_or(1).clamp(1, 100_000);

@@ -81,7 +81,7 @@ struct Subscribers {
 /// GET /subscribers
 pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<String>, Error> {
     let db = &reader.app.db;
-    let q = asked.q.trim();
+    let q = crate::api::extract::search(&asked.q)?;
     let (mut found, mut more) = (Vec::new(), false);
     if !q.is_empty() {
         let (id, address) = asked.after.split_once('~').unwrap_or(("0", ""));

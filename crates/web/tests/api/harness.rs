@@ -59,6 +59,7 @@ impl Test {
             timezone: "Europe/Vienna".into(),
             public_url: "http://rialto.example".into(),
             secure_cookies,
+            trusted_proxies: Vec::new(),
             login_after_seconds: 600,
             limits: Default::default(),
             version: "0.0.0-test",
@@ -70,9 +71,17 @@ impl Test {
             random: rialto_testkit::random(),
             wake: Default::default(),
             settings: Arc::new(settings),
+            stop: Default::default(),
             metrics: Arc::new(|| "test_metric 1\n".into()),
         };
         Self { router: rialto_web::router(app.clone()), app, hand, name: db.name, _db: db }
+    }
+
+    /// Serves anew, believing these networks about the client's address.
+    pub fn trust_proxies(&mut self, networks: &[&str]) {
+        let trusted_proxies = networks.iter().map(|n| n.parse().unwrap()).collect();
+        self.app.settings = Arc::new(Settings { trusted_proxies, ..(*self.app.settings).clone() });
+        self.router = rialto_web::router(self.app.clone());
     }
 
     pub fn later(&self, seconds: i64) {

@@ -4,6 +4,7 @@ mod access;
 mod acts;
 mod bridges;
 mod harness;
+mod hostile;
 mod pages;
 mod people;
 mod runs;

@@ -1,6 +1,6 @@
 //! `/bridges`: configured connections to remote systems.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use axum::Json;
 use axum::extract::State;
@@ -17,13 +17,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::extract::{Body, Faults, Id, List, Paging, Params, Problem, after, found, limit, maybe_time, name, page, public, time};
+use super::extract::{Body, Faults, Id, List, Paging, Params, Problem, after, found, limit, maybe_time, page, public, short, time};
 use super::groups::GroupView;
 use super::runs::{self, Started};
 use super::{bridge_input, groups};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::state::App;
+
+/// Most fields that one request changes.
+const MOST_FIELDS: usize = 300;
 
 #[derive(Serialize, ToSchema)]
 pub struct KindView {
@@ -137,6 +140,7 @@ pub struct FieldView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FieldsChange {
+    /// At most 300, each field once. The answer shows all fields of the bridge.
     pub fields: Vec<FieldChange>,
 }
 
@@ -166,6 +170,16 @@ fn view(bridge: &Bridge) -> Result<BridgeView, Error> {
 pub(super) async fn load(app: &App, id: &Id) -> Result<Bridge, Error> {
     let id = id.of(Kind::Bridge)?;
     found(bridges::get(app.db.read(), id.id).await?, id, |b| b.created_at)
+}
+
+/// Secrets as texts; null is no value, and a secret that is set is replaced, never taken away.
+fn entered_secrets(entered: BTreeMap<String, Value>, faults: &mut Faults) -> BTreeMap<String, String> {
+    for key in entered.iter().filter(|(_, value)| value.is_null()).map(|(key, _)| key) {
+        faults.add(format!("secrets.{key}"), "Send a text, or leave it out to keep what is set.");
+    }
+    let mut texts = BTreeMap::new();
+    merge(entered, "secrets", &mut texts, faults);
+    texts
 }
 
 /// Scalars as texts. Null takes the key out of `into`.
@@ -230,9 +244,9 @@ pub async fn create(State(app): State<App>, caller: Caller, body: Body<NewBridge
     caller.require(Permission::BridgesAdmin)?;
     let new = body.read()?;
     let mut faults = Faults::default();
-    let mut entered = Entered { name: name(&new.name, "name", &mut faults), enabled: new.enabled, ..Entered::default() };
+    let mut entered = Entered { name: short(&new.name, "name", bridge_input::LONGEST_NAME, &mut faults), enabled: new.enabled, ..Entered::default() };
     merge(new.settings, "settings", &mut entered.settings, &mut faults);
-    merge(new.secrets, "secrets", &mut entered.secrets, &mut faults);
+    entered.secrets = entered_secrets(new.secrets, &mut faults);
     match kind_of(&new.kind) {
         Some(kind) => faults.0.extend(bridge_input::check(kind, &entered.settings, &entered.secrets, &[])),
         None => faults.add("kind", "There is no such kind of bridge; see /api/v1/bridge-kinds."),
@@ -260,12 +274,12 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<Br
     let bridge = load(&app, &id).await?;
     let mut faults = Faults::default();
     let before = bridge.settings()?;
-    let new_name = change.name.as_deref().map_or_else(|| bridge.name.clone(), |n| name(n, "name", &mut faults));
+    let new_name = change.name.as_deref().map_or_else(|| bridge.name.clone(), |n| short(n, "name", bridge_input::LONGEST_NAME, &mut faults));
     let mut entered =
         Entered { name: new_name, settings: before.clone(), enabled: change.enabled.unwrap_or(bridge.enabled), ..Entered::default() };
     let touched = change.settings.is_some() || change.secrets.is_some();
     merge(change.settings.unwrap_or_default(), "settings", &mut entered.settings, &mut faults);
-    merge(change.secrets.unwrap_or_default(), "secrets", &mut entered.secrets, &mut faults);
+    entered.secrets = entered_secrets(change.secrets.unwrap_or_default(), &mut faults);
     let moved = before.get("base_url") != entered.settings.get("base_url");
     let kept = if moved { Vec::new() } else { bridge.secret_names()? };
     if let Some(kind) = kind_of(&bridge.kind).filter(|_| touched) {
@@ -323,15 +337,21 @@ pub async fn lists(State(app): State<App>, _: Caller, id: Id, Params(paging): Pa
 }
 
 /// Personalization fields, also those that the remote no longer offers.
-#[utoipa::path(get, path = "/bridges/{id}/fields", tag = "bridges", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/bridges/{id}/fields", tag = "bridges", params(("id" = String, Path), Paging),
     responses((status = 200, body = List<FieldView>), (status = 404, body = Problem)))]
-pub async fn fields(State(app): State<App>, _: Caller, id: Id) -> Result<Json<List<FieldView>>, Error> {
+pub async fn fields(State(app): State<App>, _: Caller, id: Id, Params(paging): Params<Paging>) -> Result<Json<List<FieldView>>, Error> {
+    let limit = limit(paging.limit)?;
+    let last = after::<i64>(paging.cursor.as_deref())?.unwrap_or(i64::MIN);
     let bridge = load(&app, &id).await?;
-    field_list(&app, bridge.id).await
+    let all = field_views(&app, bridge.id).await?;
+    let total = all.len() as i64;
+    let rows = all.into_iter().filter(|f| f.number > last).take(usize::try_from(limit).unwrap_or(0) + 1).collect();
+    Ok(Json(page(rows, limit, total, |f: &FieldView| f.number, |f| f)))
 }
 
-async fn field_list(app: &App, bridge_id: i64) -> Result<Json<List<FieldView>>, Error> {
-    let items: Vec<FieldView> = bridge_fields::list(app.db.read(), bridge_id)
+/// All fields of a bridge by their numbers.
+async fn field_views(app: &App, bridge_id: i64) -> Result<Vec<FieldView>, Error> {
+    let mut items: Vec<FieldView> = bridge_fields::list(app.db.read(), bridge_id)
         .await?
         .into_iter()
         .map(|f| FieldView {
@@ -344,7 +364,8 @@ async fn field_list(app: &App, bridge_id: i64) -> Result<Json<List<FieldView>>, 
             gone_at: maybe_time(f.gone_at),
         })
         .collect();
-    Ok(Json(List { total: items.len() as i64, items, next_cursor: None }))
+    items.sort_by_key(|f| f.number);
+    Ok(items)
 }
 
 /// Says which fields are offered for use in mailings.
@@ -360,9 +381,14 @@ pub async fn patch_fields(
     let change = body.read()?;
     let bridge = load(&app, &id).await?;
     let known = bridge_fields::list(app.db.read(), bridge.id).await?;
-    let mut faults = Faults::default();
+    if change.fields.len() > MOST_FIELDS {
+        return Err(Error::field("fields", &format!("Send at most {MOST_FIELDS} at once.")));
+    }
+    let (mut faults, mut named) = (Faults::default(), HashSet::new());
     for (n, field) in change.fields.iter().enumerate() {
-        if !known.iter().any(|k| k.number == field.number) {
+        if !named.insert(field.number) {
+            faults.add(format!("fields[{n}].number"), "This field stands here twice.");
+        } else if !known.iter().any(|k| k.number == field.number) {
             faults.add(format!("fields[{n}].number"), "This bridge has no such field.");
         }
     }
@@ -372,7 +398,8 @@ pub async fn patch_fields(
         bridge_fields::show(&mut tx, bridge.id, field.number, field.shown, &caller.actor(&app)).await?;
     }
     tx.commit().await?;
-    field_list(&app, bridge.id).await
+    let items = field_views(&app, bridge.id).await?;
+    Ok(Json(List { total: items.len() as i64, items, next_cursor: None }))
 }
 
 /// The internal id of the bridge that a filter names.

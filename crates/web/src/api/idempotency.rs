@@ -53,6 +53,9 @@ async fn again(app: &App, actor: &str, key: &str, hash: &str) -> Result<Response
         return Err(Error::field("Idempotency-Key", "This key was used for another request."));
     }
     let status = u16::try_from(kept.status).ok().and_then(|s| StatusCode::from_u16(s).ok()).ok_or_else(busy)?;
+    if status.is_server_error() {
+        return Err(Error::FailedBefore);
+    }
     let body = app.vault.open(&context(actor, key), &kept.body)?;
     let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

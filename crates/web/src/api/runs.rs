@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::bridges::filter;
-use super::extract::{Id, List, Params, Problem, after, found, limit, maybe_time, page, public, time};
+use super::extract::{Id, List, Params, Problem, after, found, limit, maybe_time, one_of, page, public, time};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::state::App;
@@ -97,7 +97,9 @@ pub struct RunQuery {
     pub bridge: Option<String>,
     /// Id of a target group.
     pub target_group: Option<String>,
+    /// `queued`, `running`, `succeeded`, `incomplete`, `held`, `approved`, `discarded`, `superseded` or `failed`.
     pub state: Option<String>,
+    /// `lists`, `people`, `upload`, `approval`, `undo` or `test`.
     pub kind: Option<String>,
     /// 1 to 200, usually 50.
     pub limit: Option<i64>,
@@ -202,14 +204,18 @@ pub async fn list(State(app): State<App>, _: Caller, Params(query): Params<RunQu
     let by = views::RunFilter {
         bridge_id: filter(&app, query.bridge.as_deref()).await?,
         group_id: group_filter(&app, query.target_group.as_deref()).await?,
-        state: query.state.unwrap_or_default(),
-        kind: query.kind.unwrap_or_default(),
+        state: one_of(query.state, "state", &names(RunState::ALL, RunState::name))?,
+        kind: one_of(query.kind, "kind", &names(RunKind::ALL, RunKind::name))?,
     };
     let total = views::count_runs(app.db.read(), &by).await?;
     let rows = views::runs(app.db.read(), &by, before, limit + 1).await?;
     let shown = views_of(&app, &rows).await?;
     let rows = rows.iter().map(|r| r.id).zip(shown).collect();
     Ok(Json(page(rows, limit, total, |r: &(i64, RunView)| r.0, |r| r.1)))
+}
+
+fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().map(|one| name(*one)).collect()
 }
 
 async fn group_filter(app: &App, id: Option<&str>) -> Result<i64, Error> {

@@ -1,5 +1,6 @@
 //! Who is there, and what they may do: sessions for people, tokens for programs.
 
+mod again;
 mod caller;
 pub mod csrf;
 pub mod password;

@@ -80,7 +80,17 @@ impl Test {
     /// Serves anew, believing these networks about the client's address.
     pub fn trust_proxies(&mut self, networks: &[&str]) {
         let trusted_proxies = networks.iter().map(|n| n.parse().unwrap()).collect();
-        self.app.settings = Arc::new(Settings { trusted_proxies, ..(*self.app.settings).clone() });
+        self.configure(|s| s.trusted_proxies = trusted_proxies);
+    }
+
+    pub fn public_url(&mut self, url: &str) {
+        self.configure(|s| s.public_url = url.to_owned());
+    }
+
+    fn configure(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = (*self.app.settings).clone();
+        change(&mut settings);
+        self.app.settings = Arc::new(settings);
         self.router = rialto_web::router(self.app.clone());
     }
 

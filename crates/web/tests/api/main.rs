@@ -5,6 +5,8 @@ mod acts;
 mod bridges;
 mod harness;
 mod hostile;
+mod inputs;
+mod old_pages;
 mod pages;
 mod people;
 mod runs;

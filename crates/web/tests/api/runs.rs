@@ -185,6 +185,28 @@ async fn events_end_with_the_run() {
 }
 
 #[tokio::test]
+async fn events_end_when_rialto_stops() {
+    for test in Test::on_both().await {
+        let token = test.token(Role::Admin).await;
+        let (bridge, _) = seeded(&test, 1).await;
+        let started = test.api(&token, "POST", &format!("/bridges/{bridge}/test"), None).await.json();
+        let id = started["run"]["id"].as_str().unwrap_or_else(|| panic!("{started}")).to_owned();
+        let stop = test.app.stop.clone();
+        let path = format!("/sync-runs/{id}/events");
+        let watched = async {
+            let answer = test.api(&token, "GET", &path, None).await;
+            assert!(answer.text.contains("event: run") && !answer.text.contains("event: end"), "{}", answer.text);
+        };
+        let stopped = async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            stop.cancel();
+        };
+        let both = async { tokio::join!(watched, stopped) };
+        tokio::time::timeout(std::time::Duration::from_secs(10), both).await.expect("the stream ends");
+    }
+}
+
+#[tokio::test]
 async fn a_sign_in_reads_lists_that_are_old_enough() {
     for test in Test::on_both().await {
         let token = test.token(Role::Viewer).await;

@@ -34,6 +34,28 @@ fn check_tells_every_fault_with_its_path_and_ends_with_2() {
 }
 
 #[test]
+fn check_tells_a_missing_key_file_beside_the_other_faults() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "[http]\npublic_url = \"https://example.org/rialto\"\n[secrets]\nkey_file = \"nowhere.key\"\n";
+    std::fs::write(folder.path().join("rialto.toml"), text).expect("a file");
+    let checked = output(folder.path(), &["check"]);
+    assert_eq!(checked.status.code(), Some(2));
+    for path in ["http.public_url", "secrets.key_file"] {
+        assert!(errors(&checked).contains(&format!("  {path}: ")), "{}", errors(&checked));
+    }
+}
+
+#[test]
+fn a_walk_that_cannot_begin_is_reported_as_json_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let nowhere = folder.path().join("nowhere");
+    let walked = rialto(folder.path(), &["demo", "--once", "--json"]).env("TMPDIR", nowhere).output().expect("the binary runs");
+    let report: serde_json::Value = serde_json::from_slice(&walked.stdout).expect("a report in JSON");
+    assert_eq!((walked.status.code(), &report["ok"]), (Some(1), &serde_json::json!(false)), "{report:#}");
+    assert!(report["steps"][0]["error"].as_str().or(report["error"].as_str()).is_some_and(|e| e.contains("folder")), "{report:#}");
+}
+
+#[test]
 fn nothing_starts_without_a_key() {
     let folder = tempfile::tempdir().expect("a folder");
     for words in [&["serve"][..], &["bridge", "list"], &["check"]] {
@@ -42,6 +64,21 @@ fn nothing_starts_without_a_key() {
         assert!(errors(&refused).contains("secrets.key"), "{}", errors(&refused));
     }
     assert!(!folder.path().join("rialto.db").exists(), "nothing was made");
+}
+
+#[test]
+fn a_new_database_file_is_private_and_an_old_one_stays_as_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!("[secrets]\nkey = \"{}\"\n", "5a".repeat(32));
+    std::fs::write(folder.path().join("rialto.toml"), text).expect("a file");
+    let file = folder.path().join("rialto.db");
+    let mode = || std::fs::metadata(&file).expect("it is there").permissions().mode() & 0o777;
+    assert!(output(folder.path(), &["migrate"]).status.success());
+    assert_eq!(mode(), 0o600);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("its mode can be set");
+    assert!(output(folder.path(), &["migrate"]).status.success());
+    assert_eq!(mode(), 0o640);
 }
 
 #[test]

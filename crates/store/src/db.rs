@@ -55,6 +55,7 @@ impl Db {
             .strip_prefix("sqlite://")
             .or_else(|| url.strip_prefix("sqlite:"))
             .ok_or_else(|| StoreError::Unsupported("database.url must begin with sqlite:// or postgres://".into()))?;
+        make_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -101,6 +102,21 @@ impl Db {
             }
             Self::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// Makes the file so that only its owner can read it, if it is not there; SQLite gives its side files the same mode.
+fn make_private(path: &str) -> Result<(), StoreError> {
+    if path.is_empty() || path.starts_with(":memory:") {
+        return Ok(());
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(StoreError::Database(sqlx::Error::Io(e))),
+        _ => Ok(()),
     }
 }
 

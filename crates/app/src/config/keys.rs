@@ -63,6 +63,9 @@ pub static KEYS: &[Key] = &[
         if host.is_none_or(|h| h.is_empty() || h.contains(['?', '#', ' ', '@'])) {
             return Err("must be an address such as https://rialto.example.org".into());
         }
+        if host.is_some_and(|h| h.contains('/')) {
+            return Err("must have no path: Rialto needs a host name of its own, such as https://rialto.example.org".into());
+        }
         c.public_url = Some(url.to_owned());
         Ok(())
     }),

@@ -4,6 +4,7 @@ mod admin;
 pub mod bridge_input;
 mod bridges;
 mod consent;
+mod document;
 pub(crate) mod extract;
 mod groups;
 mod idempotency;
@@ -84,12 +85,14 @@ fn described() -> OpenApiRouter<App> {
 
 /// The API's description (OpenAPI 3.1).
 pub fn document() -> utoipa::openapi::OpenApi {
-    let (_, document) = described().split_for_parts();
+    let (_, mut document) = described().split_for_parts();
+    document::complete(&mut document);
     document
 }
 
 pub fn router(app: &App) -> Router<App> {
     let (router, mut document) = described().split_for_parts();
+    document::complete(&mut document);
     document.info.version = app.settings.version.to_owned();
     router.route("/api/v1/openapi.json", get(async move || Json(document))).layer(from_fn_with_state(app.clone(), idempotency::keep))
 }

@@ -126,7 +126,6 @@ pub struct ChangeView {
     pub remote_id: String,
     pub email: String,
     /// Values before the change, of an updated person; else a note's sentence or null.
-    #[schema(value_type = Object)]
     pub detail: serde_json::Value,
 }
 

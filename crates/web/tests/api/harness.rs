@@ -143,7 +143,9 @@ impl Test {
             request = request.header(*name, *value);
         }
         let body = body.map_or_else(Body::empty, |b| Body::from(b.to_string()));
-        self.send(request.body(body).unwrap()).await
+        let answer = self.send(request.body(body).unwrap()).await;
+        crate::described::check(method, path, &answer);
+        answer
     }
 
     pub async fn get(&self, path: &str, cookies: &str) -> Answer {

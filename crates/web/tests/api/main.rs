@@ -3,6 +3,7 @@
 mod access;
 mod acts;
 mod bridges;
+mod described;
 mod harness;
 mod hostile;
 mod inputs;

@@ -15,7 +15,7 @@ fn token_of(page: &str) -> String {
 async fn what_was_entered_survives_the_end_of_a_session() {
     for test in Test::on_both().await {
         test.user("ann@rialto.example", Role::Admin).await;
-        let path = "/bridges/new/personify360";
+        let path = "/admin/bridges/new/personify360";
         let entered = [("csrf", "old"), ("name", "Members \"<x>\""), ("settings.base_url", "https://p360.example/"), ("secrets.password", "hush-hush")];
         let signed_out = test.form(path, "", &entered, &HERE).await;
         assert_eq!(signed_out.status, StatusCode::UNAUTHORIZED, "{}", test.name);
@@ -43,7 +43,7 @@ async fn nothing_is_given_back_to_a_form_from_who_knows_where() {
     let session = test.sign_in("ann@rialto.example").await;
     let fields = [("csrf", "guess"), ("name", "planted")];
     for headers in [&[][..], &[("sec-fetch-site", "none")], &[("sec-fetch-site", "cross-site")], &[("origin", "https://evil.example")]] {
-        let answer = test.form("/bridges/new/personify360", &session, &fields, headers).await;
+        let answer = test.form("/admin/bridges/new/personify360", &session, &fields, headers).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
         assert!(!answer.text.contains("planted"), "{headers:?}");
     }
@@ -68,7 +68,7 @@ async fn a_missing_permission_is_said_in_words_and_named_for_programs() {
     let test = Test::over(rialto_testkit::sqlite().await, false);
     test.user("vic@rialto.example", Role::Viewer).await;
     let session = test.sign_in("vic@rialto.example").await;
-    let page = test.get("/bridges/new/personify360", &session).await;
+    let page = test.get("/admin/bridges/new/personify360", &session).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.text.contains("manage bridges") && page.text.contains("Ask an administrator") && !page.text.contains("bridges.admin"), "{}", page.text);
     let token = test.token(Role::Viewer).await;

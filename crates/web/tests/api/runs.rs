@@ -188,7 +188,9 @@ async fn events_end_with_the_run() {
 async fn events_end_when_rialto_stops() {
     for test in Test::on_both().await {
         let token = test.token(Role::Admin).await;
-        let (bridge, _) = seeded(&test, 1).await;
+        seeded(&test, 1).await;
+        let bridges = test.api(&token, "GET", "/bridges", None).await.json();
+        let bridge = bridges["items"][0]["id"].as_str().expect("a bridge");
         let started = test.api(&token, "POST", &format!("/bridges/{bridge}/test"), None).await.json();
         let id = started["run"]["id"].as_str().unwrap_or_else(|| panic!("{started}")).to_owned();
         let stop = test.app.stop.clone();

@@ -52,7 +52,9 @@ fn a_walk_that_cannot_begin_is_reported_as_json_too() {
     let walked = rialto(folder.path(), &["demo", "--once", "--json"]).env("TMPDIR", nowhere).output().expect("the binary runs");
     let report: serde_json::Value = serde_json::from_slice(&walked.stdout).expect("a report in JSON");
     assert_eq!((walked.status.code(), &report["ok"]), (Some(1), &serde_json::json!(false)), "{report:#}");
-    assert!(report["steps"][0]["error"].as_str().or(report["error"].as_str()).is_some_and(|e| e.contains("folder")), "{report:#}");
+    let few = output(folder.path(), &["demo", "--once", "--people", "150"]);
+    assert!(few.status.code() == Some(1) && errors(&few).contains("at least 200"), "{}", errors(&few));
+    assert!(report["steps"][0]["detail"]["error"].as_str().is_some_and(|e| e.contains("folder")), "{report:#}");
 }
 
 #[test]
@@ -182,7 +184,8 @@ fn a_half_sent_request_holds_up_neither_the_drain_nor_a_descriptor() {
     let mut rest = Vec::new();
     early.read_to_end(&mut rest).expect("the server closes it");
     let _head = connect(&address, "POST /sign-in HTTP/1.1\r\nho");
-    let body = "POST /sign-in HTTP/1.1\r\nhost: rialto\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\nemail=";
+    let body =
+        "POST /sign-in HTTP/1.1\r\nhost: rialto\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\nemail=";
     let _body = connect(&address, body);
     std::thread::sleep(Duration::from_millis(300));
     let took = ending(&mut running);

@@ -121,8 +121,11 @@ impl Installation {
     /// How many runs were found under way with their worker dead.
     async fn taken_over(&self) -> u64 {
         let db = Db::connect(&self.test.url).await.unwrap();
-        let runs: Vec<(i64,)> =
-            db.read().all("SELECT COUNT(*) FROM sync_run WHERE started_at IS NOT NULL AND error_kind = 'interrupted'", args![]).await.unwrap();
+        let runs: Vec<(i64,)> = db
+            .read()
+            .all("SELECT COUNT(*) FROM sync_run WHERE started_at IS NOT NULL AND error_kind = 'interrupted'", args![])
+            .await
+            .unwrap();
         db.close().await;
         runs[0].0 as u64
     }

@@ -181,7 +181,9 @@ mod tests {
 
     #[test]
     fn an_address_with_a_path_is_refused() {
-        for (url, fine) in [("https://rialto.example.org", true), ("https://rialto.example.org/", true), ("https://example.org/rialto", false)] {
+        for (url, fine) in
+            [("https://rialto.example.org", true), ("https://rialto.example.org/", true), ("https://example.org/rialto", false)]
+        {
             let (_, faults) = read(&format!("[http]\npublic_url = \"{url}\""), &[]);
             assert_eq!(faults.is_empty(), fine, "{url}: {faults:?}");
         }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use rialto_connectors::http::Outbound;
 use rialto_core::run::{RunKind, Trigger};
 use rialto_engine::{Engine, Parts, Settings};
+use rialto_store::Wake;
 use rialto_store::bridges::{self, Entered};
 use rialto_store::runs::{self, NewRun, Subject};
-use rialto_store::Wake;
 use rialto_testkit::{actor, clock, vault};
 use tokio_util::sync::CancellationToken;
 

@@ -244,7 +244,8 @@ pub async fn create(State(app): State<App>, caller: Caller, body: Body<NewBridge
     caller.require(Permission::BridgesAdmin)?;
     let new = body.read()?;
     let mut faults = Faults::default();
-    let mut entered = Entered { name: short(&new.name, "name", bridge_input::LONGEST_NAME, &mut faults), enabled: new.enabled, ..Entered::default() };
+    let mut entered =
+        Entered { name: short(&new.name, "name", bridge_input::LONGEST_NAME, &mut faults), enabled: new.enabled, ..Entered::default() };
     merge(new.settings, "settings", &mut entered.settings, &mut faults);
     entered.secrets = entered_secrets(new.secrets, &mut faults);
     match kind_of(&new.kind) {
@@ -274,7 +275,8 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<Br
     let bridge = load(&app, &id).await?;
     let mut faults = Faults::default();
     let before = bridge.settings()?;
-    let new_name = change.name.as_deref().map_or_else(|| bridge.name.clone(), |n| short(n, "name", bridge_input::LONGEST_NAME, &mut faults));
+    let new_name =
+        change.name.as_deref().map_or_else(|| bridge.name.clone(), |n| short(n, "name", bridge_input::LONGEST_NAME, &mut faults));
     let mut entered =
         Entered { name: new_name, settings: before.clone(), enabled: change.enabled.unwrap_or(bridge.enabled), ..Entered::default() };
     let touched = change.settings.is_some() || change.secrets.is_some();

@@ -141,7 +141,14 @@ async fn other_methods_and_unreadable_requests() {
         let unknown = test.api(&token, "GET", "/nothing", None).await;
         assert_eq!(unknown.status, StatusCode::NOT_FOUND);
         problem_or_success(&unknown);
-        for (query, field) in [("?limit=0", "limit"), ("?limit=201", "limit"), ("?limit=x", "limit"), ("?kind=x", "kind"), ("?cursor=%20", "cursor"), ("?bridge=x", "bridge")] {
+        for (query, field) in [
+            ("?limit=0", "limit"),
+            ("?limit=201", "limit"),
+            ("?limit=x", "limit"),
+            ("?kind=x", "kind"),
+            ("?cursor=%20", "cursor"),
+            ("?bridge=x", "bridge"),
+        ] {
             let answer = test.api(&token, "GET", &format!("/target-groups{query}"), None).await;
             assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
             assert_eq!(answer.json()["errors"][0]["field"], field);

@@ -18,9 +18,8 @@ async fn bridge(test: &Test) -> (i64, String) {
         enabled: true,
     };
     let id = bridges::create(&mut tx, &test.app.vault, "personify360", &entered, &test.actor()).await.unwrap();
-    let offered: Vec<fields::Offered> = (0..70)
-        .map(|n| fields::Offered { name: format!("F{n:02}"), label: String::new(), kind: FieldType::Text, length: None })
-        .collect();
+    let offered: Vec<fields::Offered> =
+        (0..70).map(|n| fields::Offered { name: format!("F{n:02}"), label: String::new(), kind: FieldType::Text, length: None }).collect();
     fields::mirror(&mut tx, id, &offered, test.app.clock.now()).await.unwrap();
     tx.commit().await.unwrap();
     let public = rialto_core::PublicId::new(rialto_core::Kind::Bridge, test.app.clock.now(), id).to_string();
@@ -62,8 +61,13 @@ async fn fields_come_in_pages_and_change_within_bounds() {
         let cursor = first["next_cursor"].as_str().unwrap();
         let second = test.api(&token, "GET", &format!("{path}?limit=40&cursor={cursor}"), None).await.json();
         assert_eq!((second["items"].as_array().unwrap().len(), &second["next_cursor"]), (30, &Value::Null));
-        let mut numbers: Vec<i64> =
-            first["items"].as_array().unwrap().iter().chain(second["items"].as_array().unwrap()).map(|f| f["number"].as_i64().unwrap()).collect();
+        let mut numbers: Vec<i64> = first["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .chain(second["items"].as_array().unwrap())
+            .map(|f| f["number"].as_i64().unwrap())
+            .collect();
         numbers.dedup();
         assert_eq!(numbers.len(), 70);
 
@@ -109,8 +113,12 @@ async fn the_audit_trail_says_on_whom() {
             assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
         }
         let audit = test.api(&token, "GET", "/audit", None).await.json();
-        let rows: Vec<(&str, &str, &Value)> =
-            audit["items"].as_array().unwrap().iter().map(|r| (r["action"].as_str().unwrap(), r["object_id"].as_str().unwrap(), &r["detail"])).collect();
+        let rows: Vec<(&str, &str, &Value)> = audit["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| (r["action"].as_str().unwrap(), r["object_id"].as_str().unwrap(), &r["detail"]))
+            .collect();
         for (action, object, field, name) in [
             ("bridge.delete", &id, "name", "Members"),
             ("token.revoke", &nightly, "name", "nightly"),

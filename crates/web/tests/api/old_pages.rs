@@ -16,7 +16,12 @@ async fn what_was_entered_survives_the_end_of_a_session() {
     for test in Test::on_both().await {
         test.user("ann@rialto.example", Role::Admin).await;
         let path = "/admin/bridges/new/personify360";
-        let entered = [("csrf", "old"), ("name", "Members \"<x>\""), ("settings.base_url", "https://p360.example/"), ("secrets.password", "hush-hush")];
+        let entered = [
+            ("csrf", "old"),
+            ("name", "Members \"<x>\""),
+            ("settings.base_url", "https://p360.example/"),
+            ("secrets.password", "hush-hush"),
+        ];
         let signed_out = test.form(path, "", &entered, &HERE).await;
         assert_eq!(signed_out.status, StatusCode::UNAUTHORIZED, "{}", test.name);
         for page in [&signed_out.text] {
@@ -70,7 +75,11 @@ async fn a_missing_permission_is_said_in_words_and_named_for_programs() {
     let session = test.sign_in("vic@rialto.example").await;
     let page = test.get("/admin/bridges/new/personify360", &session).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
-    assert!(page.text.contains("manage bridges") && page.text.contains("Ask an administrator") && !page.text.contains("bridges.admin"), "{}", page.text);
+    assert!(
+        page.text.contains("manage bridges") && page.text.contains("Ask an administrator") && !page.text.contains("bridges.admin"),
+        "{}",
+        page.text
+    );
     let token = test.token(Role::Viewer).await;
     assert_eq!(test.api(&token, "GET", "/users", None).await.json()["permission"], "users.admin");
 }

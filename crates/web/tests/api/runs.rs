@@ -125,7 +125,9 @@ async fn a_sync_starts_once_and_wakes_the_worker() {
         let listed = test.api(&token, "GET", &format!("/sync-runs?target_group={group}&state=queued"), None).await.json();
         assert_eq!((&listed["total"], &listed["items"][0]), (&json!(1), &one));
         let metrics = test.get("/metrics", "").await.text;
-        assert!(metrics.contains("rialto_sync_runs_open{state=\"queued\"} 1") && metrics.contains("test_metric 1"), "{metrics}");
+        for line in ["rialto_sync_runs_open{state=\"queued\"} 1", "{state=\"running\"} 0", "{state=\"held\"} 0", "test_metric 1"] {
+            assert!(metrics.contains(line), "{line}: {metrics}");
+        }
         assert_eq!(test.get("/readyz", "").await.status, StatusCode::OK);
     }
 }

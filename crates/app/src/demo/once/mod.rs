@@ -28,7 +28,7 @@ const WEST: &str = "REGION_WEST";
 const BOARD: &str = "BOARD";
 
 /// Fewest people with whom every step has somebody to act on.
-const FEWEST: u64 = 100;
+const FEWEST: u64 = 200;
 
 pub async fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     observe::log(&Config { log_level: "error".into(), ..Config::default() });

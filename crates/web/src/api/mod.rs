@@ -1,6 +1,7 @@
 //! The HTTP API under `/api/v1`. Its description is generated from these handlers.
 
 mod admin;
+mod bridge_fields;
 pub mod bridge_input;
 mod bridges;
 mod consent;
@@ -55,7 +56,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(bridges::test))
         .routes(routes!(bridges::refresh))
         .routes(routes!(bridges::lists))
-        .routes(routes!(bridges::fields, bridges::patch_fields))
+        .routes(routes!(bridge_fields::fields, bridge_fields::patch_fields))
         .routes(routes!(groups::list))
         .routes(routes!(groups::get, groups::patch, groups::delete))
         .routes(routes!(groups::sync))

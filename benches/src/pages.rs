@@ -37,6 +37,7 @@ pub async fn watch(db: &Db, vault: Vault, clock: Clock) -> Result<Watch> {
             trusted_proxies: Vec::new(),
             login_after_seconds: 600,
             limits: Limits::default(),
+            overnight_at: "02:00".into(),
             version: "bench",
         }),
         stop: Default::default(),

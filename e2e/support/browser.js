@@ -85,14 +85,16 @@ export function number(text) {
   return Number(digits);
 }
 
-/** Waits until the run on this page has ended: its progress is gone. */
+/** Waits until the run on this page has ended: its progress is gone, and the page that says how it ended is there as a whole. */
 export async function runEnds(page) {
   const deadline = Date.now() + 60_000;
-  while (await page.locator('#progress').count()) {
+  const over = () => page.evaluate(() => document.readyState === 'complete' && !document.querySelector('#progress')).catch(() => false);
+  while (!await over()) {
     assert.ok(Date.now() < deadline, 'the run does not end');
     await page.waitForTimeout(200);
     if (!page.javaScript) await page.reload();
   }
+  await page.waitForLoadState();
 }
 
 /** Opens a target group by its name from the list. */

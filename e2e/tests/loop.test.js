@@ -194,6 +194,7 @@ test('a bridge with faults is not saved, and nothing entered is lost', async () 
 });
 
 test('signing out ends it', async () => {
+  await page.locator('summary', { hasText: 'You' }).click();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.goto('/target-groups');
   await page.getByRole('heading', { name: /Sign in/ }).waitFor();

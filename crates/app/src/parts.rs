@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use rialto_connectors::http::Outbound;
+use rialto_core::schedule::Usual;
 use rialto_core::{Clock, Random};
 use rialto_engine::Engine;
 use rialto_store::{Actor, Db, Vault, Wake};
@@ -56,7 +57,9 @@ impl Parts {
             settings: rialto_engine::Settings {
                 limits: self.config.limits,
                 lease_seconds: self.config.lease_seconds,
+                silence_millis: self.config.lease_seconds.clamp(1, 3).unsigned_abs() * 1_000,
                 workers: self.config.workers,
+                usual: Usual { at: self.config.overnight_at.clone(), timezone: self.config.timezone.clone() },
                 ..rialto_engine::Settings::default()
             },
         };
@@ -78,6 +81,7 @@ impl Parts {
                 secure_cookies: self.config.secure_cookies(),
                 trusted_proxies: self.config.trusted_proxies.clone(),
                 login_after_seconds: self.config.login_after_seconds,
+                overnight_at: self.config.overnight_at.clone(),
                 limits: self.config.limits,
                 version: env!("CARGO_PKG_VERSION"),
             }),

@@ -47,7 +47,7 @@ pub async fn run(args: Serve) -> anyhow::Result<ExitCode> {
     };
     let work = async {
         if let Some(engine) = engine {
-            engine.run(stop.clone()).await;
+            engine.serve(stop.clone()).await;
         }
     };
     drained(async { tokio::join!(web, work).0 }, &stop).await?;

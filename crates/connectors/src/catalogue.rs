@@ -37,12 +37,26 @@ pub struct BridgeKind {
     pub list_name: &'static str,
     pub settings: &'static [FormField],
     pub secrets: &'static [FormField],
+    /// What may start a lists or people run of such a bridge.
     pub triggers: &'static [Trigger],
     pub no_mode: NoMode,
     /// Checks settings and secrets without network; every fault with its key.
     pub check: fn(&Settings, &Secrets) -> Vec<FieldError>,
     /// Makes a connector from settings that passed `check`.
     pub open: Open,
+}
+
+impl BridgeKind {
+    /// Whether bridges of this kind know a trigger (`rules.md` section 3). Who starts runs by themselves (sign-in, a mailing, the night)
+    /// skips a bridge that does not; the engine refuses what was asked for all the same.
+    pub fn has(&self, trigger: Trigger) -> bool {
+        self.triggers.contains(&trigger)
+    }
+}
+
+/// As `BridgeKind::has`, by the kind's name; a kind that this version does not know has no trigger.
+pub fn has_trigger(kind_name: &str, trigger: Trigger) -> bool {
+    kind(kind_name).is_some_and(|k| k.has(trigger))
 }
 
 static KINDS: &[&BridgeKind] = &[&crate::personify360::KIND];

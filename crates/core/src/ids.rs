@@ -23,11 +23,23 @@ pub enum Kind {
     Token = 6,
     LedgerEntry = 7,
     AuditRow = 8,
+    Folder = 12,
+    Schedule = 40,
 }
 
 impl Kind {
-    const ALL: [Kind; 8] =
-        [Kind::Bridge, Kind::TargetGroup, Kind::Subscriber, Kind::SyncRun, Kind::User, Kind::Token, Kind::LedgerEntry, Kind::AuditRow];
+    const ALL: &[Kind] = &[
+        Kind::Bridge,
+        Kind::TargetGroup,
+        Kind::Subscriber,
+        Kind::SyncRun,
+        Kind::User,
+        Kind::Token,
+        Kind::LedgerEntry,
+        Kind::AuditRow,
+        Kind::Folder,
+        Kind::Schedule,
+    ];
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,7 +97,7 @@ impl FromStr for PublicId {
             return Err(NotAnId);
         }
         let number = ((bits >> 64) & 0xFFF) as u16;
-        let kind = Kind::ALL.into_iter().find(|k| *k as u16 == number).ok_or(NotAnId)?;
+        let kind = Kind::ALL.iter().copied().find(|k| *k as u16 == number).ok_or(NotAnId)?;
         Ok(Self { kind, created_ms: (bits >> 80) as u64, id: (bits & ((1 << 62) - 1)) as i64 })
     }
 }
@@ -109,7 +121,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_id_reads_back_as_itself(ms in 0u64..(1 << 48), id in 1i64..(1 << 61), k in 0usize..8) {
+        fn an_id_reads_back_as_itself(ms in 0u64..(1 << 48), id in 1i64..(1 << 61), k in 0..Kind::ALL.len()) {
             let made = PublicId { kind: Kind::ALL[k], created_ms: ms, id };
             let read: PublicId = made.to_string().parse().unwrap();
             prop_assert_eq!(made, read);

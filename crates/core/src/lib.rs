@@ -3,8 +3,10 @@
 
 pub mod address;
 pub mod books;
+pub mod compound;
 pub mod consent;
 pub mod fields;
+pub mod freshness;
 pub mod gate;
 pub mod hash;
 pub mod ids;
@@ -12,6 +14,7 @@ pub mod permissions;
 pub mod person;
 pub mod random;
 pub mod run;
+pub mod schedule;
 pub mod time;
 
 pub use address::{Address, AddressState};

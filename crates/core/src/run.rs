@@ -49,6 +49,13 @@ names! {
     }
 }
 
+impl Trigger {
+    /// Nobody waits for it: its runs are carried out after all others.
+    pub fn is_patient(self) -> bool {
+        self == Self::Overnight
+    }
+}
+
 impl RunState {
     /// Nothing will change the run's rows any more, unless a person decides on a held one.
     pub fn ended(self) -> bool {

@@ -2,9 +2,9 @@
 
 use rialto_core::Counts;
 use rialto_core::run::{Phase, RunState};
-use rialto_store::membership::{self, Change, Op, Refused};
+use rialto_store::membership::{self, Change, Op, Outcome, Refused};
 use rialto_store::runs::{self, Ending, Run};
-use rialto_store::{groups, waterfall};
+use rialto_store::{StoreError, groups, waterfall};
 use roaring::RoaringTreemap;
 use serde_json::json;
 
@@ -23,25 +23,37 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     lease.enter(Phase::Applying);
     let removed = leaves.len() as i64;
     let members_before = members.len() as i64;
-    let mut counts = Counts { members_before, members_after: members_before - removed, leaving: removed, removed, ..Counts::default() };
+    let counts = Counts { members_before, members_after: members_before - removed, leaving: removed, removed, ..Counts::default() };
     counts
         .check()
         .map_err(|e| Trouble::refused(e.to_string(), "Report this with the run's id: it is a fault of Rialto. Nobody was removed."))?;
+    let reason = format!("{} people were removed as approved, {} may be mailed again.", counts.removed, lifts.len());
+    let mut ending = Ending {
+        state: RunState::Succeeded,
+        counts,
+        reason,
+        advice: String::new(),
+        error_kind: String::new(),
+        data_as_of: None,
+        stats: json!({"approved_run": held.id}),
+    };
     let none = RoaringTreemap::new();
     let change = Change {
         run_id: run.id,
         worker: &lease.worker,
         group_id: group.id,
         base_run: group.applied_run,
-        members_after: counts.members_after,
         joins: &none,
         leaves: &leaves,
         lifts: &lifts,
         lifts_withheld: &none,
+        // A flag that was opened since the held run is a newer word than the yes that it read.
+        lift_before: held.id,
         source: "approval",
         now: parts.clock.now(),
     };
-    counts.lifted = match membership::apply(&parts.db, change).await? {
+    let outcome = Outcome { ending: &ending, complete: false, seen_again: None };
+    ending.counts.lifted = match membership::apply(&parts.db, change, outcome).await? {
         Ok(lifted) => lifted,
         Err(Refused::NotMine) => return Err(Trouble::Interrupted),
         Err(Refused::Moved | Refused::Mismatch) => {
@@ -52,23 +64,19 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
             ));
         }
     };
-    // The waterfall begins with what the last whole read brought.
-    let basis = held.counts();
+    if let Err(error) = count(parts, run, &held, &group, counts.members_after).await {
+        tracing::warn!(run = run.id, %error, "the counts of the target group are made later");
+    }
+    Ok(ending)
+}
+
+/// The waterfall begins with what the last whole read brought.
+async fn count(parts: &Parts, run: &Run, held: &Run, group: &groups::Group, members: i64) -> Result<(), StoreError> {
     let counted_from = waterfall::Basis::now(&parts.db, run.id).await?;
-    let waterfall = waterfall::compute(&parts.db, group.id, counts.members_after, basis).await?;
+    let waterfall = waterfall::compute(&parts.db, group.id, members, held.counts()).await?;
     let mut tx = parts.db.write().await?;
     groups::set_waterfall(&mut tx, group.id, &waterfall, counted_from, parts.clock.now()).await?;
-    tx.commit().await?;
-    let reason = format!("{} people were removed as approved, {} may be mailed again.", counts.removed, counts.lifted);
-    Ok(Ending {
-        state: RunState::Succeeded,
-        counts,
-        reason,
-        advice: String::new(),
-        error_kind: String::new(),
-        data_as_of: None,
-        stats: json!({"approved_run": held.id}),
-    })
+    tx.commit().await
 }
 
 /// The approved run and its group; refused when a later complete read took its place.

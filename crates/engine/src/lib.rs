@@ -3,10 +3,14 @@
 mod approval;
 mod bridge_test;
 mod chores;
+mod compound;
 mod lease;
 mod lists;
 mod people;
 mod remote;
+mod schedules;
+pub mod send;
+mod take_over;
 mod worker;
 
 use std::sync::Arc;
@@ -15,6 +19,7 @@ use std::sync::atomic::AtomicI64;
 use rialto_connectors::http::Outbound;
 use rialto_core::Clock;
 use rialto_core::gate::Limits;
+use rialto_core::schedule::Usual;
 use rialto_store::{Db, Vault, Wake};
 use tokio_util::sync::CancellationToken;
 
@@ -30,21 +35,35 @@ pub struct Parts {
     pub settings: Settings,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The trust gate: `trust.max_removed` and `trust.max_removed_percent`.
     pub limits: Limits,
     /// How long a silent worker keeps its run, in seconds; heartbeats come three times as often.
     pub lease_seconds: i64,
+    /// How long a lease that is over by this node's clock must stay unchanged before its run is taken over, in milliseconds.
+    pub silence_millis: u64,
     /// Runs carried out side by side by this process.
     pub workers: usize,
     /// How often to look for work that another process asked for, in milliseconds.
     pub poll_millis: u64,
+    /// `sync.overnight_at` and `instance.timezone`, for schedules without settings of their own.
+    pub usual: Usual,
+    /// How often to look whether a schedule is due, in milliseconds.
+    pub schedule_millis: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { limits: Limits::default(), lease_seconds: 30, workers: 2, poll_millis: 1_000 }
+        Self {
+            limits: Limits::default(),
+            lease_seconds: 30,
+            silence_millis: 3_000,
+            workers: 2,
+            poll_millis: 1_000,
+            usual: Usual::default(),
+            schedule_millis: 2_000,
+        }
     }
 }
 
@@ -60,12 +79,14 @@ struct Inner {
     name: String,
     /// When this process last swept, in microseconds since 1970.
     swept_at: AtomicI64,
+    watch: take_over::Watch,
 }
 
 impl Engine {
     /// `name` must differ between processes, also between two lives of one host: a random text does.
     pub fn new(parts: Parts, name: impl Into<String>) -> Self {
-        Self { inner: Arc::new(Inner { parts, name: name.into(), swept_at: AtomicI64::new(i64::MIN) }) }
+        let (name, watch) = (name.into(), take_over::Watch::default());
+        Self { inner: Arc::new(Inner { parts, name, swept_at: AtomicI64::new(i64::MIN), watch }) }
     }
 
     pub fn parts(&self) -> &Parts {
@@ -80,6 +101,21 @@ impl Engine {
     pub async fn run(&self, stop: CancellationToken) {
         let workers = (0..self.inner.parts.settings.workers.max(1)).map(|n| worker::work(self.clone(), n, stop.clone()));
         futures::future::join_all(workers).await;
+    }
+
+    /// As `run`, and looks after what happens by the clock: for a process that stays.
+    pub async fn serve(&self, stop: CancellationToken) {
+        tokio::join!(self.run(stop.clone()), schedules::keep(self.clone(), stop));
+    }
+
+    /// Looks once whether a schedule is due or an occurrence can go on. Answers how many steps were taken.
+    pub async fn tick(&self) -> Result<usize, rialto_store::StoreError> {
+        schedules::look(self.parts()).await.map(|looked| looked.steps)
+    }
+
+    /// Carries out one queued run and no other: for the command line beside a server. False when another worker has it.
+    pub async fn run_only(&self, run_id: i64, stop: &CancellationToken) -> Result<bool, rialto_store::StoreError> {
+        worker::only(self, run_id, stop).await
     }
 
     /// Carries out all queued runs, one after another, then returns: for the command line and tests.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rialto_connectors::catalogue::{BridgeKind, NoMode};
 use rialto_connectors::{Connector, ConnectorError};
+use rialto_core::run::Trigger;
 use rialto_store::bridges::{self, Bridge};
 use rialto_store::{StoreError, fields};
 
@@ -61,6 +62,19 @@ pub(crate) async fn open(parts: &Parts, bridge_id: Option<i64>) -> Result<Remote
         Trouble::refused(format!("The bridge's settings are not complete: {}", list.join("; ")), "Correct them in Bridge Configuration.")
     })?;
     Ok(Remote { bridge, kind, connector })
+}
+
+/// Refuses a trigger that the bridge's kind does not have: the one place that every lists and people run comes through.
+pub(crate) async fn listens(parts: &Parts, bridge_id: Option<i64>, trigger: Trigger) -> Result<(), Trouble> {
+    let Some(bridge) = bridges::get(parts.db.read(), bridge_id.unwrap_or(0)).await? else { return Ok(()) };
+    match rialto_connectors::kind(&bridge.kind) {
+        Some(kind) if !kind.has(trigger) => Err(Trouble::refused(
+            format!("Bridges to {} have no trigger {trigger}. Nothing was read.", kind.name),
+            "Refresh or resync by hand.",
+        )),
+        // A bridge that is gone or unknown is told when it is opened.
+        _ => Ok(()),
+    }
 }
 
 /// The fields as the remote offers them now, in the store's words.

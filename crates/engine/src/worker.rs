@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use rialto_core::run::{Phase, RunKind, RunState};
 use rialto_core::{Counts, Instant};
-use rialto_store::runs::{self, Ending, NewRun, Run, Subject};
-use rialto_store::{Actor, StoreError, membership, settings};
+use rialto_store::runs::{self, Ending, Run};
+use rialto_store::{StoreError, settings};
 use tokio_util::sync::CancellationToken;
 
 use crate::lease::Lease;
 use crate::remote::Trouble;
-use crate::{Engine, Parts, approval, bridge_test, chores, lists, people};
-
-/// Tries of a run whose worker died, the first one included.
-const MAX_ATTEMPTS: i64 = 3;
+use crate::{Engine, Parts, approval, bridge_test, chores, compound, lists, people, remote, take_over};
 
 pub(crate) async fn work(engine: Engine, number: usize, stop: CancellationToken) {
     let name = format!("{}-{number}", engine.inner.name);
@@ -42,7 +39,8 @@ pub(crate) async fn until_idle(engine: &Engine, stop: &CancellationToken) -> Res
 /// Takes over from dead workers, then does one run. False when there is nothing to do.
 async fn step(engine: &Engine, worker: &str, stop: &CancellationToken) -> Result<bool, StoreError> {
     let parts = engine.parts();
-    take_over(engine).await?;
+    take_over::all(engine).await?;
+    while rialto_store::compound::ask_outdated(&parts.db, parts.clock.now()).await? {}
     let mut tx = parts.db.write().await?;
     let run = runs::claim(&mut tx, worker, parts.clock.now(), parts.settings.lease_seconds).await?;
     tx.commit().await?;
@@ -50,6 +48,18 @@ async fn step(engine: &Engine, worker: &str, stop: &CancellationToken) -> Result
     // Others may find more work while this one is busy.
     parts.wake.ring();
     carry_out(engine, &run, worker, stop).await?;
+    Ok(true)
+}
+
+/// Carries out one run that was asked for, unless another worker has it. True when it was this one's to do.
+pub(crate) async fn only(engine: &Engine, run_id: i64, stop: &CancellationToken) -> Result<bool, StoreError> {
+    let parts = engine.parts();
+    let name = format!("{}-only", engine.inner.name);
+    let mut tx = parts.db.write().await?;
+    let run = runs::claim_one(&mut tx, run_id, &name, parts.clock.now(), parts.settings.lease_seconds).await?;
+    tx.commit().await?;
+    let Some(run) = run else { return Ok(false) };
+    carry_out(engine, &run, &name, stop).await?;
     Ok(true)
 }
 
@@ -82,8 +92,11 @@ async fn in_force(parts: &Parts) -> Result<Parts, StoreError> {
 
 async fn do_work(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
     match run.kind() {
-        RunKind::Lists => lists::run(parts, run, lease).await,
-        RunKind::People => people::run(parts, run, lease).await,
+        RunKind::People if run.bridge_id.is_none() => compound::run(parts, run, lease).await,
+        kind @ (RunKind::Lists | RunKind::People) => {
+            remote::listens(parts, run.bridge_id, run.trigger()).await?;
+            if kind == RunKind::Lists { lists::run(parts, run, lease).await } else { people::run(parts, run, lease).await }
+        }
         RunKind::Approval => approval::run(parts, run, lease).await,
         RunKind::Test => bridge_test::run(parts, run, lease).await,
         RunKind::Upload | RunKind::Undo => Err(Trouble::refused("This version of Rialto cannot do such a run.", "Update Rialto.")),
@@ -136,50 +149,4 @@ async fn give_up(engine: &Engine, run: &Run, lease: &Lease) -> Result<(), StoreE
     let mut tx = engine.parts().db.write().await?;
     runs::heartbeat(&mut tx, run.id, &lease.worker, Instant(0), 0, Phase::Reading).await?;
     tx.commit().await
-}
-
-/// Runs whose worker died end as failed, and are tried again as new runs: a run id is never used twice.
-async fn take_over(engine: &Engine) -> Result<(), StoreError> {
-    let parts = engine.parts();
-    let now = parts.clock.now();
-    for dead in runs::expired(parts.db.read(), now).await? {
-        let mut tx = parts.db.write().await?;
-        let again = dead.attempt < MAX_ATTEMPTS && dead.kind() != RunKind::Test;
-        let ending = Ending {
-            reason: if again {
-                "The worker stopped in the middle; the run is tried again as a new one."
-            } else {
-                "The worker stopped in the middle, for the last time."
-            }
-            .into(),
-            ..failed(&Trouble::Interrupted)
-        };
-        if runs::finish(&mut tx, dead.id, &dead.worker, now, &ending).await? && again {
-            let new = NewRun {
-                kind: dead.kind(),
-                subject: subject(&dead),
-                trigger: dead.trigger(),
-                plan_only: dead.plan_only,
-                parent_run: dead.parent_run,
-                attempt: dead.attempt + 1,
-            };
-            let who = Actor { name: dead.actor.clone(), request_id: String::new(), at: now };
-            runs::request(&mut tx, new, &who).await?;
-        }
-        tx.commit().await?;
-        if dead.applied_at.is_none() {
-            membership::drop_plan(&parts.db, dead.id).await?;
-        }
-        tracing::warn!(run = dead.id, "took over from a worker that died");
-    }
-    Ok(())
-}
-
-fn subject(run: &Run) -> Subject {
-    let bridge_id = run.bridge_id.unwrap_or(0);
-    match (run.kind(), run.group_id) {
-        (_, Some(group_id)) => Subject::Group { group_id, bridge_id },
-        (RunKind::Test, None) => Subject::Test { bridge_id },
-        _ => Subject::Lists { bridge_id },
-    }
 }

@@ -38,7 +38,7 @@ pub struct ChurnReport {
 }
 
 impl State {
-    /// Applies a bulk change. People brought in by it are on no other list.
+    /// Applies a bulk change and generates the list anew. People brought in by it are on no other list.
     pub(crate) fn churn(&mut self, code: &str, churn: Churn, now: Timestamp) -> Option<ChurnReport> {
         let before = self.lists.get(code)?.clone();
         let count = self.count(&before);
@@ -47,25 +47,36 @@ impl State {
         let mut after = before.clone();
         after.rounds.push(MemberRound { round: churn.round, gone_permille: churn.gone_permille, new: old_end + 1..=old_end + joining });
         let change = ChangeRound { round: churn.round, permille: churn.changed_permille };
-        let (stayed, changed) = self.compare(&before, &after, change);
         self.end = old_end + joining;
         self.changes.push(change);
-        after.count = (stayed + joining).into();
-        after.refreshed = now;
+        after.snapshot = Some(self.select(&after));
+        let report = self.compare(&before, &after, change);
+        if let Some(snapshot) = &after.snapshot {
+            snapshot.count.get_or_init(|| report.members);
+        }
+        after.created |= report.members > 0;
+        after.refreshed = Some(now);
         self.lists.insert(code.to_owned(), after);
-        Some(ChurnReport { changed, new: joining, gone: count - stayed, members: stayed + joining })
+        Some(report)
     }
 
-    fn compare(&self, before: &ListState, after: &ListState, change: ChangeRound) -> (u64, u64) {
-        let mut stayed = 0;
-        let mut changed = 0;
-        for index in self.members(before, 1) {
-            if self.on_list(after, index) {
-                stayed += 1;
-                let hit = change.hits(self.population.seed, index);
-                changed += u64::from(hit && !self.overrides.contains_key(&index));
+    fn compare(&self, before: &ListState, after: &ListState, change: ChangeRound) -> ChurnReport {
+        let mut report = ChurnReport { changed: 0, new: 0, gone: 0, members: 0 };
+        for index in 1..=self.end {
+            match (self.on_list(before, index), self.on_list(after, index)) {
+                (true, true) => {
+                    let hit = change.hits(self.population.seed, index);
+                    report.changed += u64::from(hit && !self.overrides.contains_key(&index));
+                    report.members += 1;
+                }
+                (false, true) => {
+                    report.new += 1;
+                    report.members += 1;
+                }
+                (true, false) => report.gone += 1,
+                (false, false) => {}
             }
         }
-        (stayed, changed)
+        report
     }
 }

@@ -192,6 +192,11 @@ impl Faults {
         self.lock().push(Armed { rule, seen: 0, fired: 0, reading: false });
     }
 
+    /// Removes the rules with faults of the same kind.
+    pub(crate) fn remove(&self, kind: &Fault) {
+        self.lock().retain(|armed| std::mem::discriminant(&armed.rule.fault) != std::mem::discriminant(kind));
+    }
+
     pub(crate) fn clear(&self) {
         self.lock().clear();
     }

@@ -1,14 +1,15 @@
 //! Marketing lists: who is on them is computed, only edits are kept.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::OnceLock;
 
 use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
+use crate::jobs::Frequency;
 use crate::options::{Options, start};
-use crate::people::{Population, mix};
+use crate::people::{ChangeRound, Population, mix};
 
 /// A marketing list as the data service shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,16 +24,18 @@ pub struct List {
     pub active: bool,
     /// How often it is generated anew.
     pub regeneration_frequency: String,
-    /// When its members were last generated or edited.
+    /// Whether its members were ever selected. If not, the data service shows no LAST_REFRESHED.
+    pub generated: bool,
+    /// When its members were last selected; for a list that never was generated, when it was defined.
     pub last_refreshed: Timestamp,
     /// When its definition was last changed.
     pub modified_on: Timestamp,
-    /// How many members it has.
+    /// How many members it has, as of the last regeneration.
     pub member_count: u64,
 }
 
 /// By what rule people are on a list.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     Everybody,
     Permille(u64),
@@ -56,71 +59,103 @@ impl MemberRound {
     }
 }
 
-/// A list with its edits.
+/// The generated people, with the bulk changes that a selection has seen.
+#[derive(Clone, Copy)]
+pub(crate) struct Generated<'a> {
+    pub population: Population,
+    pub people: u64,
+    pub changes: &'a [ChangeRound],
+}
+
+/// Who was on a list when it was last generated: what the rule gave for the generated people, and who differed from that.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Snapshot {
+    /// How many bulk changes to people it has seen.
+    pub changes: usize,
+    /// True for members that the rule alone does not give, false for the opposite.
+    pub exceptions: BTreeMap<u64, bool>,
+    pub count: OnceLock<u64>,
+}
+
+/// A list: what it selects, and whom it selected last.
 #[derive(Clone, Debug)]
 pub(crate) struct ListState {
     pub code: String,
     pub name: String,
     pub description: String,
     pub active: bool,
-    pub frequency: &'static str,
+    pub frequency: Frequency,
     pub rule: Rule,
     pub salt: u64,
-    pub adds: BTreeSet<u64>,
-    pub removes: BTreeSet<u64>,
+    /// Opt-in answers: who is to be on the list, or not, whatever the rule says.
+    pub answers: BTreeMap<u64, bool>,
     pub rounds: Vec<MemberRound>,
-    pub count: OnceLock<u64>,
-    pub refreshed: Timestamp,
+    /// Whether MKT510 created it.
+    pub created: bool,
+    pub snapshot: Option<Snapshot>,
+    pub refreshed: Option<Timestamp>,
     pub modified: Timestamp,
 }
 
 impl ListState {
-    pub(crate) fn new(code: &str, name: &str, rule: Rule) -> Self {
+    /// A list whose members were never selected.
+    pub(crate) fn new(code: &str, name: &str, rule: Rule, now: Timestamp) -> Self {
         Self {
             code: code.into(),
             name: name.into(),
             description: format!("{name}, kept by the membership office"),
             active: true,
-            frequency: "DAILY",
+            frequency: Frequency::Daily,
             rule,
             salt: salt(code),
-            adds: BTreeSet::new(),
-            removes: BTreeSet::new(),
+            answers: BTreeMap::new(),
             rounds: Vec::new(),
-            count: OnceLock::new(),
-            refreshed: start().saturating_sub(6.hours()).unwrap_or_default(),
-            modified: start().saturating_sub(720.hours()).unwrap_or_default(),
+            created: false,
+            snapshot: None,
+            refreshed: None,
+            modified: now,
         }
     }
 
-    fn by_rule(&self, population: Population, people: u64, index: u64) -> bool {
+    /// A list that was there before the sandbox began. MKT510 found nobody for a list without a rule, and so did not create it.
+    fn old(code: &str, name: &str, rule: Rule, frequency: Frequency) -> Self {
+        let ago = |hours: i64| start().saturating_sub(hours.hours()).unwrap_or_default();
+        Self {
+            frequency,
+            created: rule != Rule::Nobody,
+            snapshot: Some(Snapshot::default()),
+            refreshed: Some(ago(6)),
+            ..Self::new(code, name, rule, ago(720))
+        }
+    }
+
+    fn by_rule(&self, of: Generated<'_>, index: u64) -> bool {
         match self.rule {
             Rule::Everybody => true,
-            Rule::Permille(share) => mix(population.seed, self.salt, index) % 1000 < share,
+            Rule::Permille(share) => mix(of.population.seed, self.salt, index) % 1000 < share,
             Rule::Spread(n) => {
-                let step = (people / n).max(1);
+                let step = (of.people / n).max(1);
                 (index - 1).is_multiple_of(step) && (index - 1) / step < n
             }
-            Rule::West => population.is_west(index),
-            Rule::Lapsed => population.is_lapsed(index),
+            Rule::West => of.population.is_west(index, of.changes),
+            Rule::Lapsed => of.population.is_lapsed(index),
             Rule::Nobody => false,
         }
     }
 
-    /// Whether someone is on the list.
-    pub(crate) fn contains(&self, population: Population, people: u64, index: u64) -> bool {
-        if !self.adds.is_empty() && self.adds.contains(&index) {
-            return true;
-        }
-        if !self.removes.is_empty() && self.removes.contains(&index) {
-            return false;
-        }
-        let mut member = index <= people && self.by_rule(population, people, index);
+    /// Whether the rule selects a generated person.
+    pub(crate) fn selects(&self, of: Generated<'_>, index: u64) -> bool {
+        let member = index <= of.people && self.by_rule(of, index);
+        self.after_rounds(of, index, member)
+    }
+
+    /// What the bulk changes to the list make of someone whom the rule selects or not.
+    pub(crate) fn after_rounds(&self, of: Generated<'_>, index: u64, mut member: bool) -> bool {
         for round in &self.rounds {
             if member {
-                member = !round.takes(population.seed, self.salt, index);
+                member = !round.takes(of.population.seed, self.salt, index);
             } else {
-                member = index > people && round.new.contains(&index);
+                member = index > of.people && round.new.contains(&index);
             }
         }
         member
@@ -133,24 +168,21 @@ fn salt(code: &str) -> u64 {
 
 /// The lists a sandbox starts with.
 pub(crate) fn initial(options: &Options) -> Vec<ListState> {
+    let daily = |code: &str, name: &str, rule| ListState::old(code, name, rule, Frequency::Daily);
     let mut lists = vec![
-        ListState::new("ALL_MEMBERS", "All members", Rule::Everybody),
-        ListState::new("NEWSLETTER", "Newsletter", Rule::Permille(600)),
-        ListState::new("CONFERENCE", "Annual conference", Rule::Permille(150)),
-        ListState::new("STUDENTS", "Students & early career", Rule::Permille(50)),
-        ListState::new("BOARD", "Board", Rule::Spread(24)),
-        ListState::new("REGION_WEST", "Region West", Rule::West),
-        ListState::new("LAPSED", "Lapsed members", Rule::Lapsed),
-        ListState::new("EMPTY_LIST", "Nobody yet", Rule::Nobody),
-        ListState::new("OLD_APPEAL", "Appeal 2019", Rule::Permille(80)),
+        daily("ALL_MEMBERS", "All members", Rule::Everybody),
+        daily("NEWSLETTER", "Newsletter", Rule::Permille(600)),
+        ListState::old("CONFERENCE", "Annual conference", Rule::Permille(150), Frequency::Weekly),
+        ListState::old("STUDENTS", "Students & early career", Rule::Permille(50), Frequency::Monthly),
+        ListState::old("BOARD", "Board", Rule::Spread(24), Frequency::Always),
+        daily("REGION_WEST", "Region West", Rule::West),
+        daily("LAPSED", "Lapsed members", Rule::Lapsed),
+        daily("EMPTY_LIST", "Nobody yet", Rule::Nobody),
+        ListState { active: false, ..ListState::old("OLD_APPEAL", "Appeal 2019", Rule::Permille(80), Frequency::Never) },
     ];
-    if let Some(old) = lists.last_mut() {
-        old.active = false;
-        old.frequency = "NEVER";
-    }
     for number in 1..=options.extra_lists {
         let code = format!("EXTRA_{number:04}");
-        lists.push(ListState::new(&code, &format!("Extra list {number}"), Rule::Permille(10)));
+        lists.push(daily(&code, &format!("Extra list {number}"), Rule::Permille(10)));
     }
     lists
 }

@@ -62,6 +62,62 @@ impl Person {
     }
 }
 
+/// A constituent to be created.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewPerson {
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// Primary e-mail address.
+    pub email: Option<String>,
+    /// City.
+    pub city: String,
+    /// State.
+    pub state: Option<String>,
+    /// ISO 3166 alpha-3 code; empty means USA.
+    pub country_code: String,
+    /// Whether a member.
+    pub member_flag: bool,
+    /// "Allow Email"; Do Not Solicit by Email is its opposite.
+    pub allow_email: bool,
+    /// "Allow Solicitation".
+    pub allow_solicitation: bool,
+}
+
+impl NewPerson {
+    /// Whether no text is longer than its column.
+    pub(crate) fn fits(&self) -> bool {
+        let optional = |text: &Option<String>, most: usize| text.as_ref().is_none_or(|text| text.chars().count() <= most);
+        let texts = [(&self.first_name, 40), (&self.last_name, 80), (&self.city, 60), (&self.country_code, 24)];
+        texts.iter().all(|(text, most)| text.chars().count() <= *most) && optional(&self.email, 100) && optional(&self.state, 15)
+    }
+
+    pub(crate) fn with_id(self, master_customer_id: String) -> Person {
+        let country = if self.country_code.is_empty() { "USA".to_owned() } else { self.country_code };
+        Person {
+            master_customer_id,
+            sub_customer_id: 0,
+            email: self.email,
+            allow_email: self.allow_email,
+            allow_solicitation: self.allow_solicitation,
+            label_name: format!("{} {}", self.first_name, self.last_name).trim().to_owned(),
+            first_name: Cow::Owned(self.first_name),
+            last_name: Cow::Owned(self.last_name),
+            job_title: None,
+            company_name: None,
+            city: Cow::Owned(self.city),
+            state: self.state.map(Cow::Owned),
+            country_code: Cow::Owned(country),
+            member_since: None,
+            member_flag: self.member_flag,
+            member_number: None,
+            dues_balance_cents: 0,
+        }
+    }
+}
+
 /// Changes to a person; what is absent stays as it is.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -87,6 +143,11 @@ pub struct PersonPatch {
     pub company_name: Option<Option<String>>,
     /// New city.
     pub city: Option<String>,
+    /// New state, or null.
+    #[serde(deserialize_with = "present")]
+    pub state: Option<Option<String>>,
+    /// Whether a member from now on.
+    pub member_flag: Option<bool>,
 }
 
 fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
@@ -107,6 +168,8 @@ impl PersonPatch {
         set(&mut person.job_title, self.job_title.map(|v| v.map(Cow::Owned)));
         set(&mut person.company_name, self.company_name.map(|v| v.map(Cow::Owned)));
         set(&mut person.city, self.city.map(Cow::Owned));
+        set(&mut person.state, self.state.map(|v| v.map(Cow::Owned)));
+        set(&mut person.member_flag, self.member_flag);
     }
 }
 
@@ -153,7 +216,7 @@ impl Population {
     }
 
     /// Whether this one is the second record (sub id 1) of the one before.
-    fn is_second(self, index: u64) -> bool {
+    pub(crate) fn is_second(self, index: u64) -> bool {
         let drawn = |i| self.roll(1, i).is_multiple_of(400);
         index > 1 && drawn(index) && !drawn(index - 1)
     }
@@ -188,9 +251,17 @@ impl Population {
         (self.roll(2, index) % PLACES.len() as u64) as usize
     }
 
-    /// Whether they live in the West, as generated.
-    pub(crate) fn is_west(self, index: u64) -> bool {
-        PLACES[self.place(index)].1.is_some_and(|state| WEST.contains(&state))
+    /// Where they live after the bulk changes made so far.
+    fn place_after(self, index: u64, changes: &[ChangeRound]) -> usize {
+        changes.iter().filter(|change| change.hits(self.seed, index)).fold(self.place(index), |place, change| {
+            let step = self.roll(0x5000_0000 ^ change.round, index);
+            (place + 1 + pick(step, PLACES.len() - 1)) % PLACES.len()
+        })
+    }
+
+    /// Whether they live in the West after the bulk changes made so far.
+    pub(crate) fn is_west(self, index: u64, changes: &[ChangeRound]) -> bool {
+        PLACES[self.place_after(index, changes)].1.is_some_and(|state| WEST.contains(&state))
     }
 
     /// Whether their membership has lapsed, as generated.
@@ -215,28 +286,28 @@ impl Population {
         })
     }
 
-    fn email(self, index: u64) -> Option<String> {
+    /// The generated address.
+    pub(crate) fn email(self, index: u64) -> Option<String> {
         let shares = index > 1 && self.roll(8, index) % 100 < 1;
         let shared = if shares { self.own_email(index - 1) } else { None };
         shared.or_else(|| self.own_email(index))
     }
 
+    /// Which of the built-in first names, last names and places they have.
+    pub(crate) fn picks(self, index: u64, changes: &[ChangeRound]) -> (usize, usize, usize) {
+        (pick(self.roll(5, index), FIRST.len()), pick(self.roll(6, index), LAST.len()), self.place_after(index, changes))
+    }
+
     /// The person, with the bulk changes made so far.
     pub(crate) fn person(self, index: u64, changes: &[ChangeRound]) -> Person {
         let (master, sub) = self.key(index);
-        let first = FIRST[pick(self.roll(5, index), FIRST.len())].0;
-        let last = LAST[pick(self.roll(6, index), LAST.len())].0;
+        let (first, last, place) = self.picks(index, changes);
+        let (first, last, (city, state, country)) = (FIRST[first].0, LAST[last].0, PLACES[place]);
         let consent = self.roll(9, index) % 1000;
         let misc = self.roll(10, index);
         let lapsed = self.is_lapsed(index);
-        let mut place = self.place(index);
-        let mut title = pick(misc, TITLES.len());
-        for change in changes.iter().filter(|c| c.hits(self.seed, index)) {
-            let step = self.roll(0x5000_0000 ^ change.round, index);
-            place = (place + 1 + pick(step, PLACES.len() - 1)) % PLACES.len();
-            title = (title + 1) % TITLES.len();
-        }
-        let (city, state, country) = PLACES[place];
+        let hits = changes.iter().filter(|change| change.hits(self.seed, index)).count();
+        let title = (pick(misc, TITLES.len()) + hits) % TITLES.len();
         Person {
             master_customer_id: format_master(master),
             sub_customer_id: sub,

@@ -113,7 +113,9 @@ fn lists(state: &State, tweaks: Tweaks<'_>) -> String {
         set.text(2, &list.description);
         set.flag(3, list.active);
         set.text(4, &list.regeneration_frequency);
-        set.plain(5, list.last_refreshed);
+        if list.generated {
+            set.plain(5, list.last_refreshed);
+        }
         set.plain(6, list.modified_on);
         set.plain(7, tweaks.total(list.member_count));
         set.end();
@@ -247,7 +249,7 @@ fn move_rows(sandbox: &Sandbox, code: &str, next: u64) {
         return;
     };
     let leaves = state.members(list, next).next();
-    let joins = (1..next.min(state.end + 1)).rev().find(|i| !state.on_list(list, *i));
+    let joins = (1..next.min(state.end + 1)).rev().find(|i| state.exists(*i) && !state.on_list(list, *i));
     state.set_members(code, leaves.as_slice(), false, now);
     state.set_members(code, joins.as_slice(), true, now);
 }

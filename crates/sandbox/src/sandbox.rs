@@ -1,27 +1,20 @@
 //! The sandbox itself, and what it holds, for tests to compare with.
 
 use std::borrow::Cow;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::Timestamp;
 
-use crate::churn::{Churn, ChurnReport};
 use crate::faults::{FaultRule, FaultStatus, Faults};
 use crate::journal::{Journal, Requests};
-use crate::lists::{List, ListState, Rule};
 use crate::odata::value::Value;
 use crate::options::Options;
-use crate::people::{Person, format_master, parse_master};
+use crate::people::{NewPerson, Person, format_master, parse_master};
 use crate::state::{State, Table};
 
-/// Whom an edit of a list concerns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// The first so many that the edit would change.
-    First(u64),
-    /// These people, by master and sub id.
-    Ids(Vec<(String, i64)>),
-}
+/// Most constituents that may be created by hand or through the admin routes.
+const MOST_CREATED: usize = 10_000;
 
 /// A contact-tracking entry written to the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -46,6 +39,8 @@ pub(crate) struct Inner {
     pub options: Options,
     pub faults: Faults,
     pub journal: Journal,
+    /// When the next job is due, in microseconds; `i64::MAX` if none is.
+    pub next_due: AtomicI64,
     state: RwLock<State>,
 }
 
@@ -54,7 +49,7 @@ impl Sandbox {
     pub fn new(options: Options) -> Self {
         let state = RwLock::new(State::new(&options));
         let (faults, journal) = (Faults::default(), Journal::default());
-        Self { inner: Arc::new(Inner { options, faults, journal, state }) }
+        Self { inner: Arc::new(Inner { options, faults, journal, next_due: AtomicI64::new(i64::MAX), state }) }
     }
 
     /// Its settings.
@@ -62,11 +57,23 @@ impl Sandbox {
         &self.inner.options
     }
 
+    /// What it holds, after the jobs that were due. Never with a guard in hand.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.settle();
+        self.lock_read()
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.settle();
+        self.lock_write()
+    }
+
+    pub(crate) fn lock_read(&self) -> RwLockReadGuard<'_, State> {
         self.inner.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
+    pub(crate) fn lock_write(&self) -> RwLockWriteGuard<'_, State> {
         self.inner.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -82,53 +89,18 @@ impl Sandbox {
 
     /// How many people there are.
     pub fn people_count(&self) -> u64 {
-        self.read().end
-    }
-
-    /// All lists, ordered by code.
-    pub fn lists(&self) -> Vec<List> {
         let state = self.read();
-        state.lists.values().map(|list| state.show(list)).collect()
+        state.end - state.absent.len() as u64
     }
 
-    /// One list.
-    pub fn list(&self, code: &str) -> Option<List> {
-        let state = self.read();
-        state.lists.get(code).map(|list| state.show(list))
+    /// Whether another constituent may be created from outside.
+    pub(crate) fn has_room(&self) -> bool {
+        self.read().created.len() < MOST_CREATED
     }
 
-    /// Members of a list in the order of their ids; none for an unknown list.
-    pub fn list_members(&self, code: &str) -> Vec<Person> {
-        let mut members = Vec::new();
-        self.for_each_member(code, |person| members.push(person.clone()));
-        members
-    }
-
-    /// Visits the members of a list one by one, without holding them all.
-    pub fn for_each_member(&self, code: &str, mut visit: impl FnMut(&Person)) {
-        let state = self.read();
-        if let Some(list) = state.lists.get(code) {
-            state.members(list, 1).for_each(|index| visit(&state.person_at(index)));
-        }
-    }
-
-    /// Members of a list from an offset on.
-    pub fn member_slice(&self, code: &str, offset: usize, limit: usize) -> Vec<Person> {
-        let state = self.read();
-        let Some(list) = state.lists.get(code) else {
-            return Vec::new();
-        };
-        let indexes = state.members(list, 1).skip(offset).take(limit);
-        indexes.map(|index| state.person_at(index)).collect()
-    }
-
-    /// Whether someone is on a list.
-    pub fn is_member(&self, code: &str, master: &str, sub: i64) -> bool {
-        let state = self.read();
-        let (Some(list), Some(index)) = (state.lists.get(code), state.index(master, sub)) else {
-            return false;
-        };
-        state.on_list(list, index)
+    /// Creates a constituent, who is on no list until lists are regenerated.
+    pub fn create_person(&self, new: NewPerson) -> Person {
+        self.write().create(|master| new.with_id(master))
     }
 
     /// Changes a person; ids stay, and "Allow Solicitation" off puts "Allow Email" off.
@@ -207,84 +179,6 @@ impl Sandbox {
         let text = |value: Option<&Value>| value.map(Value::text).unwrap_or_default();
         let rows = state.rows_of(Table::Demographics, index);
         rows.iter().map(|row| (text(row.get(3)), text(row.get(4)))).collect()
-    }
-
-    fn choose(&self, code: &str, who: &Who, member: bool) -> Option<Vec<u64>> {
-        let state = self.read();
-        let list = state.lists.get(code)?;
-        Some(match who {
-            Who::Ids(ids) => ids.iter().filter_map(|(master, sub)| state.index(master, *sub)).collect(),
-            Who::First(n) => (1..=state.end)
-                .filter(|index| state.on_list(list, *index) != member)
-                .take(usize::try_from(*n).unwrap_or(usize::MAX))
-                .collect(),
-        })
-    }
-
-    /// Puts people on a list; answers how many were not on it.
-    pub fn add_to_list(&self, code: &str, who: &Who) -> Option<u64> {
-        let indexes = self.choose(code, who, true)?;
-        let now = self.now();
-        self.write().set_members(code, &indexes, true, now)
-    }
-
-    /// Takes people off a list; answers how many were on it.
-    pub fn remove_from_list(&self, code: &str, who: &Who) -> Option<u64> {
-        let indexes = self.choose(code, who, false)?;
-        let now = self.now();
-        self.write().set_members(code, &indexes, false, now)
-    }
-
-    /// Generates a list anew: same members, later LAST_REFRESHED.
-    pub fn regenerate(&self, code: &str) -> bool {
-        let now = self.now();
-        self.write().refresh(code, now)
-    }
-
-    /// Removes a list.
-    pub fn delete_list(&self, code: &str) -> bool {
-        self.write().lists.remove(code).is_some()
-    }
-
-    /// Creates an empty list; false if the code is taken.
-    pub fn create_list(&self, code: &str, name: &str) -> bool {
-        let now = self.now();
-        let mut state = self.write();
-        if state.lists.contains_key(code) {
-            return false;
-        }
-        let mut list = ListState::new(code, name, Rule::Nobody);
-        (list.refreshed, list.modified) = (now, now);
-        state.lists.insert(code.to_owned(), list);
-        true
-    }
-
-    fn define(&self, code: &str, change: impl FnOnce(&mut ListState)) -> bool {
-        let now = self.now();
-        match self.write().lists.get_mut(code) {
-            Some(list) => {
-                change(list);
-                list.modified = now;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Gives a list another name.
-    pub fn rename_list(&self, code: &str, name: &str) -> bool {
-        self.define(code, |list| list.name = name.to_owned())
-    }
-
-    /// Puts a list in or out of use.
-    pub fn set_list_active(&self, code: &str, active: bool) -> bool {
-        self.define(code, |list| list.active = active)
-    }
-
-    /// Changes a share of a list at once; see [`Churn`].
-    pub fn churn(&self, code: &str, churn: Churn) -> Option<ChurnReport> {
-        let now = self.now();
-        self.write().churn(code, churn, now)
     }
 
     /// Adds a fault rule.

@@ -4,48 +4,28 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use axum::Router;
-use axum::extract::State;
-use axum::response::Html;
+use axum::middleware::from_fn;
 use axum::routing::{any, get};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::options::Options;
 use crate::sandbox::Sandbox;
-use crate::xml::escape;
-use crate::{admin, http};
+use crate::{admin, http, pages};
 
 impl Sandbox {
-    /// All routes: the data service, the admin routes, an index page and `/healthz`.
+    /// All routes: the data service, the pages of the simulated product at `/`, the admin routes and `/healthz`.
     pub fn router(&self) -> Router {
         let root = self.options().root.trim_end_matches('/');
+        let pages = pages::router().merge(admin::router()).layer(from_fn(pages::same_origin)).layer(from_fn(pages::headers));
         Router::new()
-            .route("/", get(index))
             .route("/healthz", get(async || "ok"))
             .route(root, any(http::handle))
             .route(&format!("{root}/"), any(http::handle))
             .route(&format!("{root}/{{*rest}}"), any(http::handle))
-            .merge(admin::router())
+            .merge(pages)
             .with_state(self.clone())
     }
-}
-
-async fn index(State(sandbox): State<Sandbox>) -> Html<String> {
-    let root = escape(&sandbox.options().root).into_owned();
-    Html(format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <title>Sandbox data service</title></head><body><main><h1>Sandbox data service</h1>\
-         <p>This is a simulator of a Personify360 data service with {people} invented people. \
-         It is not the product, and nobody in it exists.</p><ul>\
-         <li><a href=\"{root}/\">Service root</a> (HTTP Basic)</li>\
-         <li><a href=\"{root}/$metadata\">$metadata</a></li>\
-         <li><a href=\"/admin/lists\">Marketing lists</a></li>\
-         <li><a href=\"/admin/setup\">Set-up script</a></li>\
-         <li><a href=\"/admin/faults\">Fault rules</a></li>\
-         <li><a href=\"/admin/requests\">Requests seen</a></li>\
-         </ul></main></body></html>",
-        people = sandbox.people_count(),
-    ))
 }
 
 /// Serves a sandbox until `shutdown` ends.

@@ -1,13 +1,14 @@
 //! What the sandbox holds: edits on top of computed people and lists.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
+use crate::jobs::Board;
 use crate::lists::{List, ListState, initial};
 use crate::odata::value::Value;
 use crate::options::Options;
-use crate::people::{ChangeRound, Person, Population};
+use crate::people::{ChangeRound, Person, Population, format_master};
 
 /// Activity codes that exist: code and description.
 pub(crate) const CODES: &[(&str, &str)] = &[
@@ -36,6 +37,10 @@ pub(crate) struct State {
     pub end: u64,
     pub changes: Vec<ChangeRound>,
     pub overrides: HashMap<u64, Person>,
+    /// People who were not generated but created; all are in `overrides`.
+    pub created: BTreeSet<u64>,
+    /// Numbers up to `end` that nobody has.
+    pub absent: BTreeSet<u64>,
     pub lists: BTreeMap<String, ListState>,
     pub inactive_addresses: HashSet<u64>,
     pub rows: HashMap<Table, BTreeMap<u64, Vec<Row>>>,
@@ -43,6 +48,7 @@ pub(crate) struct State {
     /// Names of procedures that exist, in lower case.
     pub installed: HashSet<String>,
     pub codes: Vec<(String, String)>,
+    pub board: Board,
 }
 
 impl State {
@@ -56,10 +62,13 @@ impl State {
             end: options.people,
             changes: Vec::new(),
             overrides: HashMap::new(),
+            created: BTreeSet::new(),
+            absent: BTreeSet::new(),
             lists: initial(options).into_iter().map(|list| (list.code.clone(), list)).collect(),
             inactive_addresses: HashSet::new(),
             rows: HashMap::new(),
             last_id: 0,
+            board: Board::default(),
             installed: all.into_iter().filter(|_| options.installed).map(|name| name.to_ascii_lowercase()).collect(),
             codes: CODES.iter().filter(|(code, _)| exists(code)).map(|(code, text)| ((*code).to_owned(), (*text).to_owned())).collect(),
         }
@@ -75,12 +84,12 @@ impl State {
 
     /// The index of someone who exists.
     pub(crate) fn index(&self, master: &str, sub: i64) -> Option<u64> {
-        self.population.index(master, sub).filter(|index| *index <= self.end)
+        self.population.index(master, sub).filter(|index| self.exists(*index))
     }
 
-    /// Whether someone is on a list.
-    pub(crate) fn on_list(&self, list: &ListState, index: u64) -> bool {
-        list.contains(self.population, self.people, index)
+    /// Whether anybody has this number.
+    pub(crate) fn exists(&self, index: u64) -> bool {
+        (1..=self.end).contains(&index) && !self.absent.contains(&index)
     }
 
     /// Indexes of a list's members from a position on.
@@ -90,7 +99,10 @@ impl State {
 
     /// The exact number of members, counted once and kept.
     pub(crate) fn count(&self, list: &ListState) -> u64 {
-        *list.count.get_or_init(|| self.members(list, 1).count() as u64)
+        match &list.snapshot {
+            Some(snapshot) => *snapshot.count.get_or_init(|| self.count_of(list, snapshot)),
+            None => 0,
+        }
     }
 
     /// The list as the outside sees it.
@@ -100,43 +112,31 @@ impl State {
             name: list.name.clone(),
             description: list.description.clone(),
             active: list.active,
-            regeneration_frequency: list.frequency.to_owned(),
-            last_refreshed: list.refreshed,
+            regeneration_frequency: list.frequency.code().to_owned(),
+            generated: list.refreshed.is_some(),
+            last_refreshed: list.refreshed.unwrap_or(list.modified),
             modified_on: list.modified,
             member_count: self.count(list),
         }
     }
 
-    /// Puts people on a list or takes them off; answers how many that changed.
-    pub(crate) fn set_members(&mut self, code: &str, indexes: &[u64], member: bool, now: Timestamp) -> Option<u64> {
-        let (population, people) = (self.population, self.people);
-        let before = self.count(self.lists.get(code)?);
-        let list = self.lists.get_mut(code)?;
-        let mut changed = 0;
-        for index in indexes {
-            if list.contains(population, people, *index) == member {
-                continue;
-            }
-            changed += 1;
-            let (put, take) = if member { (&mut list.adds, &mut list.removes) } else { (&mut list.removes, &mut list.adds) };
-            take.remove(index);
-            put.insert(*index);
-        }
-        let after = if member { before + changed } else { before.saturating_sub(changed) };
-        list.count = after.into();
-        list.refreshed = now;
-        Some(changed)
+    /// Has people selected for a list or not, from its next regeneration on; answers how many that moves.
+    pub(crate) fn answer(&mut self, code: &str, indexes: &[u64], member: bool) -> Option<u64> {
+        let list = self.lists.get(code)?;
+        let moved = indexes.iter().filter(|index| self.qualifies(list, **index) != member).count();
+        let answers = &mut self.lists.get_mut(code)?.answers;
+        answers.extend(indexes.iter().map(|index| (*index, member)));
+        Some(moved as u64)
     }
 
-    /// Marks a list as generated anew.
-    pub(crate) fn refresh(&mut self, code: &str, now: Timestamp) -> bool {
-        match self.lists.get_mut(code) {
-            Some(list) => {
-                list.refreshed = now;
-                true
-            }
-            None => false,
-        }
+    /// Puts people on a list or takes them off, and generates it anew; answers how many that changed.
+    pub(crate) fn set_members(&mut self, code: &str, indexes: &[u64], member: bool, now: Timestamp) -> Option<u64> {
+        let list = self.lists.get(code)?;
+        let distinct: BTreeSet<u64> = indexes.iter().copied().collect();
+        let changed = distinct.iter().filter(|index| self.on_list(list, **index) != member).count();
+        self.answer(code, indexes, member)?;
+        self.regenerate(code, now)?;
+        Some(changed as u64)
     }
 
     /// Changes one person.
@@ -147,6 +147,22 @@ impl State {
         person.master_customer_id = before.master_customer_id;
         person.sub_customer_id = before.sub_customer_id;
         person.settle();
+        self.overrides.insert(index, person.clone());
+        person
+    }
+
+    /// Adds a person of their own ids; `make` gets the Master Customer ID.
+    pub(crate) fn create(&mut self, make: impl FnOnce(String) -> Person) -> Person {
+        let mut index = self.end + 1;
+        // That number would be a second record of the person before.
+        if self.population.is_second(index) {
+            self.absent.insert(index);
+            index += 1;
+        }
+        let mut person = make(format_master(index));
+        person.settle();
+        self.end = index;
+        self.created.insert(index);
         self.overrides.insert(index, person.clone());
         person
     }

@@ -24,7 +24,7 @@ statements! {
 /// Who does something, when, on behalf of which request.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// `user:<email>`, `token:<name>`, `cli`, or `rialto` for what the schedule does.
+    /// `user:<email>`, `token:<name>`, `cli`, or `schedule` for what happens by the clock.
     pub name: String,
     pub request_id: String,
     pub at: Instant,

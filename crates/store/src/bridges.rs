@@ -9,6 +9,7 @@ use crate::audit::{self, Actor};
 use crate::db::{Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
+use crate::schedules;
 use crate::sql::{sql, statements};
 use crate::vault::Vault;
 
@@ -20,6 +21,7 @@ statements! {
     INSERT = sql!("INSERT INTO bridge (id, created_at, kind, name, settings, secrets, enabled, position)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $1)");
     UPDATE = sql!("UPDATE bridge SET name = $2, settings = $3, secrets = $4, enabled = $5 WHERE id = $1 AND deleted_at IS NULL");
+    SWITCH = sql!("UPDATE bridge SET enabled = $2 WHERE id = $1 AND deleted_at IS NULL");
     DELETE = sql!("UPDATE bridge SET deleted_at = $2, enabled = FALSE, secrets = '{}' WHERE id = $1 AND deleted_at IS NULL");
     LISTS_SYNCED = sql!("UPDATE bridge SET lists_synced_at = $2 WHERE id = $1");
     TESTED = sql!("UPDATE bridge SET tested_at = $2, test_ok = $3, test_message = $4 WHERE id = $1");
@@ -90,10 +92,12 @@ pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Bridge>, StoreErr
     read.opt(GET, args![id]).await
 }
 
+/// Makes a bridge, with its overnight schedule.
 pub async fn create(tx: &mut Tx, vault: &Vault, kind: &str, entered: &Entered, who: &Actor) -> Result<i64, StoreError> {
     let id = ids::next(tx, "bridge").await?;
     let secrets = seal_all(vault, id, &entered.secrets)?;
     tx.run(INSERT, args![id, who.at, kind, &entered.name, write_map(&entered.settings)?, write_map(&secrets)?, entered.enabled]).await?;
+    schedules::add(tx, id, who.at).await?;
     audit::write(tx, who, "bridge.create", "bridge", Some(id), serde_json::json!({"kind": kind, "name": entered.name})).await?;
     Ok(id)
 }
@@ -111,6 +115,14 @@ pub async fn update(tx: &mut Tx, vault: &Vault, id: i64, entered: &Entered, who:
         "secrets_entered": entered.secrets.keys().collect::<Vec<_>>(),
     });
     audit::write(tx, who, "bridge.update", "bridge", Some(id), detail).await
+}
+
+/// Switches a bridge on or off; what came over stays.
+pub async fn switch(tx: &mut Tx, id: i64, on: bool, who: &Actor) -> Result<(), StoreError> {
+    if tx.run(SWITCH, args![id, on]).await? == 0 {
+        return Err(StoreError::NotFound);
+    }
+    audit::write(tx, who, "bridge.switch", "bridge", Some(id), serde_json::json!({"enabled": on})).await
 }
 
 /// Takes a bridge out of use and forgets its secrets. Its people and groups stay readable.

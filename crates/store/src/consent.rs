@@ -75,8 +75,11 @@ pub async fn open(
     }
     let (canonical,): (String,) = tx.one(PERSON_LOCKED, args![subscriber_id]).await?;
     let binding = cause.binding();
+    if binding == Binding::Address && canonical.is_empty() {
+        return Err(StoreError::Conflict("This person has no e-mail address that it could be about.".into()));
+    }
     let mut opened = 0;
-    if binding != Binding::Address || canonical.is_empty() {
+    if binding != Binding::Address {
         let id = ids::next(tx, "suppression").await?;
         opened += tx.run(OPEN, args![id, who.at, cause.name(), subscriber_id, ""]).await?;
     }

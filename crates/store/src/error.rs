@@ -15,6 +15,9 @@ pub enum StoreError {
     /// Stored data that this version cannot read.
     #[error("stored data is not readable: {0}")]
     Corrupt(String),
+    /// The run is no longer this worker's.
+    #[error("the run was taken over by another worker")]
+    TakenOver,
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
     #[error("schema: {0}")]
@@ -26,6 +29,11 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         let Self::Database(sqlx::Error::Database(e)) = self else { return false };
         matches!(e.code().as_deref(), Some("40P01" | "40001" | "5" | "261" | "517"))
+    }
+
+    /// Another transaction got in between: trying again sees what it did.
+    pub fn is_race(&self) -> bool {
+        self.is_unique_violation() || self.is_retryable()
     }
 
     pub fn is_unique_violation(&self) -> bool {

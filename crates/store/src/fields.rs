@@ -17,11 +17,19 @@ statements! {
     INSERT = sql!("INSERT INTO bridge_field (bridge_id, number, position, name, label, kind, length) VALUES ($1, $2, $3, $4, $5, $6, $7)");
     UPDATE = sql!("UPDATE bridge_field SET position = $3, label = $4, length = $5, gone_at = NULL WHERE bridge_id = $1 AND number = $2");
     GONE = sql!("UPDATE bridge_field SET gone_at = $3 WHERE bridge_id = $1 AND number = $2 AND gone_at IS NULL");
+    /// Two runs that find the same new column make it one after the other.
+    LOCK = sql!(
+        sqlite "SELECT id FROM bridge WHERE id = $1",
+        postgres "SELECT id FROM bridge WHERE id = $1 FOR UPDATE"
+    );
     SHOW = sql!("UPDATE bridge_field SET shown = $3 WHERE bridge_id = $1 AND number = $2");
 }
 
 /// Most fields a bridge may have; more are refused (a remote that sends 100,000 columns is a fault, not a wish).
 pub const MAX_FIELDS: usize = 300;
+
+/// Most fields that a bridge may ever have had: PostgreSQL holds 1,600 columns a table.
+const MAX_COLUMNS: usize = 1_000;
 
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
 pub struct Field {
@@ -89,7 +97,15 @@ pub async fn mirror(tx: &mut Tx, bridge_id: i64, offered: &[Offered], now: Insta
             offered.len()
         )));
     }
+    tx.one::<(i64,)>(LOCK, args![bridge_id]).await?;
     let known: Vec<Field> = tx.all(LIST, args![bridge_id]).await?;
+    let new = offered.iter().filter(|o| find(&known, o).is_none()).count();
+    if known.len() + new > MAX_COLUMNS {
+        return Err(StoreError::Unsupported(format!(
+            "The remote system has renamed its fields so often that there were {} of them; a bridge keeps at most {MAX_COLUMNS}.",
+            known.len() + new
+        )));
+    }
     create_table(tx, bridge_id).await?;
     let specs = specs(&known, offered);
     for (position, (o, spec)) in offered.iter().zip(&specs).enumerate() {

@@ -2,10 +2,12 @@
 
 pub mod audit;
 pub mod bridges;
+pub mod compound;
 pub mod consent;
 mod db;
 mod error;
 pub mod fields;
+pub mod folders;
 pub mod groups;
 pub mod idempotency;
 pub mod ids;
@@ -14,6 +16,7 @@ mod migrate;
 pub mod notes;
 pub mod people;
 pub mod runs;
+pub mod schedules;
 pub mod seed;
 pub mod sessions;
 pub mod settings;

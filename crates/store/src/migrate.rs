@@ -23,11 +23,22 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
             postgres: include_str!("../migrations/0002_membership.postgres.sql"),
         },
     ),
+    (3, "compound", Text::Both(include_str!("../migrations/0003_compound.sql"))),
+    (4, "schedules", Text::Both(include_str!("../migrations/0004_schedules.sql"))),
+    (
+        5,
+        "hardening",
+        Text::Two {
+            sqlite: include_str!("../migrations/0005_hardening.sqlite.sql"),
+            postgres: include_str!("../migrations/0005_hardening.postgres.sql"),
+        },
+    ),
+    (10, "reading", Text::Both(include_str!("../migrations/0010_reading.sql"))),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.
 pub async fn run(db: &Db) -> Result<(), StoreError> {
-    let migrator = migrator(db.is_sqlite());
+    let migrator = migrator(db.is_sqlite(), i64::MAX);
     match db {
         Db::Sqlite { write, .. } => migrator.run(write).await?,
         Db::Postgres(pool) => migrator.run(pool).await?,
@@ -35,8 +46,9 @@ pub async fn run(db: &Db) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn migrator(sqlite: bool) -> Migrator {
-    let steps = MIGRATIONS.iter().map(|(version, name, text)| {
+/// Steps up to a number.
+fn migrator(sqlite: bool, last: i64) -> Migrator {
+    let steps = MIGRATIONS.iter().filter(|(version, ..)| *version <= last).map(|(version, name, text)| {
         let sql = match text {
             Text::Both(sql) => *sql,
             Text::Two { sqlite: lite, postgres } => {
@@ -50,4 +62,51 @@ fn migrator(sqlite: bool) -> Migrator {
         Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, sqlx::SqlStr::from_static(sql), false)
     });
     Migrator::with_migrations(steps.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{bridges, schedules};
+
+    /// An empty database beside or in place of the test's own.
+    async fn empty(test: &rialto_testkit::TestDb) -> Db {
+        let db = Db::connect(&test.url.replace("test.db", "old.db")).await.unwrap();
+        if let Db::Postgres(pool) = &db {
+            for text in ["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"] {
+                sqlx::query(text).execute(pool).await.unwrap();
+            }
+        }
+        db
+    }
+
+    #[tokio::test]
+    async fn bridges_of_an_older_rialto_get_their_schedule() {
+        for test in rialto_testkit::both().await {
+            let db = empty(&test).await;
+            let before = migrator(db.is_sqlite(), 3);
+            match &db {
+                Db::Sqlite { write, .. } => before.run(write).await.unwrap(),
+                Db::Postgres(pool) => before.run(pool).await.unwrap(),
+            }
+            let mut tx = db.write().await.unwrap();
+            for id in [3i64, 8] {
+                let insert = "INSERT INTO bridge (id, created_at, kind, name, settings, secrets, enabled, position)
+                    VALUES ($1, 5, 'personify360', 'Old', '{}', '{}', TRUE, $1)";
+                tx.run(insert, crate::args![id]).await.unwrap();
+            }
+            tx.run("INSERT INTO counter (name, next_id) VALUES ('bridge', 9)", vec![]).await.unwrap();
+            tx.commit().await.unwrap();
+            run(&db).await.unwrap();
+            let mut tx = db.write().await.unwrap();
+            let who = crate::Actor { name: "cli".into(), request_id: String::new(), at: rialto_core::Instant(7) };
+            let vault = crate::Vault::new([42; 32], rialto_testkit::random());
+            let new = bridges::create(&mut tx, &vault, "personify360", &bridges::Entered::default(), &who).await.unwrap();
+            tx.commit().await.unwrap();
+            let all: Vec<(i64, Option<i64>)> =
+                schedules::list(db.read()).await.unwrap().into_iter().map(|s| (s.bridge_id, s.since)).collect();
+            assert_eq!(all, [(3, None), (8, None), (new, Some(7))], "{}", test.name);
+            db.close().await;
+        }
+    }
 }

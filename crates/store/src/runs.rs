@@ -5,25 +5,41 @@ use rialto_core::{Counts, Instant};
 
 use crate::args;
 use crate::audit::{self, Actor};
-use crate::db::{Read, Tx};
+use crate::db::{Db, Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
 use crate::sql::{sql, statements};
 
 statements! {
     GET = sql!("SELECT * FROM sync_run WHERE id = $1");
-    OPEN_OF_SUBJECT = sql!("SELECT * FROM sync_run WHERE subject = $1 AND state IN ('queued', 'running')");
+    /// Locked: those who join number their triggers one after the other, and the run cannot end meanwhile.
+    OPEN_OF_SUBJECT = sql!(
+        sqlite "SELECT * FROM sync_run WHERE subject = $1 AND state IN ('queued', 'running')",
+        postgres "SELECT * FROM sync_run WHERE subject = $1 AND state IN ('queued', 'running') FOR UPDATE"
+    );
     INSERT = sql!("INSERT INTO sync_run (id, created_at, kind, run_trigger, actor, bridge_id, group_id, subject, state, plan_only,
-        parent_run, attempt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10, $11)");
+        parent_run, attempt, patient) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10, $11, $12)
+        ON CONFLICT (subject) WHERE state IN ('queued', 'running') DO NOTHING");
+    HURRY = sql!("UPDATE sync_run SET patient = FALSE WHERE id = $1 AND patient = TRUE");
     INSERT_TRIGGER = sql!("INSERT INTO sync_run_trigger (run_id, number, run_trigger, actor, at)
         SELECT $1, COALESCE(MAX(number), 0) + 1, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT)
         FROM sync_run_trigger WHERE run_id = $1");
+    HAND_ON = sql!("INSERT INTO sync_run_trigger (run_id, number, run_trigger, actor, at)
+        SELECT CAST($2 AS BIGINT), number, run_trigger, actor, at FROM sync_run_trigger WHERE run_id = $1 AND number > 1");
+    HURRY_IF_JOINED = sql!("UPDATE sync_run SET patient = FALSE WHERE id = $1 AND EXISTS (SELECT 1 FROM sync_run_trigger t
+        WHERE t.run_id = $1 AND t.run_trigger <> 'overnight')");
     TRIGGERS = sql!("SELECT run_trigger, actor, at FROM sync_run_trigger WHERE run_id = $1 ORDER BY number");
     CLAIM = sql!(
         sqlite "UPDATE sync_run SET state = 'running', phase = 'reading', worker = $1, lease_until = $2, started_at = $3
-            WHERE id = (SELECT id FROM sync_run WHERE state = 'queued' ORDER BY id LIMIT 1) RETURNING *",
+            WHERE id = (SELECT id FROM sync_run WHERE state = 'queued' ORDER BY patient, id LIMIT 1) RETURNING *",
         postgres "UPDATE sync_run SET state = 'running', phase = 'reading', worker = $1, lease_until = $2, started_at = $3
-            WHERE id = (SELECT id FROM sync_run WHERE state = 'queued' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *"
+            WHERE id = (SELECT id FROM sync_run WHERE state = 'queued' ORDER BY patient, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *"
+    );
+    CLAIM_ONE = sql!("UPDATE sync_run SET state = 'running', phase = 'reading', worker = $1, lease_until = $2, started_at = $3
+        WHERE id = $4 AND state = 'queued' RETURNING *");
+    LOCK = sql!(
+        sqlite "SELECT * FROM sync_run WHERE id = $1 AND worker = $2 AND state = 'running'",
+        postgres "SELECT * FROM sync_run WHERE id = $1 AND worker = $2 AND state = 'running' FOR UPDATE"
     );
     EXPIRED = sql!("SELECT * FROM sync_run WHERE state = 'running' AND lease_until < $1 ORDER BY id LIMIT 20");
     HEARTBEAT = sql!("UPDATE sync_run SET lease_until = $3, progress = $4, phase = $5
@@ -32,8 +48,13 @@ statements! {
     FINISH = sql!("UPDATE sync_run SET state = $3, phase = NULL, finished_at = $4, counts = $5, reason = $6, advice = $7,
         error_kind = $8, data_as_of = $9, stats = $10, lease_until = 0
         WHERE id = $1 AND worker = $2 AND state = 'running'");
+    FINISH_APPLIED = sql!("UPDATE sync_run SET state = outcome, phase = NULL, finished_at = $2, lease_until = 0 WHERE id = $1");
+    OLDEST_OPEN = sql!("SELECT COALESCE(MIN(id), $2) FROM sync_run WHERE state IN ('queued', 'running') AND bridge_id = $1 AND id <= $2");
+    MINE = sql!(
+        sqlite "SELECT id FROM sync_run WHERE id = $1 AND worker = $2 AND state = 'running'",
+        postgres "SELECT id FROM sync_run WHERE id = $1 AND worker = $2 AND state = 'running' FOR SHARE"
+    );
     DECIDE = sql!("UPDATE sync_run SET state = $2 WHERE id = $1 AND state = 'held'");
-    SUPERSEDE = sql!("UPDATE sync_run SET state = 'superseded', reason = $3 WHERE group_id = $1 AND id < $2 AND state = 'held'");
     HELD_OF_GROUP = sql!("SELECT * FROM sync_run WHERE group_id = $1 AND state = 'held' ORDER BY id DESC LIMIT 1");
 }
 
@@ -57,6 +78,8 @@ pub struct Run {
     pub finished_at: Option<i64>,
     pub applied_at: Option<i64>,
     pub base_run: Option<i64>,
+    /// The state in which an applied run is to end.
+    pub outcome: Option<String>,
     /// Rows the remote announced.
     pub announced: Option<i64>,
     /// Rows handled so far.
@@ -98,6 +121,8 @@ impl Run {
 pub enum Subject {
     /// People of one target group.
     Group { group_id: i64, bridge_id: i64 },
+    /// People of one target group that is made of others.
+    Derived { group_id: i64 },
     /// Lists and fields of one bridge.
     Lists { bridge_id: i64 },
     /// A read-only test of one bridge.
@@ -107,16 +132,17 @@ pub enum Subject {
 impl Subject {
     fn key(self) -> String {
         match self {
-            Self::Group { group_id, .. } => format!("g{group_id}"),
+            Self::Group { group_id, .. } | Self::Derived { group_id } => format!("g{group_id}"),
             Self::Lists { bridge_id } => format!("b{bridge_id}"),
             Self::Test { bridge_id } => format!("t{bridge_id}"),
         }
     }
 
-    fn ids(self) -> (i64, Option<i64>) {
+    fn ids(self) -> (Option<i64>, Option<i64>) {
         match self {
-            Self::Group { group_id, bridge_id } => (bridge_id, Some(group_id)),
-            Self::Lists { bridge_id } | Self::Test { bridge_id } => (bridge_id, None),
+            Self::Group { group_id, bridge_id } => (Some(bridge_id), Some(group_id)),
+            Self::Derived { group_id } => (None, Some(group_id)),
+            Self::Lists { bridge_id } | Self::Test { bridge_id } => (Some(bridge_id), None),
         }
     }
 }
@@ -154,43 +180,75 @@ pub struct TriggerRow {
 }
 
 /// Asks for a run, or joins the one that is open for the same subject. A plan joins only a plan, an approval joins nothing:
-/// these answer `Conflict` while another run is open. Writes the trigger and an audit row in the same transaction.
+/// these answer `Conflict` while another run is open. The night's runs wait until nobody else does, unless somebody joins them. Writes the trigger and an audit row in the same transaction.
 pub async fn request(tx: &mut Tx, new: NewRun, who: &Actor) -> Result<Requested, StoreError> {
     let subject = new.subject.key();
-    let open: Option<Run> = tx.opt(OPEN_OF_SUBJECT, args![&subject]).await?;
-    let requested = match open {
-        Some(run) if run.kind == new.kind.name() && run.plan_only == new.plan_only && new.kind != RunKind::Approval => {
-            Requested { run_id: run.id, created_at: run.created_at, joined: true }
-        }
-        Some(_) => return Err(StoreError::Conflict("Another run of this target group is under way. Try again when it has ended.".into())),
-        None => {
-            let id = ids::next(tx, "sync_run").await?;
-            let (bridge_id, group_id) = new.subject.ids();
-            tx.run(
-                INSERT,
-                args![
-                    id,
-                    who.at,
-                    new.kind.name(),
-                    new.trigger.name(),
-                    &who.name,
-                    bridge_id,
-                    group_id,
-                    subject,
-                    new.plan_only,
-                    new.parent_run,
-                    new.attempt
-                ],
-            )
-            .await?;
-            Requested { run_id: id, created_at: who.at.0, joined: false }
-        }
+    let requested = match join(tx, &new, &subject).await? {
+        Some(joined) => joined,
+        None => match insert(tx, &new, &subject, who).await? {
+            Some(made) => made,
+            // Somebody else asked at the same moment and was first.
+            None => join(tx, &new, &subject)
+                .await?
+                .ok_or_else(|| StoreError::Conflict("Another run was asked for at the same moment. Try again.".into()))?,
+        },
     };
     tx.run(INSERT_TRIGGER, args![requested.run_id, new.trigger.name(), &who.name, who.at]).await?;
     let detail =
         serde_json::json!({"kind": new.kind.name(), "trigger": new.trigger.name(), "joined": requested.joined, "plan_only": new.plan_only});
     audit::write(tx, who, "sync_run.request", "sync_run", Some(requested.run_id), detail).await?;
     Ok(requested)
+}
+
+/// The open run of the subject, if there is one and it may be joined.
+async fn join(tx: &mut Tx, new: &NewRun, subject: &str) -> Result<Option<Requested>, StoreError> {
+    let Some(run) = tx.opt::<Run>(OPEN_OF_SUBJECT, args![subject]).await? else { return Ok(None) };
+    if run.kind != new.kind.name() || run.plan_only != new.plan_only || new.kind == RunKind::Approval {
+        return Err(StoreError::Conflict("Another run of this target group is under way. Try again when it has ended.".into()));
+    }
+    if !new.trigger.is_patient() {
+        tx.run(HURRY, args![run.id]).await?;
+    }
+    Ok(Some(Requested { run_id: run.id, created_at: run.created_at, joined: true }))
+}
+
+/// A new run; `None` when one of the same subject came first.
+async fn insert(tx: &mut Tx, new: &NewRun, subject: &str, who: &Actor) -> Result<Option<Requested>, StoreError> {
+    let id = ids::next(tx, "sync_run").await?;
+    let (bridge_id, group_id) = new.subject.ids();
+    let row = args![
+        id,
+        who.at,
+        new.kind.name(),
+        new.trigger.name(),
+        &who.name,
+        bridge_id,
+        group_id,
+        subject,
+        new.plan_only,
+        new.parent_run,
+        new.attempt,
+        new.trigger.is_patient()
+    ];
+    let made = tx.run(INSERT, row).await? == 1;
+    Ok(made.then_some(Requested { run_id: id, created_at: who.at.0, joined: false }))
+}
+
+/// As `request`, in a transaction of its own, tried again when another node asks for the same subject at the same moment.
+pub async fn request_now(db: &Db, new: NewRun, who: &Actor) -> Result<Requested, StoreError> {
+    let mut tries = 0;
+    loop {
+        let once = async {
+            let mut tx = db.write().await?;
+            let requested = request(&mut tx, new, who).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(requested)
+        };
+        match once.await {
+            Err(e) if tries < 5 && e.is_race() => tries += 1,
+            other => return other,
+        }
+    }
 }
 
 pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Run>, StoreError> {
@@ -202,12 +260,28 @@ pub async fn triggers(mut read: Read<'_>, id: i64) -> Result<Vec<TriggerRow>, St
     read.all(TRIGGERS, args![id]).await
 }
 
-/// Takes the oldest queued run under a lease.
+/// Those who joined a run go with it to the run that takes its place.
+pub async fn hand_on(tx: &mut Tx, from: i64, to: i64) -> Result<(), StoreError> {
+    tx.run(HAND_ON, args![from, to]).await?;
+    tx.run(HURRY_IF_JOINED, args![to]).await.map(drop)
+}
+
+/// Takes the oldest queued run under a lease; those of the night after all others.
 pub async fn claim(tx: &mut Tx, worker: &str, now: Instant, lease_seconds: i64) -> Result<Option<Run>, StoreError> {
     tx.opt(CLAIM, args![worker, now.plus_seconds(lease_seconds), now]).await
 }
 
-/// Runs whose worker died.
+/// Takes one queued run under a lease; `None` when somebody else has taken it.
+pub async fn claim_one(tx: &mut Tx, id: i64, worker: &str, now: Instant, lease_seconds: i64) -> Result<Option<Run>, StoreError> {
+    tx.opt(CLAIM_ONE, args![worker, now.plus_seconds(lease_seconds), now, id]).await
+}
+
+/// A running run as it is, until the end of the transaction; `None` when it is not this worker's.
+pub async fn lock(tx: &mut Tx, id: i64, worker: &str) -> Result<Option<Run>, StoreError> {
+    tx.opt(LOCK, args![id, worker]).await
+}
+
+/// Runs whose lease is over by this node's clock.
 pub async fn expired(mut read: Read<'_>, now: Instant) -> Result<Vec<Run>, StoreError> {
     read.all(EXPIRED, args![now]).await
 }
@@ -256,17 +330,28 @@ pub async fn finish(tx: &mut Tx, id: i64, worker: &str, now: Instant, end: &Endi
     Ok(changed == 1)
 }
 
+/// Ends a run, locked before, whose plan was carried over before its worker died, as it was to end.
+pub async fn finish_applied(tx: &mut Tx, id: i64, now: Instant) -> Result<(), StoreError> {
+    tx.run(FINISH_APPLIED, args![id, now]).await.map(drop)
+}
+
+/// The oldest run of a bridge that is open beside this one, or this one: what such runs read may be newer than what this one reads.
+pub async fn oldest_open(mut read: Read<'_>, bridge_id: i64, id: i64) -> Result<i64, StoreError> {
+    let (oldest,): (i64,) = read.one(OLDEST_OPEN, args![bridge_id, id]).await?;
+    Ok(oldest)
+}
+
+/// Whether a run is still this worker's; until the end of the transaction it stays so.
+pub async fn is_mine(tx: &mut Tx, id: i64, worker: &str) -> Result<bool, StoreError> {
+    Ok(tx.opt::<(i64,)>(MINE, args![id, worker]).await?.is_some())
+}
+
 /// A person's decision on a held run: `approved` or `discarded`. `Conflict` when it is not held any more.
 pub async fn decide(tx: &mut Tx, id: i64, state: RunState, who: &Actor) -> Result<(), StoreError> {
     if tx.run(DECIDE, args![id, state.name()]).await? == 0 {
         return Err(StoreError::Conflict("This run does not wait for a decision any more.".into()));
     }
     audit::write(tx, who, &format!("sync_run.{}", state.name()), "sync_run", Some(id), serde_json::json!({})).await
-}
-
-/// Held runs of the group before `run_id` are overtaken by its complete read.
-pub async fn supersede(tx: &mut Tx, group_id: i64, run_id: i64) -> Result<(), StoreError> {
-    tx.run(SUPERSEDE, args![group_id, run_id, "A later complete sync took its place."]).await.map(drop)
 }
 
 pub async fn held_of_group(mut read: Read<'_>, group_id: i64) -> Result<Option<Run>, StoreError> {

@@ -13,8 +13,8 @@ use futures::FutureExt;
 use rialto_core::permissions::Permission;
 use rialto_store::StoreError;
 
+use crate::pages::{assets, preferences};
 use crate::request_id::RequestId;
-use crate::security::Nonce;
 
 pub use rialto_connectors::FieldError;
 
@@ -215,7 +215,7 @@ pub async fn render(request: Request, next: Next) -> Response {
     let api = request.uri().path().starts_with("/api/");
     let health = request.uri().path() == "/readyz";
     let request_id = RequestId::of(request.extensions());
-    let nonce = request.extensions().get::<Nonce>().cloned().unwrap_or_default().0;
+    let theme = preferences::theme(request.headers());
     let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => Error::internal("a handler panicked").into_response(),
@@ -226,7 +226,7 @@ pub async fn render(request: Request, next: Next) -> Response {
         return response;
     }
     let shown = shown.unwrap_or_else(|| Shown { detail: plain(status).into(), fields: Vec::new(), permission: None });
-    let mut made = if api { problem(status, &shown, &request_id) } else { page(status, &shown, &request_id, &nonce) };
+    let mut made = if api { problem(status, &shown, &request_id) } else { page(status, &shown, &request_id, theme) };
     for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW] {
         if let Some(value) = response.headers().get(&name) {
             made.headers_mut().insert(name, value.clone());
@@ -269,32 +269,17 @@ fn problem(status: StatusCode, shown: &Shown, request_id: &str) -> Response {
 }
 
 #[derive(askama::Template)]
-#[template(
-    ext = "html",
-    source = r#"<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }} – Rialto</title>
-<style nonce="{{ nonce }}">
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0; background: #f6f7f9; color: #1d2733; }
-main { max-width: 34rem; margin: 12vh auto; padding: 2rem; background: #fff; border-radius: .5rem; border: 1px solid #dfe3e8; }
-h1 { font-size: 1.25rem; margin-top: 0; } small { color: #5b6875; } a { color: #0b5cad; }
-@media (prefers-color-scheme: dark) { body { background: #12161b; color: #e6eaef; } main { background: #1b2129; border-color: #303945; }
-small { color: #9aa7b5; } a { color: #7db7f0; } }
-</style></head>
-<body><main><h1>{{ title }}</h1><p>{{ detail }}</p>
-{% if !fields.is_empty() %}<ul>{% for f in fields %}<li>{% if !f.field.is_empty() %}{{ f.field }}: {% endif %}{{ f.detail }}</li>{% endfor %}</ul>{% endif %}
-<p><a href="/">Back to Rialto</a></p>
-<p><small>Request {{ request_id }}. Quote it when you report a fault.</small></p></main></body></html>"#
-)]
+#[template(path = "error.html")]
 struct ErrorPage<'a> {
     title: &'a str,
     detail: &'a str,
     fields: &'a [FieldError],
     request_id: &'a str,
-    nonce: &'a str,
+    assets: &'static str,
+    theme: &'static str,
 }
 
-fn page(status: StatusCode, shown: &Shown, request_id: &str, nonce: &str) -> Response {
+fn page(status: StatusCode, shown: &Shown, request_id: &str, theme: &'static str) -> Response {
     let title = match status {
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::FORBIDDEN => "Not allowed",
@@ -305,7 +290,7 @@ fn page(status: StatusCode, shown: &Shown, request_id: &str, nonce: &str) -> Res
         s if s.is_server_error() => "Something went wrong",
         _ => "That did not work",
     };
-    let page = ErrorPage { title, detail: &shown.detail, fields: &shown.fields, request_id, nonce };
+    let page = ErrorPage { title, detail: &shown.detail, fields: &shown.fields, request_id, assets: &assets::BASE, theme };
     match askama::Template::render(&page) {
         Ok(html) => (status, Html(html)).into_response(),
         Err(_) => (status, shown.detail.clone()).into_response(),

@@ -13,6 +13,7 @@ pub mod state;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::compression::CompressionLayer;
 
 pub use error::{Error, FieldError};
 pub use state::{App, Settings};
@@ -32,8 +33,10 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(slow::bound))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         // Outermost last: an id for the request, then the headers, then errors made readable, panics caught beneath all three.
+        .layer(from_fn_with_state(app.clone(), pages::toast::said))
         .layer(from_fn(error::render))
         .layer(from_fn_with_state(app.clone(), security::headers))
         .layer(from_fn_with_state(app.clone(), request_id::give))
+        .layer(CompressionLayer::new())
         .with_state(app)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rialto_core::schedule::Usual;
 use rialto_core::{Clock, Random};
 use rialto_store::{Db, Vault, Wake};
 use tokio_util::sync::CancellationToken;
@@ -35,11 +36,20 @@ pub struct Settings {
     pub secure_cookies: bool,
     /// Networks of reverse proxies: only from these a word about the client's address is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
-    /// A sign-in starts reading the lists and fields of bridges whose last look is older than this.
+    /// A sign-in reads the lists of bridges whose last look is this old or older.
     pub login_after_seconds: i64,
+    /// Time of day of the night's syncs, `HH:MM`, for schedules without one of their own.
+    pub overnight_at: String,
     /// The trust gate's thresholds as configured; stored settings go before them.
     pub limits: rialto_core::gate::Limits,
     pub version: &'static str,
+}
+
+impl Settings {
+    /// What schedules follow that have no settings of their own.
+    pub fn usual(&self) -> Usual {
+        Usual { at: self.overnight_at.clone(), timezone: self.timezone.clone() }
+    }
 }
 
 impl std::fmt::Debug for App {

@@ -95,8 +95,7 @@ pub static KEYS: &[Key] = &[
     }),
     key("sync.overnight_at", |c, v| {
         let text = v.text()?;
-        let fits = text.len() == 5 && text.parse::<jiff::civil::Time>().is_ok();
-        if !fits {
+        if rialto_core::schedule::time_of_day(&text).is_none() {
             return Err("must be a time of day such as 02:00".into());
         }
         c.overnight_at = text;

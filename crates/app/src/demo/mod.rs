@@ -1,6 +1,6 @@
 //! `rialto demo`: a whole installation with simulated remote systems, in one folder.
 
-mod data;
+pub(crate) mod data;
 pub mod once;
 
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ pub async fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     let bridge_id = connect(&parts, &remote.service_root(), remote.sandbox.options()).await?;
     let work = tokio::spawn({
         let (engine, stop) = (parts.engine(), stop.clone());
-        async move { engine.run(stop).await }
+        async move { engine.serve(stop).await }
     });
     let web = tokio::spawn(http::web(listener, rialto_web::router(parts.app(metrics, stop.clone())), stop.clone()));
     refresh(&parts, bridge_id).await?;

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use rialto_core::person::Mapped;
+use rialto_store::StoreError;
 use rialto_store::notes::Note;
 use rialto_store::people::{self, Dirty, Known, Slice};
 use tokio::time::Instant;
@@ -61,6 +62,12 @@ pub(crate) struct Waiting {
     unknown: HashSet<u64>,
 }
 
+impl Waiting {
+    pub fn holds_unknown(&self, remote_id: &str) -> bool {
+        !self.unknown.is_empty() && self.unknown.contains(&rialto_core::hash::key(remote_id))
+    }
+}
+
 pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: Vec<Mapped>) -> Result<(), Trouble> {
     let rows = without_repeats(tally, rows);
     let keys: Vec<&str> = rows.iter().map(|r| r.remote_id.as_str()).collect();
@@ -73,7 +80,11 @@ pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: Vec<Mapped>) ->
         let known = known.get(&row.remote_id).copied();
         let verdict = classify(&row, known, job.remote.leaves_out());
         let again = match known {
-            Some(k) => tally.seen.contains(k.id as u64) || tally.left_out.contains(k.id as u64) || tally.waits(k.id),
+            // Somebody whom another sync brought meanwhile may still wait here as unknown.
+            Some(k) => {
+                let id = k.id as u64;
+                tally.seen.contains(id) || tally.left_out.contains(id) || tally.waits(k.id) || tally.waits_unknown(&row.remote_id)
+            }
             None => verdict.dirty && !tally.waiting.unknown.insert(rialto_core::hash::key(&row.remote_id)),
         };
         if again {
@@ -165,6 +176,7 @@ async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[Pending]) -> Result<(),
     let slice = Slice {
         bridge_id: job.remote.bridge.id,
         run_id: job.run.id,
+        worker: Some(&job.lease.worker),
         source: &job.remote.bridge.name,
         fields: &job.specs,
         now: job.parts.clock.now(),
@@ -188,6 +200,7 @@ async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[Pending]) -> Result<(),
                 tracing::info!(run = job.run.id, error = %e, "a slice is written again");
                 look_again(job, &mut slice_rows).await?;
             }
+            Err(StoreError::TakenOver) => return Err(Trouble::Interrupted),
             Err(e) => return Err(e.into()),
         }
     }

@@ -1,10 +1,11 @@
 //! After the read: gate, plan, apply, books.
 
+use rialto_connectors::ConnectorError;
 use rialto_core::books::Waterfall;
 use rialto_core::gate::{self, Difference, Proof};
 use rialto_core::run::{Phase, RunState};
 use rialto_core::{Counts, Instant};
-use rialto_store::membership::{self, Change, Op, Refused};
+use rialto_store::membership::{self, Change, Op, Outcome, Refused};
 use rialto_store::runs::{self, Ending, NewRun, Subject};
 use rialto_store::waterfall::{self, Basis, Delta};
 use rialto_store::{Actor, groups, people};
@@ -26,36 +27,53 @@ struct Plan {
     reason: String,
 }
 
-pub(crate) async fn conclude(job: &Job<'_>, tally: Tally, proof: &Proof, data_as_of: Option<Instant>) -> Result<Ending, Trouble> {
+/// How a read went, beside what it brought.
+pub(crate) struct Closing<'a> {
+    pub proof: &'a Proof,
+    pub data_as_of: Option<Instant>,
+    /// What broke it off.
+    pub trouble: Option<&'a ConnectorError>,
+}
+
+pub(crate) async fn conclude(job: &Job<'_>, tally: Tally, closing: Closing<'_>) -> Result<Ending, Trouble> {
     let began = tokio::time::Instant::now();
-    let plan = make_plan(job, &tally, proof);
-    let mut counts = books(&tally, &plan);
-    counts
-        .check()
-        .map_err(|e| Trouble::refused(e.to_string(), "Report this with the run's id: it is a fault of Rialto. Nobody was removed."))?;
+    let plan = make_plan(job, &tally, closing.proof);
+    let counts = books(&tally, &plan);
+    check(&counts, &plan)
+        .map_err(|e| Trouble::refused(e, "Report this with the run's id: it is a fault of Rialto. Nobody was removed."))?;
+    let mut ending = Ending {
+        state: plan.state,
+        counts,
+        reason: plan.reason.clone(),
+        advice: closing.trouble.map_or(advice(plan.state), ConnectorError::advice).into(),
+        error_kind: closing.trouble.map_or("", ConnectorError::kind).into(),
+        data_as_of: closing.data_as_of,
+        stats: json!({}),
+    };
     write_plan(job, &plan).await?;
     if job.lease.is_gone() {
         return Err(Trouble::Interrupted);
     }
     job.lease.enter(Phase::Applying);
-    let complete = *proof == Proof::Complete;
-    counts.lifted = apply(job, &plan, counts.members_after).await?;
+    ending.counts.lifted = apply(job, &plan, &tally, &ending, *closing.proof == Proof::Complete).await?;
     let applied = tokio::time::Instant::now();
-    settle(job, &tally, &plan, counts, complete, data_as_of).await?;
-    let stats = json!({
+    // From here on the run has done its work: a count that fails is made up for later.
+    if let Err(error) = settle(job, &plan, ending.counts).await {
+        tracing::warn!(run = job.run.id, ?error, "the counts of the target group are made later");
+    }
+    ending.stats = json!({
         "read_ms": tally.read_ms, "apply_ms": applied.duration_since(began).as_millis() as u64, "settle_ms": applied.elapsed().as_millis() as u64,
         "longest_write_ms": tally.slicer.longest_ms, "write_transactions": tally.slicer.transactions,
         "people_written": tally.slicer.rows_written,
     });
-    Ok(Ending {
-        state: plan.state,
-        counts,
-        reason: plan.reason,
-        advice: advice(plan.state).into(),
-        error_kind: String::new(),
-        data_as_of: None,
-        stats,
-    })
+    Ok(ending)
+}
+
+/// The books balance, and say what the plan says.
+fn check(counts: &Counts, plan: &Plan) -> Result<(), String> {
+    counts.check().map_err(|e| e.to_string())?;
+    let joins = plan.joins.len() as i64;
+    if counts.added == joins { Ok(()) } else { Err(format!("the books do not balance: added: {} is not {joins}", counts.added)) }
 }
 
 fn make_plan(job: &Job<'_>, tally: &Tally, proof: &Proof) -> Plan {
@@ -121,22 +139,25 @@ async fn write_plan(job: &Job<'_>, plan: &Plan) -> Result<(), Trouble> {
     Ok(())
 }
 
-async fn apply(job: &Job<'_>, plan: &Plan, members_after: i64) -> Result<i64, Trouble> {
+async fn apply(job: &Job<'_>, plan: &Plan, tally: &Tally, ending: &Ending, complete: bool) -> Result<i64, Trouble> {
+    let db = &job.parts.db;
     let none = RoaringTreemap::new();
+    let seen_again = if complete { None } else { seen_again(job, tally).await? };
     let change = Change {
         run_id: job.run.id,
         worker: &job.lease.worker,
         group_id: job.group.id,
         base_run: job.group.applied_run,
-        members_after,
         joins: &plan.joins,
         leaves: &plan.leaves,
         lifts: &plan.lifts,
         lifts_withheld: if plan.state == RunState::Held { &plan.lifts_withheld } else { &none },
+        lift_before: job.oldest_open,
         source: &job.remote.bridge.name,
         now: job.parts.clock.now(),
     };
-    match membership::apply(&job.parts.db, change).await? {
+    let outcome = Outcome { ending, complete, seen_again: seen_again.as_ref().map(|(held, people)| (*held, people)) };
+    match membership::apply(db, change, outcome).await? {
         Ok(lifted) => Ok(lifted),
         Err(Refused::NotMine) => Err(Trouble::Interrupted),
         Err(Refused::Moved | Refused::Mismatch) => {
@@ -144,6 +165,14 @@ async fn apply(job: &Job<'_>, plan: &Plan, members_after: i64) -> Result<i64, Tr
             Err(Trouble::refused("The target group changed while this run was planned; nothing was removed. A new run follows.", ""))
         }
     }
+}
+
+/// The group's held run, and those of its waiting removals whom this read saw.
+async fn seen_again(job: &Job<'_>, tally: &Tally) -> Result<Option<(i64, RoaringTreemap)>, Trouble> {
+    let db = &job.parts.db;
+    let Some(held) = runs::held_of_group(db.read(), job.group.id).await? else { return Ok(None) };
+    let waiting = membership::planned(db, held.id, Op::Withheld).await?;
+    Ok(Some((held.id, waiting & (&tally.seen | &tally.seen_before))))
 }
 
 /// The group moved on: compare and plan again, as a new run that is queued when this one has ended.
@@ -165,28 +194,13 @@ async fn ask_again(job: &Job<'_>) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// What follows from the applied run: held runs that it overtakes, the group's ages, the waterfall.
-async fn settle(
-    job: &Job<'_>,
-    tally: &Tally,
-    plan: &Plan,
-    counts: Counts,
-    complete: bool,
-    data_as_of: Option<Instant>,
-) -> Result<(), Trouble> {
+/// What is counted after the plan was carried over: people, and the group's waterfall.
+async fn settle(job: &Job<'_>, plan: &Plan, counts: Counts) -> Result<(), Trouble> {
     let db = &job.parts.db;
-    if !complete && let Some(held) = runs::held_of_group(db.read(), job.group.id).await? {
-        membership::seen_again(db, held.id, &tally.seen).await?;
-    }
     people::recount(db, counts.added > 1_000 && counts.added * 2 > counts.members_after).await?;
     let (waterfall, basis) = count(job, plan, counts).await?;
-    let now = job.parts.clock.now();
     let mut tx = db.write().await?;
-    if complete {
-        runs::supersede(&mut tx, job.group.id, job.run.id).await?;
-        groups::synced(&mut tx, job.group.id, job.run.id, now, data_as_of).await?;
-    }
-    groups::set_waterfall(&mut tx, job.group.id, &waterfall, basis, now).await?;
+    groups::set_waterfall(&mut tx, job.group.id, &waterfall, basis, job.parts.clock.now()).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -197,6 +211,8 @@ async fn count(job: &Job<'_>, plan: &Plan, counts: Counts) -> Result<(Waterfall,
     let basis = Basis::now(db, job.run.id).await?;
     if let (Some(last), Some(earlier)) = (job.group.waterfall(), job.group.waterfall_basis())
         && last.members == counts.members_before
+        // Counted from the very members that this run's plan was made against.
+        && earlier.run() == job.group.applied_run
         && earlier.holds(db, job.run.id).await?
     {
         let delta = Delta { run_id: job.run.id, group_id: job.group.id, joins: &plan.joins, leaves: &plan.leaves, counts };

@@ -6,7 +6,7 @@ mod decide;
 mod plan_only;
 mod read;
 
-use rialto_connectors::RemoteList;
+use rialto_connectors::{ConnectorError, RemoteList};
 use rialto_core::gate::{self, Evidence};
 use rialto_core::person::FieldSpec;
 use rialto_core::run::Phase;
@@ -17,6 +17,7 @@ use rialto_store::{fields, membership};
 use crate::Parts;
 use crate::lease::Lease;
 use crate::remote::{self, Remote, Trouble};
+use decide::Closing;
 use read::Tally;
 
 /// Times a list that changes while it is read is read from the start.
@@ -31,6 +32,8 @@ pub(crate) struct Job<'a> {
     pub group: Group,
     pub code: String,
     pub specs: Vec<FieldSpec>,
+    /// The oldest run of the bridge that was open when this one began to read: what such runs read may be newer.
+    pub oldest_open: i64,
 }
 
 pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
@@ -57,17 +60,16 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
         }),
     };
     let data_as_of = list.and_then(|l| l.refreshed_at);
-    let mut ending = if run.plan_only {
-        plan_only::conclude(&job, tally, &proof).await?
-    } else {
-        decide::conclude(&job, tally, &proof, data_as_of).await?
-    };
-    ending.data_as_of = data_as_of;
-    if let Some(error) = trouble {
-        ending.advice = error.advice().to_owned();
-        ending.error_kind = error.kind().to_owned();
+    if run.plan_only {
+        let mut ending = plan_only::conclude(&job, tally, &proof).await?;
+        ending.data_as_of = data_as_of;
+        if let Some(error) = trouble {
+            ending.advice = error.advice().to_owned();
+            ending.error_kind = error.kind().to_owned();
+        }
+        return Ok(ending);
     }
-    Ok(ending)
+    decide::conclude(&job, tally, Closing { proof: &proof, data_as_of, trouble: trouble.as_ref() }).await
 }
 
 /// Opens the bridge, finds the list, brings the fields up to date.
@@ -97,27 +99,27 @@ async fn prepare<'a>(parts: &'a Parts, run: &'a Run, lease: &'a Lease) -> Result
         tx.commit().await?;
         specs
     };
-    Ok(Job { parts, run, lease, remote, group, code, specs })
+    let oldest_open = runs::oldest_open(parts.db.read(), remote.bridge.id, run.id).await?;
+    Ok(Job { parts, run, lease, remote, group, code, specs, oldest_open })
 }
 
 /// Reads the list, again when it was regenerated meanwhile. A read that breaks off after its first rows is told, not thrown: what it
 /// brought stands.
-async fn read_until_stable(
-    job: &Job<'_>,
-    tally: &mut Tally,
-) -> Result<(Option<RemoteList>, Option<rialto_connectors::ConnectorError>), Trouble> {
+async fn read_until_stable(job: &Job<'_>, tally: &mut Tally) -> Result<(Option<RemoteList>, Option<ConnectorError>), Trouble> {
     let mut before = list_now(job).await?;
     for _ in 0..MAX_READS {
         announce(job, before.members).await?;
         tally.restart();
         job.lease.restart();
-        if let Err(trouble) = read::read_once(job, tally).await {
-            return match trouble {
-                Trouble::Remote(error) if tally.counts.read > 0 => Ok((Some(before), Some(error))),
-                other => Err(other),
-            };
-        }
-        let after = list_now(job).await?;
+        let outcome = match read::read_once(job, tally, before.members).await {
+            Ok(()) => list_now(job).await,
+            Err(trouble) => Err(trouble),
+        };
+        let after = match outcome {
+            Ok(after) => after,
+            Err(Trouble::Remote(error)) if tally.keep_better() => return Ok((Some(before), Some(error))),
+            Err(other) => return Err(other),
+        };
         if after.refreshed_at == before.refreshed_at && after.members == before.members {
             tally.stable = true;
             return Ok((Some(after), None));

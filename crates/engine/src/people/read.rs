@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use futures::StreamExt;
+use rialto_connectors::ConnectorError;
 use rialto_core::Counts;
 use rialto_core::person::{FieldSpec, Mapped, RemotePerson, map};
 use rialto_store::notes::{Note, Notes};
@@ -21,6 +22,9 @@ pub(crate) struct Tally {
     pub members: RoaringTreemap,
     /// Everybody the read saw who belongs in the group.
     pub seen: RoaringTreemap,
+    /// Seen by an earlier read of the same run, of a list that was regenerated meanwhile.
+    pub seen_before: RoaringTreemap,
+    earlier: Option<Earlier>,
     /// Seen, but left out by the connector's mode.
     pub left_out: RoaringTreemap,
     pub lifts: RoaringTreemap,
@@ -47,6 +51,8 @@ impl Tally {
             counts: Counts { members_before: members.len() as i64, ..Counts::default() },
             members,
             seen: RoaringTreemap::new(),
+            seen_before: RoaringTreemap::new(),
+            earlier: None,
             left_out: RoaringTreemap::new(),
             lifts: RoaringTreemap::new(),
             changed: RoaringTreemap::new(),
@@ -67,14 +73,39 @@ impl Tally {
         self.awaited.contains(id as u64)
     }
 
+    pub fn waits_unknown(&self, remote_id: &str) -> bool {
+        self.waiting.holds_unknown(remote_id)
+    }
+
     /// Before another read of the same list: what was written stays written, what was counted is counted anew.
     pub fn restart(&mut self) {
-        self.counts = Counts { members_before: self.counts.members_before, ..Counts::default() };
-        self.seen.clear();
-        self.left_out.clear();
-        self.lifts.clear();
+        let fresh = Counts { members_before: self.counts.members_before, ..Counts::default() };
+        let counts = std::mem::replace(&mut self.counts, fresh);
+        let seen = std::mem::take(&mut self.seen);
+        let (left_out, lifts) = (std::mem::take(&mut self.left_out), std::mem::take(&mut self.lifts));
+        if counts.read > 0 {
+            self.seen_before |= &seen;
+            self.earlier = Some(Earlier { counts, seen, left_out, lifts });
+        }
         self.unknown.clear();
     }
+
+    /// After a read that broke off: goes back to the read before it when that brought more. False when nothing was brought.
+    pub fn keep_better(&mut self) -> bool {
+        if let Some(earlier) = self.earlier.take_if(|e| e.counts.read > self.counts.read) {
+            self.seen_before |= &self.seen;
+            (self.counts, self.seen, self.left_out, self.lifts) = (earlier.counts, earlier.seen, earlier.left_out, earlier.lifts);
+        }
+        self.counts.read > 0
+    }
+}
+
+/// What a read of the list brought that was regenerated meanwhile.
+struct Earlier {
+    counts: Counts,
+    seen: RoaringTreemap,
+    left_out: RoaringTreemap,
+    lifts: RoaringTreemap,
 }
 
 /// Rows of a batch after mapping; `Err` holds why a row is rejected.
@@ -83,8 +114,13 @@ struct MappedBatch {
     rejected: Vec<(String, &'static str)>,
 }
 
-/// Reads the list once. Whatever was brought before an error stays brought.
-pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally) -> Result<(), Trouble> {
+/// Rows beyond those announced, and beyond as many again, that a read takes before it breaks off.
+const SPARE: u64 = 10_000;
+
+/// Reads the list once. Whatever was brought before an error stays brought. A remote that sends far more rows than the list was said
+/// to hold would fill the disk: that read breaks off.
+pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally, announced: Option<u64>) -> Result<(), Trouble> {
+    let most = announced.map(|n| n.saturating_add(n.max(SPARE)));
     let (send, mut receive) = mpsc::channel::<MappedBatch>(2);
     let connector = job.remote.connector.clone();
     let (code, specs) = (job.code.clone(), job.specs.clone());
@@ -114,6 +150,7 @@ pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally) -> Result<(), Tr
         end
     });
     let _abort = AbortOnDrop(reader.abort_handle());
+    let mut flood = None;
     loop {
         let batch = tokio::select! {
             batch = receive.recv() => batch,
@@ -121,9 +158,17 @@ pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally) -> Result<(), Tr
         };
         let Some(batch) = batch else { break };
         take_batch(job, tally, batch).await?;
+        if most.is_some_and(|most| tally.counts.read.unsigned_abs() > most) {
+            let detail = format!("far more people than the {} that the list is said to hold", announced.unwrap_or_default());
+            flood = Some(ConnectorError::Protocol { detail });
+            break;
+        }
     }
     // Also when the read broke off: what was brought stands.
     batch::write_waiting(job, tally, true).await?;
+    if let Some(error) = flood {
+        return Err(error.into());
+    }
     match reader.await {
         Ok(end) => Ok(end?),
         Err(_) => Err(Trouble::refused(

@@ -51,7 +51,14 @@ async fn world(test: rialto_testkit::TestDb, sandbox: Running) -> World {
     let bridge = bridges::create(&mut tx, &vault(), "personify360", &entered, &actor()).await.unwrap();
     tx.commit().await.unwrap();
     let outbound = Outbound::new(&["127.0.0.0/8".to_owned()], clock.clone()).unwrap().with_limits(quick());
-    let parts = Parts { db: test.db.clone(), vault: vault(), clock, wake: Wake::default(), outbound, settings: Settings::default() };
+    let parts = Parts {
+        db: test.db.clone(),
+        vault: vault(),
+        clock,
+        wake: Wake::default(),
+        outbound,
+        settings: Settings { silence_millis: 0, ..Settings::default() },
+    };
     let world = World { sandbox, db: test.db.clone(), name: test.name, engine: Engine::new(parts, "test"), bridge, time, _test: test };
     let run = world.lists().await;
     assert_eq!(run.state, "succeeded", "{} {} {}", run.reason, run.advice, run.error_kind);

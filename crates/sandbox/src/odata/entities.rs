@@ -57,7 +57,7 @@ pub(crate) fn marketing_list(list: &List, count: u64) -> Row {
         word(&list.description),
         Value::Bool(list.active),
         word(&list.regeneration_frequency),
-        Value::Date(list.last_refreshed.as_millisecond()),
+        if list.generated { Value::Date(list.last_refreshed.as_millisecond()) } else { Value::Null },
         Value::Date(list.modified_on.as_millisecond()),
         Value::Int(i64::try_from(count).unwrap_or(i64::MAX)),
     ]

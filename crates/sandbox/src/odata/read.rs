@@ -105,7 +105,7 @@ impl Reader<'_> {
     }
 
     fn computed(&mut self, entity: &Entity) -> Result<(), TooMany> {
-        for index in self.indexes(entity) {
+        for index in self.indexes(entity).filter(|index| self.state.exists(*index)) {
             let person = self.state.person_at(index);
             if entity.kind == Kind::CustomerInfo {
                 self.offer(entities::customer(&person))?;

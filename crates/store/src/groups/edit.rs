@@ -6,6 +6,7 @@ use crate::audit::{self, Actor};
 use crate::db::{Db, Tx};
 use crate::error::StoreError;
 use crate::sql::{sql, statements};
+use crate::{compound, folders};
 
 statements! {
     GET = sql!("SELECT * FROM target_group WHERE id = $1 AND deleted_at IS NULL");
@@ -42,14 +43,19 @@ pub async fn edit(tx: &mut Tx, id: i64, edit: &Edit, who: &Actor) -> Result<(), 
             "Name and description of this target group come from the remote system; change them there.".into(),
         ));
     }
+    let folder = match &edit.folder {
+        Some(folder) => Some(folders::ensure(tx, folder, who).await?),
+        None => None,
+    };
     let folded = edit.name.as_deref().map(fold);
-    tx.run(EDIT, args![id, edit.name.clone(), folded, edit.description.clone(), edit.folder.clone(), who.at]).await?;
-    let detail = serde_json::json!({"name": edit.name, "description": edit.description, "folder": edit.folder});
+    tx.run(EDIT, args![id, edit.name.clone(), folded, edit.description.clone(), folder.clone(), who.at]).await?;
+    let detail = serde_json::json!({"name": edit.name, "description": edit.description, "folder": folder});
     audit::write(tx, who, "target_group.update", "target_group", Some(id), detail).await
 }
 
 /// Deletes a group; its people stay in Rialto, its runs stay readable. `Conflict` (with what to do) while the remote system offers
-/// its list or a run is under way. Who was in it is cleared away later, by `purge`.
+/// its list a run is under way, or another group is made of
+/// it. Who was in it is cleared away later, by `purge`.
 pub async fn delete(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError> {
     let group: Group = tx.one(GET, args![id]).await?;
     if count(tx, OFFERED, id).await? > 0 {
@@ -61,6 +67,11 @@ pub async fn delete(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError>
     if count(tx, OPEN_RUNS, id).await? > 0 {
         return Err(StoreError::Conflict("A run of this target group is under way. Delete it when the run has ended.".into()));
     }
+    let users = compound::users_of(tx, id).await?;
+    if !users.is_empty() {
+        return Err(StoreError::Conflict(format!("These target groups are made of it: {}. Take it out of them first.", users.join(", "))));
+    }
+    compound::forget(tx, id).await?;
     tx.run(DELETE, args![id, who.at]).await?;
     tx.run(END_HELD, args![id, "The target group was deleted."]).await?;
     let detail = serde_json::json!({"kind": group.kind, "name": group.name, "members": group.members});

@@ -6,6 +6,7 @@ use super::{Group, fold};
 use crate::args;
 use crate::db::Tx;
 use crate::error::StoreError;
+use crate::folders;
 use crate::ids;
 use crate::sql::{sql, statements};
 
@@ -48,7 +49,7 @@ pub struct Mirrored {
 }
 
 /// Mirrors the remote's lists as target groups: new ones come, changed ones follow, vanished ones are marked gone and keep their
-/// people. Never touches members or counts. The caller decides whether `lists` may be trusted for absence (`mark_gone`).
+/// people. New ones land in the bridge's own folder, usually named `folder`. Never touches members or counts. The caller decides whether `lists` may be trusted for absence (`mark_gone`).
 pub async fn mirror(
     tx: &mut Tx,
     bridge_id: i64,
@@ -61,6 +62,10 @@ pub async fn mirror(
     let mut by_code: std::collections::HashMap<String, Group> = known.into_iter().filter_map(|g| g.code.clone().map(|c| (c, g))).collect();
     let deleted: Vec<(String,)> = tx.all(DELETED, args![bridge_id]).await?;
     let deleted: std::collections::HashSet<String> = deleted.into_iter().map(|(code,)| code).collect();
+    // Only new lists go there: groups stay where people have moved them.
+    let new = lists.iter().any(|l| !by_code.contains_key(&l.code));
+    let folder = if new { folders::of_bridge(tx, bridge_id, folder, now).await? } else { String::new() };
+    let folder = folder.as_str();
     let mut figures = Mirrored::default();
     for list in lists {
         match by_code.remove(&list.code) {

@@ -23,15 +23,18 @@ statements! {
     GET = sql!("SELECT * FROM target_group WHERE id = $1 AND deleted_at IS NULL");
     OF_BRIDGE = sql!("SELECT * FROM target_group WHERE bridge_id = $1 AND deleted_at IS NULL ORDER BY id");
     SET_STATE = sql!("UPDATE target_group SET state = $2 WHERE id = $1");
-    SYNCED = sql!("UPDATE target_group SET synced_run = $2, synced_at = $3, data_as_of = $4 WHERE id = $1");
+    USED = sql!("INSERT INTO target_group_use (group_id, mailing_id, at) VALUES ($1, $2, $3)
+        ON CONFLICT (group_id, mailing_id) DO UPDATE SET at = $3");
     LOCK = sql!(
         sqlite "SELECT id FROM target_group WHERE id = $1",
         postgres "SELECT id FROM target_group WHERE id = $1 FOR UPDATE"
     );
     /// A person's act that came while it was counted makes the count stale at once.
     WATERFALL = sql!("UPDATE target_group SET waterfall = $2, waterfall_at = $3, waterfall_basis =
-        CASE WHEN EXISTS (SELECT 1 FROM consent_ledger WHERE id > $5 AND run_id IS NULL) THEN $6 ELSE $4 END WHERE id = $1");
-    STALE = sql!("SELECT * FROM target_group WHERE waterfall_basis LIKE '{\"stale\"%' AND deleted_at IS NULL ORDER BY id LIMIT 1");
+        CASE WHEN EXISTS (SELECT 1 FROM consent_ledger WHERE id > $5 AND run_id IS NULL) THEN $6 ELSE $4 END WHERE id = $1 AND applied_run = $7");
+    /// The longest uncounted first, and a large group not more often than its count is worth: 50 µs a member.
+    STALE = sql!("SELECT * FROM target_group WHERE waterfall_basis LIKE '{\"stale\"%' AND deleted_at IS NULL
+        AND (waterfall_at IS NULL OR waterfall_at + members * 50 <= $1) ORDER BY waterfall_at LIMIT 1");
     RECOUNTED = sql!("UPDATE target_group SET waterfall = $2, waterfall_at = $3, waterfall_basis = $4 WHERE id = $1 AND waterfall_basis = $5");
 }
 
@@ -72,7 +75,8 @@ impl Group {
         self.waterfall_basis.as_deref().and_then(|t| serde_json::from_str(t).ok())
     }
 
-    /// False when somebody's consent changed since the waterfall was counted: it is being counted again.
+    /// False when a person decided something here, or a run was applied, since the waterfall was counted: it is being counted again.
+    /// What syncs of other groups change is seen by the group's own next sync.
     pub fn counts_current(&self) -> bool {
         self.waterfall.is_none() || self.waterfall_basis().is_some()
     }
@@ -102,27 +106,33 @@ pub async fn set_state(tx: &mut Tx, id: i64, state: &str) -> Result<(), StoreErr
     tx.run(SET_STATE, args![id, state]).await.map(drop)
 }
 
-/// Notes the sync that last read the whole list.
-pub async fn synced(tx: &mut Tx, id: i64, run_id: i64, now: Instant, data_as_of: Option<Instant>) -> Result<(), StoreError> {
-    tx.run(SYNCED, args![id, run_id, now, data_as_of]).await.map(drop)
+/// Notes that a mailing uses a group. Used again by the same mailing, the later time stands.
+pub async fn used(tx: &mut Tx, id: i64, mailing_id: i64, at: Instant) -> Result<(), StoreError> {
+    tx.run(USED, args![id, mailing_id, at]).await.map(drop)
 }
 
-/// Keeps a group's waterfall and what it was counted from.
-pub async fn set_waterfall(tx: &mut Tx, id: i64, waterfall: &Waterfall, basis: Basis, now: Instant) -> Result<(), StoreError> {
+/// Keeps a group's waterfall and what it was counted from. False when another run was applied meanwhile: it counts by itself.
+pub async fn set_waterfall(tx: &mut Tx, id: i64, waterfall: &Waterfall, basis: Basis, now: Instant) -> Result<bool, StoreError> {
     // Locked first, so that a person's act is either seen by the statement or waits for it and marks what it wrote.
     tx.one::<(i64,)>(LOCK, args![id]).await?;
     let ledger = basis.ledger();
-    tx.run(WATERFALL, args![id, json(waterfall)?, now, json(&basis)?, ledger, stale_basis(ledger)]).await.map(drop)
+    let args = args![id, json(waterfall)?, now, json(&basis)?, ledger, stale_basis(ledger), basis.run()];
+    Ok(tx.run(WATERFALL, args).await? == 1)
 }
 
 /// Stands in place of a basis from a person's act until the waterfall is counted again.
 pub(crate) fn stale_basis(ledger: i64) -> String {
-    serde_json::json!({"stale": ledger}).to_string()
+    format!("{{\"stale\":{ledger}}}")
+}
+
+/// The same after a run was applied.
+pub(crate) fn stale_by_run(run_id: i64) -> String {
+    format!("{{\"stale\":0,\"run\":{run_id}}}")
 }
 
 /// A group whose waterfall is to be counted again, if there is one.
-pub async fn stale(mut read: Read<'_>) -> Result<Option<Group>, StoreError> {
-    read.opt(STALE, args![]).await
+pub async fn stale(mut read: Read<'_>, now: Instant) -> Result<Option<Group>, StoreError> {
+    read.opt(STALE, args![now]).await
 }
 
 /// Keeps what was counted for a stale group; false when something came between and it must be counted once more.

@@ -51,6 +51,8 @@ pub struct Dirty<'a> {
 pub struct Slice<'a> {
     pub bridge_id: i64,
     pub run_id: i64,
+    /// The worker that has the run: a slice of a run that was taken over is not written.
+    pub worker: Option<&'a str>,
     /// Name of the remote system, for the ledger.
     pub source: &'a str,
     pub fields: &'a [FieldSpec],
@@ -73,13 +75,18 @@ pub struct InHand {
 }
 
 /// Writes rows (keys different from each other, sorted by Remote ID) whole or not at all. A unique violation means that
-/// somebody else brought one of the new people meanwhile: look up again.
+/// somebody else brought one of the new people meanwhile: look up again. `TakenOver` when the run is no longer the worker's.
 pub async fn write_slice(db: &Db, slice: Slice<'_>, rows: &[Dirty<'_>], in_hand: &mut InHand) -> Result<Written, StoreError> {
     let fresh = rows.iter().filter(|d| d.known.is_none()).count() as i64;
     let hushed = rows.iter().filter(|d| d.suppress).count() as i64;
     let people = if fresh > 0 { in_hand.people.take(db, "subscriber", fresh).await? } else { 0 };
     let ledger = if hushed > 0 { in_hand.entries.take(db, "consent_ledger", hushed).await? } else { 0 };
     let mut tx = db.write().await?;
+    if let Some(worker) = slice.worker
+        && !crate::runs::is_mine(&mut tx, slice.run_id, worker).await?
+    {
+        return Err(StoreError::TakenOver);
+    }
     let written = write_in(&mut tx, slice, rows, people, ledger).await?;
     tx.commit().await?;
     Ok(written)

@@ -1,10 +1,14 @@
 //! Queries for reading only: what pages and API show.
 
 pub mod api;
+pub mod compound;
+pub mod folders;
 pub mod groups;
 pub mod members;
 pub mod overview;
 pub mod people;
 pub mod runs;
+pub mod schedules;
+pub mod search;
 #[cfg(test)]
 mod tests;

@@ -5,23 +5,22 @@ use crate::db::{Db, Read};
 use crate::error::StoreError;
 use crate::sql::{sql, statements};
 
-use super::runs::RunRow;
+use super::runs::{RunRow, rows};
 
 statements! {
     GROUPS = sql!("SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN synced_at IS NULL THEN 0 ELSE 1 END), 0) AS BIGINT), MAX(synced_at)
         FROM target_group WHERE deleted_at IS NULL AND state = 'active'");
     WATERFALLS = sql!("SELECT waterfall FROM target_group WHERE deleted_at IS NULL AND state = 'active' AND waterfall IS NOT NULL");
-    HELD = sql!("SELECT r.*, COALESCE(g.name, '') AS group_name, g.created_at AS group_created_at, COALESCE(b.name, '') AS bridge_name,
-        b.created_at AS bridge_created_at, COALESCE(b.kind, '') AS bridge_kind FROM sync_run r
-        LEFT JOIN target_group g ON g.id = r.group_id LEFT JOIN bridge b ON b.id = r.bridge_id
-        WHERE r.state = 'held' ORDER BY r.id DESC LIMIT 20");
-    /// Failed runs after which nothing newer of the same subject came.
-    FAILED = sql!("SELECT r.*, COALESCE(g.name, '') AS group_name, g.created_at AS group_created_at, COALESCE(b.name, '') AS bridge_name,
-        b.created_at AS bridge_created_at, COALESCE(b.kind, '') AS bridge_kind FROM sync_run r
-        LEFT JOIN target_group g ON g.id = r.group_id LEFT JOIN bridge b ON b.id = r.bridge_id
-        WHERE r.state = 'failed' AND r.kind <> 'test' AND b.deleted_at IS NULL
-        AND NOT EXISTS (SELECT 1 FROM sync_run n WHERE n.subject = r.subject AND n.id > r.id AND (n.group_id = r.group_id OR r.group_id IS NULL))
+    HELD = rows!("WHERE r.state = 'held' ORDER BY r.id DESC LIMIT 20");
+    /// Failed runs after which nothing newer of the same subject came: one look-up a group and a bridge, however many runs there were.
+    FAILED = rows!("WHERE r.state = 'failed' AND r.id IN (
+            SELECT (SELECT MAX(n.id) FROM sync_run n WHERE n.group_id = t.id) FROM target_group t JOIN bridge tb ON tb.id = t.bridge_id
+                WHERE t.deleted_at IS NULL AND tb.deleted_at IS NULL
+            UNION ALL SELECT (SELECT MAX(n.id) FROM sync_run n WHERE n.subject = 'b' || CAST(lb.id AS TEXT)) FROM bridge lb WHERE lb.deleted_at IS NULL)
         ORDER BY r.id DESC LIMIT 20");
+    GONE = sql!("SELECT id, created_at, name FROM target_group WHERE deleted_at IS NULL AND state = 'gone' AND members > 0
+        ORDER BY name_folded, id LIMIT 20");
+    PLAN_ONLY = sql!("SELECT id, created_at, name FROM target_group WHERE deleted_at IS NULL AND plan_only = TRUE ORDER BY name_folded, id LIMIT 20");
 }
 
 /// Figures that are cheap enough for every view.
@@ -58,4 +57,22 @@ pub async fn held(mut read: Read<'_>) -> Result<Vec<RunRow>, StoreError> {
 /// Failures that nothing has made good yet.
 pub async fn failed(mut read: Read<'_>) -> Result<Vec<RunRow>, StoreError> {
     read.all(FAILED, args![]).await
+}
+
+/// A group by name.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Named {
+    pub id: i64,
+    pub created_at: i64,
+    pub name: String,
+}
+
+/// Groups with members whose list the remote system no longer offers.
+pub async fn gone(mut read: Read<'_>) -> Result<Vec<Named>, StoreError> {
+    read.all(GONE, args![]).await
+}
+
+/// Groups whose automatic syncs only plan until a person presses Resume.
+pub async fn plan_only(mut read: Read<'_>) -> Result<Vec<Named>, StoreError> {
+    read.all(PLAN_ONLY, args![]).await
 }

@@ -6,24 +6,28 @@ use crate::error::StoreError;
 use crate::runs::Run;
 use crate::sql::{sql, statements};
 
+/// Runs with the names of what they are about.
+macro_rules! runs {
+    ($tail:literal) => {
+        sql!(join "SELECT r.*, COALESCE(g.name, '') AS group_name, g.created_at AS group_created_at, COALESCE(b.name, '') AS bridge_name,
+            b.created_at AS bridge_created_at, COALESCE(b.kind, '') AS bridge_kind FROM sync_run r
+            LEFT JOIN target_group g ON g.id = r.group_id LEFT JOIN bridge b ON b.id = r.bridge_id ", $tail)
+    };
+}
+pub(crate) use runs as rows;
+
 statements! {
-    PAGE = sql!("SELECT r.*, COALESCE(g.name, '') AS group_name, g.created_at AS group_created_at, COALESCE(b.name, '') AS bridge_name,
-        b.created_at AS bridge_created_at, COALESCE(b.kind, '') AS bridge_kind FROM sync_run r
-        LEFT JOIN target_group g ON g.id = r.group_id LEFT JOIN bridge b ON b.id = r.bridge_id
-        WHERE r.id < $1 AND ($2 = 0 OR r.bridge_id = $2) AND ($3 = 0 OR r.group_id = $3) AND ($4 = '' OR r.state = $4)
-        AND ($5 = '' OR r.kind = $5) ORDER BY r.id DESC LIMIT $6");
-    /// As PAGE, along the index (group, id).
-    OF_GROUP = sql!("SELECT r.*, COALESCE(g.name, '') AS group_name, g.created_at AS group_created_at, COALESCE(b.name, '') AS bridge_name,
-        b.created_at AS bridge_created_at, COALESCE(b.kind, '') AS bridge_kind FROM sync_run r
-        LEFT JOIN target_group g ON g.id = r.group_id LEFT JOIN bridge b ON b.id = r.bridge_id
-        WHERE r.group_id = $1 AND r.id < $2 ORDER BY r.id DESC LIMIT $3");
-    ONE = sql!("SELECT r.*, COALESCE(g.name, '') AS group_name, g.created_at AS group_created_at, COALESCE(b.name, '') AS bridge_name,
-        b.created_at AS bridge_created_at, COALESCE(b.kind, '') AS bridge_kind FROM sync_run r
-        LEFT JOIN target_group g ON g.id = r.group_id LEFT JOIN bridge b ON b.id = r.bridge_id WHERE r.id = $1");
-    OPEN_OF_BRIDGE = sql!("SELECT r.*, COALESCE(g.name, '') AS group_name, g.created_at AS group_created_at, COALESCE(b.name, '') AS bridge_name,
-        b.created_at AS bridge_created_at, COALESCE(b.kind, '') AS bridge_kind FROM sync_run r
-        LEFT JOIN target_group g ON g.id = r.group_id LEFT JOIN bridge b ON b.id = r.bridge_id
-        WHERE r.state IN ('queued', 'running') AND r.kind IN ('lists', 'test') ORDER BY r.id");
+    // One text an index to walk: a filter must not read all runs to find a few.
+    PAGE = runs!("WHERE r.id < $1 ORDER BY r.id DESC LIMIT $2");
+    OF_STATE = runs!("WHERE r.state = $1 AND r.id < $2 AND ($3 = 0 OR r.bridge_id = $3) AND ($4 = '' OR r.kind = $4)
+        ORDER BY r.id DESC LIMIT $5");
+    OF_KIND = runs!("WHERE r.kind = $1 AND r.id < $2 AND ($3 = 0 OR r.bridge_id = $3) ORDER BY r.id DESC LIMIT $4");
+    OF_BRIDGE = runs!("WHERE r.bridge_id = $1 AND r.id < $2 ORDER BY r.id DESC LIMIT $3");
+    OF_GROUP = runs!("WHERE r.group_id = $1 AND r.id < $2 AND ($3 = '' OR r.kind = $3) ORDER BY r.id DESC LIMIT $4");
+    OF_GROUP_AND_STATE = runs!("WHERE r.group_id = $1 AND r.state = $2 AND r.id < $3 AND ($4 = '' OR r.kind = $4)
+        ORDER BY r.id DESC LIMIT $5");
+    ONE = runs!("WHERE r.id = $1");
+    OPEN_OF_BRIDGE = runs!("WHERE r.state IN ('queued', 'running') AND r.kind IN ('lists', 'test') ORDER BY r.id");
     NOTES = sql!("SELECT n.number, n.kind, n.remote_id, n.subscriber_id, s.created_at AS subscriber_created_at, n.detail
         FROM sync_run_note n LEFT JOIN subscriber s ON s.id = n.subscriber_id
         WHERE n.run_id = $1 AND n.kind IN ", texts 2, " AND n.number > $3 ORDER BY n.number LIMIT $4");
@@ -50,12 +54,18 @@ pub struct RunRow {
 
 pub use super::api::RunFilter;
 
-/// Runs older than `before`, newest first.
+/// Runs older than `before`, newest first, along the narrowest index that the filter offers.
 pub async fn page(mut read: Read<'_>, filter: &RunFilter, before: i64, limit: i64) -> Result<Vec<RunRow>, StoreError> {
-    if filter.group_id != 0 && filter.state.is_empty() && filter.kind.is_empty() {
-        return read.all(OF_GROUP, args![filter.group_id, before, limit]).await;
+    let RunFilter { bridge_id, group_id, state, kind } = filter;
+    let (bridge_id, group_id) = (*bridge_id, *group_id);
+    match (group_id, state.is_empty(), kind.is_empty(), bridge_id) {
+        (1.., true, ..) => read.all(OF_GROUP, args![group_id, before, kind, limit]).await,
+        (1.., false, ..) => read.all(OF_GROUP_AND_STATE, args![group_id, state, before, kind, limit]).await,
+        (_, false, ..) => read.all(OF_STATE, args![state, before, bridge_id, kind, limit]).await,
+        (_, _, false, _) => read.all(OF_KIND, args![kind, before, bridge_id, limit]).await,
+        (_, _, _, 1..) => read.all(OF_BRIDGE, args![bridge_id, before, limit]).await,
+        _ => read.all(PAGE, args![before, limit]).await,
     }
-    read.all(PAGE, args![before, filter.bridge_id, filter.group_id, &filter.state, &filter.kind, limit]).await
 }
 
 pub async fn one(mut read: Read<'_>, id: i64) -> Result<Option<RunRow>, StoreError> {

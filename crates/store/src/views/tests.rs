@@ -10,7 +10,7 @@ use crate::bridges::Entered;
 use crate::consent::Grounds;
 use crate::groups::Described;
 use crate::runs::{Ending, NewRun, Subject};
-use crate::views::{groups, members, overview, people, runs};
+use crate::views::{groups, members, overview, people, runs, search};
 use crate::{Actor, Db, Vault, args};
 
 const NOW: Instant = Instant(1_767_600_000_000_000);
@@ -91,19 +91,90 @@ async fn groups_are_filtered_sorted_and_counted() {
         let names = |rows: Vec<groups::GroupRow>| rows.into_iter().map(|r| r.group.name).collect::<Vec<_>>();
         let all = groups::Filter::default();
         assert_eq!(
-            names(groups::page(db.read(), &all, groups::Sort::Name, true, 2, 0).await.unwrap()),
+            names(groups::page(db.read(), &all, groups::Sort::Name, true, None, 2).await.unwrap()),
             ["gamma_x", "Beta"],
             "{}",
             made.name
         );
-        assert_eq!(names(groups::page(db.read(), &all, groups::Sort::Members, true, 9, 0).await.unwrap())[0], "Alpha");
+        assert_eq!(names(groups::page(db.read(), &all, groups::Sort::Members, true, None, 9).await.unwrap())[0], "Alpha");
         let some =
             groups::Filter { q: "A_X".into(), bridge_id: m.bridge_id, folder: Some("CRM".into()), state: "never".into(), ..all.clone() };
-        assert_eq!(names(groups::page(db.read(), &some, groups::Sort::Synced, false, 9, 0).await.unwrap()), ["gamma_x"]);
+        assert_eq!(names(groups::page(db.read(), &some, groups::Sort::Synced, false, None, 9).await.unwrap()), ["gamma_x"]);
         assert_eq!(groups::total(db.read(), &all).await.unwrap(), 3);
         assert_eq!(groups::total(db.read(), &groups::Filter { state: "held".into(), ..all }).await.unwrap(), 0);
         assert_eq!(groups::folders(db.read()).await.unwrap(), ["CRM"]);
         assert_eq!(groups::uses(db.read(), m.groups[0]).await.unwrap(), (0, None));
+    }
+}
+
+#[tokio::test]
+async fn pages_of_groups_meet_without_a_gap_in_every_order() {
+    for (made, db) in both().await {
+        fill(&db).await;
+        for sort in [groups::Sort::Name, groups::Sort::Members, groups::Sort::Synced] {
+            for down in [false, true] {
+                let all = groups::Filter::default();
+                let (mut walked, mut after) = (Vec::new(), None);
+                loop {
+                    let page = groups::page(db.read(), &all, sort, down, after.as_ref(), 2).await.unwrap();
+                    let Some(last) = page.last() else { break };
+                    let text = last.place(sort).to_string();
+                    after = sort.read_place(&text);
+                    assert_eq!(after, Some(last.place(sort)), "a place survives its way through a URL");
+                    walked.extend(page.into_iter().map(|r| r.group.name));
+                }
+                let whole = groups::page(db.read(), &all, sort, down, None, 9).await.unwrap();
+                assert_eq!(walked, whole.into_iter().map(|r| r.group.name).collect::<Vec<_>>(), "{sort:?} {down} on {}", made.name);
+                assert_eq!(walked.len(), 3);
+            }
+        }
+        assert_eq!(groups::Sort::Members.read_place("1~many"), None);
+    }
+}
+
+#[tokio::test]
+async fn the_search_finds_groups_by_any_part_of_their_name_and_those_that_begin_so_first() {
+    for (_made, db) in both().await {
+        fill(&db).await;
+        let names = async |q: &str| search::groups(db.read(), q, 9).await.unwrap().into_iter().map(|g| g.name).collect::<Vec<_>>();
+        assert_eq!(names("A").await, ["Alpha", "Beta", "gamma_x"]);
+        assert_eq!(names("BE").await, ["Beta"]);
+        assert_eq!(names("_").await, ["gamma_x"]);
+        assert!(names(" ").await.is_empty() && names("%").await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn gone_and_plan_only_groups_need_somebody() {
+    for (_made, db) in both().await {
+        let m = fill(&db).await;
+        assert!(overview::gone(db.read()).await.unwrap().is_empty() && overview::plan_only(db.read()).await.unwrap().is_empty());
+        let mut tx = db.write().await.unwrap();
+        tx.run("UPDATE target_group SET state = 'gone' WHERE id IN ($1, $2)", args![m.groups[0], m.groups[1]]).await.unwrap();
+        tx.run("UPDATE target_group SET plan_only = TRUE WHERE id = $1", args![m.groups[2]]).await.unwrap();
+        tx.commit().await.unwrap();
+        // Beta is gone too, but nobody is in it.
+        assert_eq!(overview::gone(db.read()).await.unwrap().into_iter().map(|g| g.name).collect::<Vec<_>>(), ["Alpha"]);
+        assert_eq!(overview::plan_only(db.read()).await.unwrap()[0].name, "gamma_x");
+    }
+}
+
+#[tokio::test]
+async fn a_filtered_page_of_runs_walks_an_index() {
+    let made = rialto_testkit::sqlite().await;
+    let db = Db::connect(&made.url).await.unwrap();
+    for (name, sql) in runs::ALL.iter().chain(overview::ALL).chain(groups::ALL) {
+        let plan: Vec<(i64, i64, i64, String)> = db.read().all_built(format!("EXPLAIN QUERY PLAN {}", sql.sqlite), vec![]).await.unwrap();
+        for (_, _, _, step) in plan {
+            let growing =
+                step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next()).is_some_and(|t| ["r", "n", "l", "h"].contains(&t));
+            // The newest runs of all are read along the key.
+            assert!(!growing || *name == "PAGE", "{name} reads every run: {step}");
+            assert!(
+                !step.contains("USE TEMP B-TREE FOR ORDER BY") || !name.starts_with("BY_") && !name.starts_with("OF_"),
+                "{name} sorts: {step}"
+            );
+        }
     }
 }
 

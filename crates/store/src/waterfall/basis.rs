@@ -30,6 +30,11 @@ impl Basis {
         Ok(Self { run: run_id, oldest_open, ledger })
     }
 
+    /// The run that counted: the group's `applied_run` of then.
+    pub fn run(self) -> i64 {
+        self.run
+    }
+
     pub(crate) fn ledger(self) -> i64 {
         self.ledger
     }

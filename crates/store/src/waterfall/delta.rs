@@ -15,8 +15,8 @@ use crate::sql::{sql, statements};
 
 statements! {
     BEFORE = sql!(
-        sqlite "SELECT subscriber_id, COALESCE(before_values->>'address', '') FROM person_change WHERE run_id = $1",
-        postgres "SELECT subscriber_id, COALESCE(before_values::json->>'address', '') FROM person_change WHERE run_id = $1"
+        sqlite "SELECT subscriber_id, COALESCE(before_values->>'address', '') FROM person_change WHERE run_id = $1 LIMIT $2",
+        postgres "SELECT subscriber_id, COALESCE(before_values::json->>'address', '') FROM person_change WHERE run_id = $1 LIMIT $2"
     );
     FLAGS = sql!("SELECT subscriber_id, op FROM flag_change WHERE run_id = $1 AND op IN (1, 2)");
     CAUSES_OF_RECORDS = sql!("SELECT subscriber_id, cause FROM suppression WHERE subscriber_id <> 0 AND subscriber_id IN ", ids 1, "");
@@ -24,7 +24,7 @@ statements! {
 }
 
 /// One part in this many may have been touched; beyond it a whole count is cheaper.
-const WORTH_WHILE: u64 = 8;
+const WORTH_WHILE: i64 = 8;
 
 /// What a run did to a group.
 #[derive(Clone, Copy, Debug)]
@@ -46,11 +46,12 @@ struct Causes {
 /// addresses. Only right when `Basis::holds` for this run and `last` was counted with `members_before` members. `None` when so many
 /// were touched that a whole count is cheaper.
 pub async fn advance(db: &Db, last: Waterfall, delta: Delta<'_>) -> Result<Option<Waterfall>, StoreError> {
-    let before: HashMap<i64, String> = db.read().all::<(i64, String)>(BEFORE, args![delta.run_id]).await?.into_iter().collect();
+    let most = delta.counts.members_after / WORTH_WHILE;
+    let before: HashMap<i64, String> = db.read().all::<(i64, String)>(BEFORE, args![delta.run_id, most + 1]).await?.into_iter().collect();
     let flags: HashMap<i64, i16> = db.read().all::<(i64, i16)>(FLAGS, args![delta.run_id]).await?.into_iter().collect();
     let mut touched: RoaringTreemap = delta.joins | delta.leaves;
     touched.extend(before.keys().chain(flags.keys()).map(|id| *id as u64));
-    if touched.len().saturating_mul(WORTH_WHILE) > delta.counts.members_after.unsigned_abs() {
+    if touched.len() > most.unsigned_abs() {
         return Ok(None);
     }
     let ids: Vec<i64> = touched.iter().map(|id| id as i64).collect();

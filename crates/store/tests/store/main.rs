@@ -3,6 +3,7 @@
 mod membership;
 mod people;
 mod runs;
+mod schedules;
 mod schema;
 mod seed;
 mod support;

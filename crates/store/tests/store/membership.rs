@@ -1,8 +1,8 @@
 use rialto_core::consent::Flag;
-use rialto_core::run::{RunKind, Trigger};
+use rialto_core::run::{RunKind, RunState, Trigger};
 use rialto_core::{Counts, Instant};
-use rialto_store::membership::{self, Change, Op, Refused};
-use rialto_store::runs::{self, NewRun, Subject};
+use rialto_store::membership::{self, Change, Op, Outcome, Refused};
+use rialto_store::runs::{self, Ending, NewRun, Subject};
 use rialto_store::{groups, waterfall};
 use rialto_testkit::{START, actor, both};
 use roaring::RoaringTreemap;
@@ -24,6 +24,18 @@ async fn claimed(house: &House) -> i64 {
     id
 }
 
+fn ending() -> Ending {
+    Ending {
+        state: RunState::Succeeded,
+        counts: Counts::default(),
+        reason: String::new(),
+        advice: String::new(),
+        error_kind: String::new(),
+        data_as_of: None,
+        stats: serde_json::json!({}),
+    }
+}
+
 struct Step<'a> {
     run_id: i64,
     base_run: i64,
@@ -41,15 +53,16 @@ async fn apply(house: &House, s: Step<'_>) -> Result<i64, Refused> {
         worker: s.worker,
         group_id: house.group,
         base_run: s.base_run,
-        members_after: 0,
         joins: &joins,
         leaves: &leaves,
         lifts: &lifts,
         lifts_withheld: &none,
+        lift_before: i64::MAX,
         source: "Members",
         now: Instant(START),
     };
-    membership::apply(&house.db, change).await.unwrap()
+    let ending = ending();
+    membership::apply(&house.db, change, Outcome { ending: &ending, complete: false, seen_again: None }).await.unwrap()
 }
 
 #[tokio::test]

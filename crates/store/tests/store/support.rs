@@ -73,7 +73,7 @@ impl House {
             .iter()
             .map(|row| Dirty { row, known: known.get(&row.remote_id).copied(), suppress: suppress_no && row.flag == Flag::No })
             .collect();
-        let slice = Slice { bridge_id: self.bridge, run_id, source: "Members", fields: &self.specs, now: Instant(START) };
+        let slice = Slice { bridge_id: self.bridge, run_id, worker: None, source: "Members", fields: &self.specs, now: Instant(START) };
         people::write_slice(&self.db, slice, &dirty, &mut people::InHand::default()).await.unwrap()
     }
 }

@@ -20,7 +20,7 @@ pub struct AuditView {
     pub id: String,
     #[schema(format = "date-time")]
     pub at: String,
-    /// `user:<email>`, `token:<name>`, `cli` or `rialto`.
+    /// `user:<email>`, `token:<name>`, `cli` or `schedule`.
     pub by: String,
     /// E.g. `bridge.create`.
     pub action: String,

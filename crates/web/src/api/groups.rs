@@ -5,16 +5,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use rialto_core::Kind;
 use rialto_core::books::Waterfall;
+use rialto_core::compound::{Compound, Definition};
 use rialto_core::permissions::Permission;
 use rialto_core::run::{RunKind, Trigger};
-use rialto_store::bridges;
 use rialto_store::groups::{self, Group};
 use rialto_store::runs::{NewRun, Subject};
-use rialto_store::views::api as views;
+use rialto_store::views::{api as views, compound as made_views};
+use rialto_store::{bridges, compound, folders};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::bridges::filter;
+use super::compound::{DefinitionView, SideInput, compound_of, definition_view};
 use super::extract::{Body, Faults, Id, List, Paging, Params, Problem, after, found, limit, maybe_time, name, page, public, time};
 use super::runs::{self, RunView, Started};
 use super::subscribers::{self, SubscriberView};
@@ -82,6 +84,24 @@ pub struct GroupQuery {
     pub cursor: Option<String>,
 }
 
+/// One group with what it is made of and what is made of it.
+#[derive(Serialize, ToSchema)]
+pub struct GroupDetail {
+    #[serde(flatten)]
+    pub about: GroupView,
+    /// Of a compound group or a share; null for other kinds.
+    pub definition: Option<DefinitionView>,
+    /// Groups that are made of this one.
+    pub used_by: Vec<GroupRef>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct GroupRef {
+    #[schema(format = "uuid")]
+    pub id: String,
+    pub name: String,
+}
+
 /// What is left out stays. A remote group takes its name and description from the remote system: only the folder may change.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -90,12 +110,15 @@ pub struct GroupChange {
     pub name: Option<String>,
     /// At most 2,000 characters.
     pub description: Option<String>,
-    /// At most 200 characters; empty for none.
+    /// A path such as `Spring/Newsletters`, empty for none; folders that are missing are made.
     pub folder: Option<String>,
+    /// Of a compound group: who belongs. Given together with `exclude`, which is none when left out.
+    pub include: Option<SideInput>,
+    pub exclude: Option<SideInput>,
 }
 
 impl GroupChange {
-    fn checked(self, remote: bool) -> Result<groups::Edit, Error> {
+    fn checked(&self, remote: bool) -> Result<groups::Edit, Error> {
         let mut faults = Faults::default();
         if remote {
             for (field, given) in [("name", self.name.is_some()), ("description", self.description.is_some())] {
@@ -105,17 +128,25 @@ impl GroupChange {
             }
         }
         let edit = groups::Edit {
-            name: self.name.map(|n| name(&n, "name", &mut faults)),
-            description: self.description.map(|d| text(&d, "description", 2_000, &mut faults)),
-            folder: self.folder.map(|f| text(&f, "folder", 200, &mut faults)),
+            name: self.name.as_ref().map(|n| name(n, "name", &mut faults)),
+            description: self.description.as_ref().map(|d| text(d, "description", 2_000, &mut faults)),
+            folder: self.folder.as_ref().map(|f| folder(f, &mut faults)),
         };
         faults.none_or()?;
         Ok(edit)
     }
 }
 
+/// A folder's path as entered, tidied.
+pub(super) fn folder(text: &str, faults: &mut Faults) -> String {
+    folders::path(text).unwrap_or_else(|fault| {
+        faults.add("folder", fault);
+        String::new()
+    })
+}
+
 /// A text as entered: trimmed, without control characters but line breaks.
-fn text(text: &str, field: &str, longest: usize, faults: &mut Faults) -> String {
+pub(super) fn text(text: &str, field: &str, longest: usize, faults: &mut Faults) -> String {
     let text = text.trim();
     if text.chars().count() > longest || text.chars().any(|c| c.is_control() && !(c == '\n' && longest > 200)) {
         faults.add(field, format!("Enter at most {longest} characters."));
@@ -162,7 +193,7 @@ pub(super) async fn load(app: &App, id: &Id) -> Result<Group, Error> {
     found(groups::get(app.db.read(), id.id).await?, id, |g| g.created_at)
 }
 
-async fn views_of(app: &App, rows: &[Group]) -> Result<Vec<GroupView>, Error> {
+pub(super) async fn views_of(app: &App, rows: &[Group]) -> Result<Vec<GroupView>, Error> {
     let ids: Vec<i64> = rows.iter().filter_map(|g| g.bridge_id).collect();
     let made = views::made(app.db.read(), views::Made::Bridges, &ids).await?;
     Ok(rows
@@ -193,8 +224,15 @@ async fn views_of(app: &App, rows: &[Group]) -> Result<Vec<GroupView>, Error> {
         .collect())
 }
 
-async fn view(app: &App, group: Group) -> Result<Json<GroupView>, Error> {
-    views_of(app, &[group]).await?.pop().map(Json).ok_or(Error::NotFound)
+pub(super) async fn detail(app: &App, group: Group) -> Result<GroupDetail, Error> {
+    let made = made_views::made(&app.db, group.id).await?;
+    let users = made_views::users(app.db.read(), group.id).await?;
+    let about = views_of(app, &[group]).await?.pop().ok_or(Error::NotFound)?;
+    Ok(GroupDetail {
+        about,
+        definition: made.as_ref().and_then(definition_view),
+        used_by: users.into_iter().map(|u| GroupRef { id: public(Kind::TargetGroup, u.created_at, u.id), name: u.name }).collect(),
+    })
 }
 
 /// A page of groups by name.
@@ -226,23 +264,46 @@ pub async fn list(State(app): State<App>, _: Caller, Params(query): Params<Group
 }
 
 #[utoipa::path(get, path = "/target-groups/{id}", tag = "target-groups", params(("id" = String, Path)),
-    responses((status = 200, body = GroupView), (status = 404, body = Problem)))]
-pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<GroupView>, Error> {
-    view(&app, load(&app, &id).await?).await
+    responses((status = 200, body = GroupDetail), (status = 404, body = Problem)))]
+pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<GroupDetail>, Error> {
+    detail(&app, load(&app, &id).await?).await.map(Json)
 }
 
-/// Renames a group, or moves it to another folder.
+/// Renames a group, moves it to another folder, or gives a compound group another definition; its members follow at once.
 #[utoipa::path(patch, path = "/target-groups/{id}", tag = "target-groups", params(("id" = String, Path)), request_body = GroupChange,
-    responses((status = 200, body = GroupView), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<GroupChange>) -> Result<Json<GroupView>, Error> {
+    responses((status = 200, body = GroupDetail), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<GroupChange>) -> Result<Json<GroupDetail>, Error> {
     caller.require(Permission::ListsEdit)?;
     let change = body.read()?;
     let group = load(&app, &id).await?;
     let edit = change.checked(group.bridge_id.is_some())?;
+    let definition = definition_of(&app, &group, &change).await?;
+    let who = caller.actor(&app);
     let mut tx = app.db.write().await?;
-    groups::edit(&mut tx, group.id, &edit, &caller.actor(&app)).await?;
+    if let Some(definition) = &definition {
+        compound::redefine(&mut tx, group.id, definition, &who).await?;
+        compound::ask(&mut tx, group.id, Trigger::Api, false, &who).await?;
+    }
+    if edit.name.is_some() || edit.description.is_some() || edit.folder.is_some() {
+        groups::edit(&mut tx, group.id, &edit, &who).await?;
+    }
     tx.commit().await?;
-    view(&app, load(&app, &id).await?).await
+    app.wake.ring();
+    detail(&app, load(&app, &id).await?).await.map(Json)
+}
+
+/// The definition that a change brings; only a compound group has one to change.
+async fn definition_of(app: &App, group: &Group, change: &GroupChange) -> Result<Option<Compound>, Error> {
+    let field = match (&change.include, &change.exclude) {
+        (None, None) => return Ok(None),
+        (Some(_), _) => "include",
+        (None, Some(_)) => "exclude",
+    };
+    if !matches!(compound::definition(app.db.read(), group.id).await?, Some(Definition::Compound(_))) {
+        return Err(Error::field(field, "Only a compound group is made of others that can be chosen."));
+    }
+    let Some(include) = &change.include else { return Err(Error::field("include", "This field is required when exclude is given.")) };
+    compound_of(app, include, change.exclude.as_ref()).await.map(Some)
 }
 
 /// Deletes a group; its people stay in Rialto and its runs stay readable. A remote group can go once the remote system no longer
@@ -259,13 +320,20 @@ pub async fn delete(State(app): State<App>, caller: Caller, id: Id) -> Result<St
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Reads the list's people from the remote system.
+/// Reads the list's people from the remote system; computes those of a group that is made of others.
 #[utoipa::path(post, path = "/target-groups/{id}/sync", tag = "target-groups", params(("id" = String, Path)), request_body = Option<SyncRequest>,
     responses((status = 202, body = Started), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn sync(State(app): State<App>, caller: Caller, id: Id, body: Body<SyncRequest>) -> Result<(StatusCode, Json<Started>), Error> {
     caller.require(Permission::GroupsSync)?;
     let asked = body.read_or_default()?;
     let group = load(&app, &id).await?;
+    if group.kind == "compound" {
+        let mut tx = app.db.write().await?;
+        let asked = compound::ask(&mut tx, group.id, Trigger::Api, asked.plan_only, &caller.actor(&app)).await?;
+        tx.commit().await?;
+        app.wake.ring();
+        return runs::accepted(&app, asked.run_id).await;
+    }
     let bridge_id = group.bridge_id.ok_or_else(|| Error::Conflict("This target group has no remote list to read.".into()))?;
     match bridges::get(app.db.read(), bridge_id).await? {
         Some(bridge) if bridge.enabled => {}

@@ -4,12 +4,15 @@ mod admin;
 mod bridge_fields;
 pub mod bridge_input;
 mod bridges;
+mod compound;
 mod consent;
 mod document;
 pub(crate) mod extract;
+mod folders;
 mod groups;
 mod idempotency;
 mod runs;
+mod schedules;
 mod settings;
 mod subscribers;
 mod tokens;
@@ -57,9 +60,12 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(bridges::refresh))
         .routes(routes!(bridges::lists))
         .routes(routes!(bridge_fields::fields, bridge_fields::patch_fields))
-        .routes(routes!(groups::list))
+        .routes(routes!(groups::list, compound::create))
+        .routes(routes!(compound::count))
         .routes(routes!(groups::get, groups::patch, groups::delete))
         .routes(routes!(groups::sync))
+        .routes(routes!(compound::preview))
+        .routes(routes!(compound::split))
         .routes(routes!(groups::counts))
         .routes(routes!(groups::subscribers))
         .routes(routes!(groups::mailings))
@@ -69,6 +75,10 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(runs::approve))
         .routes(routes!(runs::discard))
         .routes(routes!(runs::events))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::get, schedules::patch))
+        .routes(routes!(schedules::occurrences))
+        .routes(routes!(schedules::run))
         .routes(routes!(subscribers::list))
         .routes(routes!(subscribers::get))
         .routes(routes!(subscribers::consent))
@@ -79,6 +89,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(users::password))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(folders::list, folders::create))
+        .routes(routes!(folders::get, folders::patch, folders::delete))
         .routes(routes!(settings::get, settings::patch))
         .routes(routes!(admin::audit));
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", v1)

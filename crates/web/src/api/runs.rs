@@ -33,7 +33,7 @@ pub struct RunView {
     pub kind: String,
     /// What made it: `login`, `send`, `refresh_groups`, `refresh_bridge`, `resync`, `info`, `overnight`, `upload`, `api` or `cli`.
     pub trigger: String,
-    /// Who made it: `user:<email>`, `token:<name>`, `cli` or `rialto`.
+    /// Who made it: `user:<email>`, `token:<name>`, `cli` or `schedule`.
     pub by: String,
     /// All triggers; later ones joined the run.
     pub triggers: Vec<TriggerView>,
@@ -189,7 +189,7 @@ pub(super) async fn start(app: &App, caller: &Caller, new: NewRun) -> Result<(St
     accepted(app, asked.run_id).await
 }
 
-async fn accepted(app: &App, run_id: i64) -> Result<(StatusCode, Json<Started>), Error> {
+pub(super) async fn accepted(app: &App, run_id: i64) -> Result<(StatusCode, Json<Started>), Error> {
     let run = runs::get(app.db.read(), run_id).await?.ok_or(Error::NotFound)?;
     Ok((StatusCode::ACCEPTED, Json(Started { run: view(app, run).await? })))
 }

@@ -8,8 +8,8 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::Session;
 use super::session::sign_in_path;
+use crate::pages::{assets, preferences};
 use crate::request_id::RequestId;
-use crate::security::Nonce;
 
 /// Most fields that are given back, and most bytes of them together.
 const MAX_FIELDS: usize = 300;
@@ -19,17 +19,16 @@ const MAX_BYTES: usize = 64 * 1024;
 #[template(
     ext = "html",
     source = r#"<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"{% if !theme.is_empty() %} data-theme="{{ theme }}"{% endif %}>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="{% if theme.is_empty() %}light dark{% else %}{{ theme }}{% endif %}">
 <title>Please send it again – Rialto</title>
-<style nonce="{{ nonce }}">
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0; background: #f6f7f9; color: #1d2733; }
-main { max-width: 34rem; margin: 12vh auto; padding: 2rem; background: #fff; border-radius: .5rem; border: 1px solid #dfe3e8; }
-h1 { font-size: 1.25rem; margin-top: 0; } small { color: #5b6875; } a { color: #0b5cad; } button { font: inherit; padding: .5rem 1rem; }
-label { display: block; margin: .75rem 0; } input { font: inherit; }
-@media (prefers-color-scheme: dark) { body { background: #12161b; color: #e6eaef; } main { background: #1b2129; border-color: #303945; }
-small { color: #9aa7b5; } a { color: #7db7f0; } }
-</style></head>
-<body><main>
+<link rel="icon" href="{{ assets }}/favicon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="{{ assets }}/app.css">
+</head>
+<body class="door"><main>
 {% if token.is_empty() %}<h1>You were signed out</h1>
 <p>Nothing was done, and what you entered is kept on this page. <a href="{{ sign_in }}" target="_blank" rel="noopener">Sign in in a new
 tab</a>, come back here and send it again.</p>
@@ -39,12 +38,12 @@ tab</a>, come back here and send it again.</p>
 <input type="hidden" name="csrf" value="{{ token }}">
 {% for (name, value) in kept %}<input type="hidden" name="{{ name }}" value="{{ value }}">
 {% endfor %}{% for name in secret %}<label>{{ name }}: enter it again <input type="password" name="{{ name }}" autocomplete="off"></label>
-{% endfor %}<button>Send again</button></form>
-<p><a href="/">Back to Rialto</a></p>
-<p><small>Request {{ request_id }}.</small></p></main></body></html>"#
+{% endfor %}<p class="buttons"><button class="primary">Send again</button> <a class="button" href="/">Back to the Overview</a></p></form>
+<p class="muted id">Request <code>{{ request_id }}</code>.</p></main></body></html>"#
 )]
 struct Again<'a> {
-    nonce: &'a str,
+    assets: &'static str,
+    theme: &'static str,
     token: &'a str,
     action: &'a str,
     sign_in: &'a str,
@@ -70,7 +69,8 @@ pub(super) fn page(parts: &Parts, body: &[u8], session: Option<&Session>) -> Opt
     secret.dedup();
     kept.retain(|(name, _)| !is_secret(name));
     let page = Again {
-        nonce: &parts.extensions.get::<Nonce>().cloned().unwrap_or_default().0,
+        assets: &assets::BASE,
+        theme: preferences::theme(&parts.headers),
         token: session.map_or("", |s| s.csrf.as_str()),
         action: parts.uri.path_and_query().map_or("/", |p| p.as_str()),
         sign_in: &sign_in_path("/"),

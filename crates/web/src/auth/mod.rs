@@ -17,6 +17,7 @@ use crate::state::App;
 pub use caller::Caller;
 pub use csrf::Form;
 pub use session::Session;
+pub(crate) use session::local;
 pub use sign_in::SignInView;
 
 pub fn router() -> Router<App> {

@@ -67,7 +67,9 @@ pub(super) async fn load(app: &App, parts: &mut Parts) -> Result<Option<Session>
     let Some(secret) = cookie_value(&parts.headers, cookie_name(&app.settings)) else { return Ok(None) };
     let (now, id_hash) = (app.clock.now(), super::secret_hash(&secret));
     let Some(found) = sessions::find(app.db.read(), &id_hash, now).await? else { return Ok(None) };
-    if now.seconds_since(Instant(found.seen_at)) >= SEEN_EVERY {
+    // A page that updates itself is no sign that somebody is there: it must not keep a session alive.
+    let by_itself = parts.headers.contains_key("hx-request");
+    if !by_itself && now.seconds_since(Instant(found.seen_at)) >= SEEN_EVERY {
         let mut tx = app.db.write().await?;
         sessions::touch(&mut tx, &id_hash, now).await?;
         tx.commit().await?;
@@ -99,7 +101,7 @@ pub(super) fn sign_in_path(next: &str) -> String {
 }
 
 /// A path on this server, or `/`: a sign-in link must not send people elsewhere.
-pub(super) fn local(next: &str) -> &str {
+pub(crate) fn local(next: &str) -> &str {
     let fine = next.starts_with('/')
         && !next.starts_with("//")
         && !next.starts_with("/sign-in")

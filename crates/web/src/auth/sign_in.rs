@@ -8,8 +8,7 @@ use axum_extra::extract::cookie::CookieJar;
 use rialto_core::run::{RunKind, Trigger};
 use rialto_core::{Instant, address};
 use rialto_store::runs::{NewRun, Subject};
-use rialto_store::users::User;
-use rialto_store::{Actor, StoreError, Tx, audit, bridges, runs, sessions, throttle, users};
+use rialto_store::{Actor, StoreError, audit, bridges, runs, sessions, throttle, users};
 use serde::Deserialize;
 
 use super::csrf::{Form, same};
@@ -18,7 +17,6 @@ use super::session::{Session, cookie, cookie_name, cookie_value, load, local};
 use super::{password, secret_hash};
 use crate::error::Error;
 use crate::request_id::RequestId;
-use crate::security::Nonce;
 use crate::state::App;
 
 /// Failures of one account before its tries must wait.
@@ -65,27 +63,26 @@ fn form_cookie_name(app: &App) -> &'static str {
 }
 
 /// GET /sign-in
-pub(super) async fn show(State(app): State<App>, Query(target): Query<Target>, nonce: Nonce, mut parts: Parts) -> Result<Response, Error> {
+pub(super) async fn show(State(app): State<App>, Query(target): Query<Target>, mut parts: Parts) -> Result<Response, Error> {
     let next = local(&target.next).to_owned();
     if load(&app, &mut parts).await?.is_some() {
         return Ok(Redirect::to(&next).into_response());
     }
     let view = SignInView { next, ..SignInView::default() };
-    form(&app, &parts.headers, &nonce, StatusCode::OK, view)
+    form(&app, &parts.headers, StatusCode::OK, view)
 }
 
 /// The page, with a token for its form that only the browser that asked for it can send back.
-fn form(app: &App, headers: &HeaderMap, nonce: &Nonce, status: StatusCode, mut view: SignInView) -> Result<Response, Error> {
+fn form(app: &App, headers: &HeaderMap, status: StatusCode, mut view: SignInView) -> Result<Response, Error> {
     let name = form_cookie_name(app);
     view.csrf = cookie_value(headers, name).unwrap_or_else(|| app.random.hex::<32>());
     let jar = CookieJar::new().add(cookie(&app.settings, name, view.csrf.clone()));
-    Ok((status, jar, crate::pages::sign_in::render(app, nonce, &view)?).into_response())
+    Ok((status, jar, crate::pages::sign_in::render(app, headers, &view)?).into_response())
 }
 
 /// POST /sign-in
 pub(super) async fn submit(
     State(app): State<App>,
-    nonce: Nonce,
     Peer(peer): Peer,
     headers: HeaderMap,
     Context(request_id): Context,
@@ -99,25 +96,20 @@ pub(super) async fn submit(
     };
     let ours = cookie_value(&headers, form_cookie_name(&app)).is_some_and(|c| same(&entered.csrf, &c));
     if !ours {
-        return form(&app, &headers, &nonce, StatusCode::FORBIDDEN, view("The page had grown old. Please try again.".into()));
+        return form(&app, &headers, StatusCode::FORBIDDEN, view("The page had grown old. Please try again.".into()));
     }
     // No such address exists, and nothing of this size shall become a key.
     if entered.email.len() > LONGEST_EMAIL {
         let shown = SignInView { email: String::new(), ..view(WRONG.into()) };
-        return form(&app, &headers, &nonce, StatusCode::UNAUTHORIZED, shown);
+        return form(&app, &headers, StatusCode::UNAUTHORIZED, shown);
     }
     let now = app.clock.now();
     let canonical = address::canonical(&entered.email);
     let (account, address) = (format!("account:{canonical}"), format!("peer:{peer}"));
     if let Some(seconds) = must_wait(&app, &account, &address, now).await? {
         tracing::warn!(%peer, seconds, "a sign-in must wait");
-        let mut response = form(
-            &app,
-            &headers,
-            &nonce,
-            StatusCode::TOO_MANY_REQUESTS,
-            view(format!("Too many tries. Wait {seconds} seconds, then try again.")),
-        )?;
+        let mut response =
+            form(&app, &headers, StatusCode::TOO_MANY_REQUESTS, view(format!("Too many tries. Wait {seconds} seconds, then try again.")))?;
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         return Ok(response);
     }
@@ -127,7 +119,7 @@ pub(super) async fn submit(
     let right = password::verify(text, user.as_ref().map(|u| u.password_hash.clone())).await?;
     let Some(user) = user.filter(|u| right && fits && !u.disabled) else {
         tracing::warn!(%peer, "a sign-in failed");
-        return form(&app, &headers, &nonce, StatusCode::UNAUTHORIZED, view(WRONG.into()));
+        return form(&app, &headers, StatusCode::UNAUTHORIZED, view(WRONG.into()));
     };
     let secret = app.random.hex::<32>();
     let who = Actor { name: format!("user:{}", user.email), request_id, at: now };
@@ -140,7 +132,7 @@ pub(super) async fn submit(
     users::signed_in(&mut tx, user.id, now).await?;
     audit::write(&mut tx, &who, "session.begin", "user", Some(user.id), serde_json::json!({})).await?;
     tx.commit().await?;
-    start_login_syncs(&app, &user, &who).await;
+    start_login_syncs(&app, &who);
     let jar = CookieJar::new().add(cookie(&app.settings, cookie_name(&app.settings), secret)).add(ended(&app, form_cookie_name(&app)));
     Ok((jar, Redirect::to(local(&entered.next))).into_response())
 }
@@ -156,39 +148,36 @@ async fn must_wait(app: &App, account: &str, address: &str, now: Instant) -> Res
     Ok(wait)
 }
 
-/// The trigger `login`: lists and fields of bridges whose last look is old enough. A failure here never stops a sign-in.
-async fn start_login_syncs(app: &App, user: &User, who: &Actor) {
-    if !user.access().allows(rialto_core::permissions::Permission::GroupsSync) {
-        return;
-    }
-    match request_login_syncs(app, who).await {
-        Ok(0) => {}
-        Ok(_) => app.wake.ring(),
-        Err(error) => tracing::warn!(%error, "the sign-in could not start its syncs"),
-    }
+/// The trigger `login`: lists and fields of bridges whose last look is old enough are read again, whoever signs in. In the background:
+/// a sign-in neither waits for it nor fails because of it.
+fn start_login_syncs(app: &App, who: &Actor) {
+    let (app, who) = (app.clone(), who.clone());
+    tokio::spawn(async move {
+        match request_login_syncs(&app, &who).await {
+            Ok(0) => {}
+            Ok(_) => app.wake.ring(),
+            Err(error) => tracing::warn!(%error, "the sign-in could not start its syncs"),
+        }
+    });
 }
 
+/// Asks for the runs; answers how many. Exactly as old as the limit is old enough.
 async fn request_login_syncs(app: &App, who: &Actor) -> Result<usize, StoreError> {
     let before = who.at.plus_seconds(-app.settings.login_after_seconds).0;
     let due = bridges::list(app.db.read()).await?.into_iter().filter(|b| {
-        let listens = rialto_connectors::kind(&b.kind).is_some_and(|k| k.triggers.contains(&Trigger::Login));
+        let listens = rialto_connectors::has_trigger(&b.kind, Trigger::Login);
         b.enabled && listens && b.lists_synced_at.is_none_or(|at| at <= before)
     });
     let mut started = 0;
     for bridge in due {
-        let mut tx = app.db.write().await?;
-        started += usize::from(request_lists(&mut tx, bridge.id, who).await?);
-        tx.commit().await?;
+        let new = NewRun::of(RunKind::Lists, Subject::Lists { bridge_id: bridge.id }, Trigger::Login);
+        match runs::request_now(&app.db, new, who).await {
+            Ok(_) => started += 1,
+            Err(StoreError::Conflict(why)) => tracing::info!(bridge = bridge.id, why, "a sign-in starts no lists run"),
+            Err(error) => return Err(error),
+        }
     }
     Ok(started)
-}
-
-async fn request_lists(tx: &mut Tx, bridge_id: i64, who: &Actor) -> Result<bool, StoreError> {
-    match runs::request(tx, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id }, Trigger::Login), who).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::Conflict(_)) => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 /// POST /sign-out

@@ -1,4 +1,4 @@
-//! Style, script and icon: part of the binary, served under a path that changes with their content.
+//! Style, scripts and icon: part of the binary, served under a path that changes with their content.
 
 use std::sync::LazyLock;
 
@@ -12,13 +12,25 @@ use sha2::{Digest, Sha256};
 use crate::error::Error;
 use crate::state::App;
 
-const CSS: &[u8] = include_bytes!("../../assets/app.css");
-const ICON: &[u8] = include_bytes!("../../assets/favicon.svg");
-const HTMX: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/htmx.min.js"));
+/// In the order in which the rules are to apply.
+const CSS: &str = concat!(
+    include_str!("../../assets/css/1-tokens.css"),
+    include_str!("../../assets/css/2-base.css"),
+    include_str!("../../assets/css/3-frame.css"),
+    include_str!("../../assets/css/4-pieces.css"),
+    include_str!("../../assets/css/5-floating.css"),
+    include_str!("../../assets/css/6-tables.css"),
+    include_str!("../../assets/css/7-forms.css"),
+    include_str!("../../assets/css/8-loop.css"),
+    include_str!("../../assets/css/9-last.css"),
+);
+const SCRIPT: &str = include_str!("../../assets/app.js");
+const ICON: &str = include_str!("../../assets/favicon.svg");
+const HTMX: &str = include_str!(concat!(env!("OUT_DIR"), "/htmx.min.js"));
 
 /// First part of the path of every asset.
 pub static BASE: LazyLock<String> = LazyLock::new(|| {
-    let digest = Sha256::new().chain_update(CSS).chain_update(ICON).chain_update(HTMX).finalize();
+    let digest = [CSS, SCRIPT, ICON, HTMX].iter().fold(Sha256::new(), |sum, text| sum.chain_update(text)).finalize();
     let hash: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
     format!("/assets/{hash}")
 });
@@ -30,6 +42,7 @@ pub fn router() -> Router<App> {
 async fn serve(Path((hash, name)): Path<(String, String)>) -> Result<Response, Error> {
     let (kind, content) = match name.as_str() {
         "app.css" => ("text/css; charset=utf-8", CSS),
+        "app.js" => ("text/javascript; charset=utf-8", SCRIPT),
         "htmx.js" => ("text/javascript; charset=utf-8", HTMX),
         "favicon.svg" => ("image/svg+xml", ICON),
         _ => return Err(Error::NotFound),

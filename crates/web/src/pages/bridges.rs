@@ -1,8 +1,8 @@
 //! Bridge Configuration: the list, and taking a bridge out of use.
 
 use askama::Template;
-use axum::extract::Path;
-use axum::response::{Html, Redirect};
+use axum::extract::{Path, Query};
+use axum::response::{Html, Response};
 use rialto_core::permissions::Permission;
 use rialto_core::run::RunKind;
 use rialto_store::views::groups::{self, Filter};
@@ -11,8 +11,11 @@ use rialto_store::{bridges as store, people};
 
 use super::links;
 use super::shell::{Page, Reader};
+use super::table::Action;
 use super::text::{self, Chip, When};
+use super::toast::{self, Toast};
 use crate::error::Error;
+use serde::Deserialize;
 
 struct Line {
     href: String,
@@ -26,6 +29,8 @@ struct Line {
     /// Runs under way, as address and words.
     running: Vec<(String, &'static str)>,
     enabled: bool,
+    /// What the menu of the bridge offers.
+    menu: Vec<Action>,
 }
 
 #[derive(Template)]
@@ -40,7 +45,7 @@ struct Bridges {
 
 /// GET /admin/bridges
 pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
-    let (db, here) = (&reader.app.db, reader.here());
+    let (db, here, may_admin) = (&reader.app.db, reader.here(), reader.may(Permission::BridgesAdmin));
     let open = runs::open_of_bridges(db.read()).await?;
     let lines: Vec<Line> = store::list(db.read())
         .await?
@@ -63,6 +68,7 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
                 })
                 .collect(),
             enabled: b.enabled,
+            menu: if may_admin { menu(b) } else { Vec::new() },
         })
         .collect();
     let frame = reader.page("Bridge Configuration");
@@ -71,10 +77,44 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
         page: if busy { frame.refreshing(3) } else { frame },
         busy,
         lines,
-        may_admin: reader.may(Permission::BridgesAdmin),
+        may_admin,
         may_refresh: reader.may(Permission::GroupsSync) || reader.may(Permission::BridgesAdmin),
     };
     Ok(Html(page.render()?))
+}
+
+fn menu(b: &store::Bridge) -> Vec<Action> {
+    let href = links::bridge(b.created_at, b.id);
+    let switch = if b.enabled {
+        Action::post("Switch off", format!("{href}/switch?to=off"))
+    } else {
+        Action::post("Switch on", format!("{href}/switch?to=on"))
+    };
+    vec![Action::link("Edit", format!("{href}/edit")), switch, Action::dialog("Delete …", format!("{href}/delete"))]
+}
+
+/// Where a bridge is to be switched.
+#[derive(Deserialize)]
+pub struct Switch {
+    /// `on` or `off`.
+    to: String,
+}
+
+/// POST /admin/bridges/{id}/switch?to=on|off
+pub async fn switch(reader: Reader, Path(id): Path<String>, Query(switch): Query<Switch>) -> Result<Response, Error> {
+    reader.session.require(Permission::BridgesAdmin)?;
+    let app = &reader.app;
+    let bridge = links::find_bridge(app, &id).await?;
+    let (on, said, other) = match switch.to.as_str() {
+        "on" => (true, "is switched on", "off"),
+        "off" => (false, "is switched off; nothing is read or written until it is switched on", "on"),
+        _ => return Err(Error::BadRequest("A bridge is switched on or off.".into())),
+    };
+    let mut tx = app.db.write().await?;
+    store::switch(&mut tx, bridge.id, on, &reader.session.actor(app)).await?;
+    tx.commit().await?;
+    let back = format!("{}/switch?to={other}", links::bridge(bridge.created_at, bridge.id));
+    toast::done(&reader, "/admin/bridges", &Toast::new(format!("{} {said}.", bridge.name)).undo(back, &[]))
 }
 
 fn chip(b: &store::Bridge) -> Chip {
@@ -115,12 +155,12 @@ pub async fn ask_delete(reader: Reader, Path(id): Path<String>) -> Result<Html<S
 }
 
 /// POST /admin/bridges/{id}/delete
-pub async fn delete(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Error> {
+pub async fn delete(reader: Reader, Path(id): Path<String>) -> Result<Response, Error> {
     reader.session.require(Permission::BridgesAdmin)?;
     let app = &reader.app;
     let bridge = links::find_bridge(app, &id).await?;
     let mut tx = app.db.write().await?;
     store::delete(&mut tx, bridge.id, &reader.session.actor(app)).await?;
     tx.commit().await?;
-    Ok(Redirect::to("/admin/bridges"))
+    toast::done(&reader, "/admin/bridges", &Toast::new(format!("{} was deleted. Its groups and people stay readable.", bridge.name)))
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::Query;
-use axum::response::Html;
+use axum::response::{Html, Response};
 use rialto_core::permissions::Permission;
 use rialto_core::run::RunKind;
 use rialto_core::{Kind, PublicId};
@@ -13,10 +13,11 @@ use serde::Deserialize;
 
 use super::links;
 use super::shell::{Page, Reader};
-use super::text::{self, Chip, Here, When, filters};
+use super::table::{Action, Cell, Column, LIMIT, Order, Sorting, Table, chosen, csv};
+use super::text::{self, Chip, When, filters};
 use crate::error::Error;
 
-const LIMIT: i64 = 50;
+const TABLE: &str = "target-groups";
 
 /// The filters, as they stand in the URL.
 #[derive(Deserialize, Default, Clone)]
@@ -28,11 +29,13 @@ pub struct Asked {
     state: String,
     sort: String,
     dir: String,
-    page: String,
+    /// The place behind which, or before which, the page stands.
+    after: String,
+    before: String,
 }
 
 impl Asked {
-    fn with(&self, sort: &str, dir: &str, page: &str) -> String {
+    fn link(&self, path: &str, (sort, dir): (&str, &str), place: (&str, &str)) -> String {
         let pairs = [
             ("q", self.q.as_str()),
             ("bridge", &self.bridge),
@@ -40,30 +43,34 @@ impl Asked {
             ("state", &self.state),
             ("sort", sort),
             ("dir", dir),
-            ("page", page),
+            place,
         ];
-        format!("/target-groups{}", links::query(&pairs))
+        format!("{path}{}", links::query(&pairs))
     }
-}
 
-struct Line {
-    href: String,
-    name: String,
-    /// Bridge and folder, where these tell groups apart.
-    origin: String,
-    members: i64,
-    mailable: Option<i64>,
-    synced: Option<When>,
-    data: Option<When>,
-    chips: Vec<Chip>,
-}
+    /// The same list, in its order, at a place.
+    fn at(&self, name: &str, place: &str) -> String {
+        self.link("/target-groups", (&self.sort, &self.dir), (name, place))
+    }
 
-struct Heading {
-    label: &'static str,
-    href: String,
-    /// `ascending`, `descending`, `none`.
-    order: &'static str,
-    number: bool,
+    fn filter(&self) -> Filter {
+        Filter {
+            bridge_id: PublicId::parse(&self.bridge, Kind::Bridge).map_or(0, |id| id.id),
+            kind: String::new(),
+            folder: (!self.folder.is_empty()).then(|| self.folder.clone()),
+            state: STATES.iter().find(|(v, _)| *v == self.state).map_or("", |(v, _)| v).to_string(),
+            q: self.q.trim().to_owned(),
+        }
+    }
+
+    /// Figures and ages begin with the highest and the newest.
+    fn order(&self) -> (Sort, Order<'static>) {
+        match self.sort.as_str() {
+            "members" => (Sort::Members, Order { key: "members", down: self.dir != "up" }),
+            "synced" => (Sort::Synced, Order { key: "synced", down: self.dir != "up" }),
+            _ => (Sort::Name, Order { key: "name", down: self.dir == "down" }),
+        }
+    }
 }
 
 struct Choice {
@@ -87,8 +94,7 @@ struct Groups {
     asked: Asked,
     filtered: bool,
     total: i64,
-    lines: Vec<Line>,
-    headings: Vec<Heading>,
+    table: Table,
     bridges: Vec<Choice>,
     folders: Vec<Choice>,
     states: Vec<Choice>,
@@ -96,8 +102,6 @@ struct Groups {
     may_sync: bool,
     has_bridges: bool,
     busy: bool,
-    back: Option<String>,
-    forward: Option<String>,
 }
 
 const STATES: [(&str, &str); 7] = [
@@ -110,96 +114,162 @@ const STATES: [(&str, &str); 7] = [
     ("gone", "Gone from the remote system"),
 ];
 
+/// One page of the list, and whether there is more before and behind it.
+struct Found {
+    rows: Vec<GroupRow>,
+    before: bool,
+    behind: bool,
+}
+
+async fn find(reader: &Reader, asked: &Asked, filter: &Filter) -> Result<Found, Error> {
+    let db = reader.app.db.read();
+    let (sort, order) = asked.order();
+    if let Some(place) = sort.read_place(&asked.before) {
+        // Backwards: the same list turned round, read from the place.
+        let mut rows = view::page(db, filter, sort, !order.down, Some(&place), LIMIT + 1).await?;
+        let before = rows.len() as i64 > LIMIT;
+        rows.truncate(LIMIT as usize);
+        rows.reverse();
+        return Ok(Found { rows, before, behind: true });
+    }
+    let place = sort.read_place(&asked.after);
+    let mut rows = view::page(db, filter, sort, order.down, place.as_ref(), LIMIT + 1).await?;
+    let behind = rows.len() as i64 > LIMIT;
+    rows.truncate(LIMIT as usize);
+    Ok(Found { rows, before: place.is_some(), behind })
+}
+
+/// GET /target-groups
 pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<String>, Error> {
-    let (db, here) = (&reader.app.db, reader.here());
+    let db = &reader.app.db;
     let all_bridges = bridges::list(db.read()).await?;
-    let bridge_id = PublicId::parse(&asked.bridge, Kind::Bridge).map_or(0, |id| id.id);
-    let state = STATES.iter().find(|(v, _)| *v == asked.state).map_or("", |(v, _)| v);
-    let filter = Filter {
-        bridge_id,
-        kind: String::new(),
-        folder: (!asked.folder.is_empty()).then(|| asked.folder.clone()),
-        state: state.into(),
-        q: crate::api::extract::search(&asked.q)?.to_owned(),
-    };
-    let (sort, down) = order(&asked);
-    let number = asked.page.parse::<i64>().unwrap_or(1).clamp(1, 100_000);
-    let total = view::total(db.read(), &filter).await?;
-    let rows = view::page(db.read(), &filter, sort, down, LIMIT, (number - 1) * LIMIT).await?;
-    let open = runs::open_of_bridges(db.read()).await?;
-    let refresh: Vec<Refresh> = all_bridges
-        .iter()
-        .filter(|b| b.enabled)
-        .map(|b| Refresh {
-            id: links::bridge_id(b).to_string(),
-            name: b.name.clone(),
-            running: open
-                .iter()
-                .find(|r| r.run.kind() == RunKind::Lists && r.run.bridge_id == Some(b.id))
-                .map(|r| links::run(r.run.created_at, r.run.id)),
-            synced: here.maybe(b.lists_synced_at),
-        })
-        .collect();
+    crate::api::extract::search(&asked.q)?;
     let folders = view::folders(db.read()).await?;
+    let filter = asked.filter();
+    let total = view::total(db.read(), &filter).await?;
+    let found = find(&reader, &asked, &filter).await?;
+    let refresh = refreshes(&reader, &all_bridges).await?;
+    let busy = refresh.iter().any(|r| r.running.is_some()) || found.rows.iter().any(|r| r.open_run().is_some());
     let frame = reader.page("Target Groups");
-    let busy = refresh.iter().any(|r| r.running.is_some()) || rows.iter().any(|r| r.open_run().is_some());
-    let turn = |n: i64| asked.with(&asked.sort, &asked.dir, &n.to_string());
     let page = Groups {
         page: if busy { frame.refreshing(5) } else { frame },
         busy,
-        filtered: !(asked.q.is_empty() && asked.bridge.is_empty() && asked.folder.is_empty() && state.is_empty()),
+        filtered: !(filter.q.is_empty() && asked.bridge.is_empty() && asked.folder.is_empty() && filter.state.is_empty()),
         total,
-        lines: rows.iter().map(|r| line(r, &here, all_bridges.len() > 1, folders.len() > 1)).collect(),
-        headings: headings(&asked, sort, down),
+        table: table(&reader, &asked, &found, total, (all_bridges.len() > 1, folders.len() > 1)),
         bridges: all_bridges.iter().map(|b| choice(&links::bridge_id(b).to_string(), &b.name, &asked.bridge)).collect(),
         folders: folders.iter().map(|f| choice(f, f, &asked.folder)).collect(),
-        states: STATES.iter().map(|(v, l)| choice(v, l, state)).collect(),
+        states: STATES.iter().map(|(v, l)| choice(v, l, &filter.state)).collect(),
         refresh,
         may_sync: reader.may(Permission::GroupsSync),
         has_bridges: !all_bridges.is_empty(),
-        back: (number > 1).then(|| turn(number - 1)),
-        forward: (number * LIMIT < total).then(|| turn(number + 1)),
         asked,
     };
     Ok(Html(page.render()?))
 }
 
+async fn refreshes(reader: &Reader, all: &[bridges::Bridge]) -> Result<Vec<Refresh>, Error> {
+    let here = reader.here();
+    let open = runs::open_of_bridges(reader.app.db.read()).await?;
+    let running = |id: i64| open.iter().find(|r| r.run.kind() == RunKind::Lists && r.run.bridge_id == Some(id));
+    Ok(all
+        .iter()
+        .filter(|b| b.enabled)
+        .map(|b| Refresh {
+            id: links::bridge_id(b).to_string(),
+            name: b.name.clone(),
+            running: running(b.id).map(|r| links::run(r.run.created_at, r.run.id)),
+            synced: here.maybe(b.lists_synced_at),
+        })
+        .collect())
+}
+
+/// The list as its template shows it. `tells`: whether bridges and folders tell groups apart.
+fn table(reader: &Reader, asked: &Asked, found: &Found, total: i64, tells: (bool, bool)) -> Table {
+    let (sort, order) = asked.order();
+    let by = |o: Order<'_>| {
+        let dir = match (o.key, o.down) {
+            ("name", true) => "down",
+            ("members" | "synced", false) => "up",
+            _ => "",
+        };
+        asked.link("/target-groups", (if o.key == "name" { "" } else { o.key }, dir), ("", ""))
+    };
+    let may_sync = reader.may(Permission::GroupsSync);
+    let mut table = Table::of(TABLE, reader, &columns(reader, tells), &found.rows, Some((order, &by)))
+        .with_menus(&found.rows, |r| (r.group.name.clone(), actions(r, may_sync)));
+    let place = |row: Option<&GroupRow>| row.map(|r| r.place(sort).to_string()).unwrap_or_default();
+    table.csv = Some(asked.link("/target-groups/export.csv", (&asked.sort, &asked.dir), ("", "")));
+    table.counted = text::count(total, "target group", "target groups");
+    table.back = found.before.then(|| asked.at("before", &place(found.rows.first())));
+    table.next = found.behind.then(|| asked.at("after", &place(found.rows.last())));
+    // Nothing stands before the place any more: the list begins here.
+    if found.rows.is_empty() {
+        table.back = None;
+        table.first = found.before.then(|| asked.at("", ""));
+    }
+    table
+}
+
+fn actions(r: &GroupRow, may_sync: bool) -> Vec<Action> {
+    let href = links::group(r.group.created_at, r.group.id);
+    let mut actions =
+        vec![Action::link("Subscribers", format!("{href}/subscribers")), Action::link("Sync runs", format!("{href}/sync-runs"))];
+    if may_sync && r.group.bridge_id.is_some() && r.open_run().is_none() {
+        actions.push(Action::post("Resync", format!("{href}/resync")));
+        actions.push(Action::post("Plan only", format!("{href}/plan")));
+    }
+    actions
+}
+
+fn columns(reader: &Reader, (bridges, folders): (bool, bool)) -> Vec<Column<GroupRow>> {
+    let (synced, made) = (reader.here(), reader.here());
+    let name = |r: &GroupRow| Cell::link(links::group(r.group.created_at, r.group.id), &*r.group.name);
+    let both = |first_down| Sorting::Both { first_down };
+    let mut columns = vec![
+        Column::new("name", "Name", name).always().wide().sorted(both(false)),
+        Column::new("members", "Members", |r: &GroupRow| Cell::Number(r.group.members)).number().sorted(both(true)),
+        Column::new("mailable", "Mailable", |r: &GroupRow| Cell::number(r.group.waterfall().map(|w| w.mailable))).number(),
+        Column::new("synced", "Synced", move |r: &GroupRow| Cell::time(synced.maybe(r.group.synced_at), "never"))
+            .short()
+            .sorted(both(true)),
+        Column::new("made", "List made", move |r: &GroupRow| {
+            Cell::time(made.maybe(r.group.remote_refreshed_at.or(r.group.data_as_of)), "unknown")
+        })
+        .short(),
+        Column::new("state", "State", |r: &GroupRow| Cell::Chips(chips(r))),
+        Column::new("there", "People there", |r: &GroupRow| Cell::number(r.group.remote_members)).number().on_request(),
+        Column::new("code", "Code", |r: &GroupRow| Cell::Code(r.group.code.clone().unwrap_or_default())).on_request(),
+        Column::new("description", "Description", |r: &GroupRow| Cell::Text(r.group.description.clone())).wide().on_request(),
+    ];
+    // Where they tell nothing apart they are there for those who ask.
+    let bridge = Column::new("bridge", "Bridge", |r: &GroupRow| Cell::Text(r.bridge_name.clone()));
+    let folder = Column::new("folder", "Folder", |r: &GroupRow| Cell::Text(r.group.folder.clone()));
+    columns.insert(1, if folders { folder } else { folder.on_request() });
+    columns.insert(1, if bridges { bridge } else { bridge.on_request() });
+    columns
+}
+
+/// GET /target-groups/export.csv
+pub async fn export(reader: Reader, Query(asked): Query<Asked>) -> Result<Response, Error> {
+    let db = &reader.app.db;
+    let tells = (bridges::list(db.read()).await?.len() > 1, view::folders(db.read()).await?.len() > 1);
+    let columns = chosen(&reader, TABLE, columns(&reader, tells));
+    let (app, filter, (sort, order)) = (reader.app.clone(), asked.filter(), asked.order());
+    let slices = async_stream::try_stream! {
+        let mut place = None;
+        loop {
+            let rows = view::page(app.db.read(), &filter, sort, order.down, place.as_ref(), csv::SLICE).await?;
+            let Some(last) = rows.last() else { break };
+            place = Some(last.place(sort));
+            yield rows;
+        }
+    };
+    Ok(csv::download("target-groups", columns, slices))
+}
+
 fn choice(value: &str, label: &str, chosen: &str) -> Choice {
     Choice { value: value.into(), label: label.into(), chosen: value == chosen }
-}
-
-/// Figures and ages begin with the highest and the newest.
-fn order(asked: &Asked) -> (Sort, bool) {
-    match asked.sort.as_str() {
-        "members" => (Sort::Members, asked.dir != "up"),
-        "synced" => (Sort::Synced, asked.dir != "up"),
-        _ => (Sort::Name, asked.dir == "down"),
-    }
-}
-
-fn headings(asked: &Asked, sort: Sort, down: bool) -> Vec<Heading> {
-    [("Name", "", Sort::Name), ("Members", "members", Sort::Members), ("Synced", "synced", Sort::Synced)]
-        .into_iter()
-        .map(|(label, key, of)| {
-            let here = of == sort;
-            let next_down = if here { !down } else { of != Sort::Name };
-            let dir = match (of == Sort::Name, next_down) {
-                (true, true) => "down",
-                (false, false) => "up",
-                _ => "",
-            };
-            Heading {
-                label,
-                href: asked.with(key, dir, ""),
-                order: match (here, down) {
-                    (false, _) => "none",
-                    (true, true) => "descending",
-                    (true, false) => "ascending",
-                },
-                number: of == Sort::Members,
-            }
-        })
-        .collect()
 }
 
 /// The states of a group, most urgent first; never empty.
@@ -225,30 +295,4 @@ pub fn chips(r: &GroupRow) -> Vec<Chip> {
         chips.push(if r.group.synced_at.is_some() { Chip::ok("Synced") } else { Chip::off("Never synced") });
     }
     chips
-}
-
-fn line(r: &GroupRow, here: &Here, bridges: bool, folders: bool) -> Line {
-    let g = &r.group;
-    let origin = [(bridges, &r.bridge_name), (folders, &g.folder)];
-    Line {
-        href: links::group(g.created_at, g.id),
-        name: g.name.clone(),
-        origin: origin
-            .iter()
-            .filter(|(tells, name)| *tells && !name.is_empty())
-            .map(|(_, name)| name.as_str())
-            .collect::<Vec<_>>()
-            .join(" · "),
-        members: g.members,
-        mailable: g.waterfall().map(|w| w.mailable),
-        synced: here.maybe(g.synced_at),
-        data: here.maybe(g.remote_refreshed_at.or(g.data_as_of)),
-        chips: chips(r),
-    }
-}
-
-impl Groups {
-    fn counted(&self) -> String {
-        text::count(self.total, "target group", "target groups")
-    }
 }

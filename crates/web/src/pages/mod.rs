@@ -5,19 +5,31 @@ mod bridge_form;
 mod bridges;
 mod decide;
 mod group;
+mod group_subscribers;
 mod group_tabs;
 mod groups;
+mod keyboard;
 mod links;
+mod navigation;
 mod overview;
+mod people_table;
+pub(crate) mod preferences;
 mod run;
 mod run_changes;
 mod runs;
+mod runs_table;
+mod search;
 mod shell;
 pub mod sign_in;
 mod start;
+mod stations;
+#[cfg(debug_assertions)]
+mod style;
 mod subscriber;
 mod subscribers;
+mod table;
 mod text;
+pub mod toast;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -25,17 +37,24 @@ use axum::routing::{get, post};
 use crate::state::App;
 
 pub fn router() -> Router<App> {
-    Router::new()
+    let router = Router::new()
         .route("/", get(overview::show))
         .route("/target-groups", get(groups::show))
+        .route("/search", get(search::show))
+        .route("/keyboard", get(keyboard::show))
+        .route("/preferences/theme", post(preferences::set_theme))
+        .route("/preferences/columns", post(preferences::set_columns))
+        .route("/target-groups/export.csv", get(groups::export))
         .route("/target-groups/refresh", post(start::refresh_groups))
         .route("/target-groups/{id}", get(group::show))
-        .route("/target-groups/{id}/subscribers", get(group_tabs::subscribers))
+        .route("/target-groups/{id}/subscribers", get(group_subscribers::show))
+        .route("/target-groups/{id}/subscribers/export.csv", get(group_subscribers::export))
         .route("/target-groups/{id}/sync-runs", get(group_tabs::sync_runs))
         .route("/target-groups/{id}/about", get(group_tabs::about))
         .route("/target-groups/{id}/resync", post(start::resync))
         .route("/target-groups/{id}/plan", post(start::plan))
         .route("/sync-runs", get(runs::show))
+        .route("/sync-runs/export.csv", get(runs::export))
         .route("/sync-runs/{id}", get(run::show))
         .route("/sync-runs/{id}/progress", get(run::progress))
         .route("/sync-runs/{id}/decide", post(decide::submit))
@@ -44,9 +63,15 @@ pub fn router() -> Router<App> {
         .route("/admin/bridges/new/{kind}", get(bridge_form::new).post(bridge_form::create))
         .route("/admin/bridges/{id}/edit", get(bridge_form::edit).post(bridge_form::update))
         .route("/admin/bridges/{id}/delete", get(bridges::ask_delete).post(bridges::delete))
+        .route("/admin/bridges/{id}/switch", post(bridges::switch))
         .route("/admin/bridges/{id}/refresh", post(start::refresh_bridge))
         .route("/admin/bridges/{id}/test", post(start::test_bridge))
         .route("/subscribers", get(subscribers::show))
+        .route("/subscribers/export.csv", get(subscribers::export))
         .route("/subscribers/{id}", get(subscriber::show))
-        .merge(assets::router())
+        .merge(assets::router());
+    // The living style page is for those who build, not for those who use.
+    #[cfg(debug_assertions)]
+    let router = router.route("/style", get(style::show));
+    router
 }

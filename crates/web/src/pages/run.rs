@@ -13,8 +13,8 @@ use rialto_store::views::runs::{self as view, Changes, RunRow};
 use serde::Deserialize;
 
 use super::links;
-use super::overview::what;
 use super::run_changes::{self, Shown, Tab};
+use super::runs_table::what;
 use super::shell::{Page, Reader};
 use super::text::{self, Chip, Here, When, filters};
 use crate::error::Error;

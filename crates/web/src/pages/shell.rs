@@ -1,12 +1,15 @@
 //! What surrounds every page: who reads it, the navigation, the style.
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
 use rialto_core::permissions::Permission;
 
-use super::assets;
+use super::navigation::{self, NavGroup};
 use super::text::Here;
+use super::toast::{self, Toast};
+use super::{assets, preferences};
 use crate::auth::Session;
 use crate::security::Nonce;
 use crate::state::App;
@@ -15,6 +18,7 @@ use crate::state::App;
 pub struct Reader {
     pub app: App,
     pub session: Session,
+    pub headers: HeaderMap,
     nonce: Nonce,
     path: String,
     /// Path and query: where the page can be read anew.
@@ -30,6 +34,7 @@ impl FromRequestParts<App> for Reader {
         Ok(Self {
             app: app.clone(),
             session,
+            headers: parts.headers.clone(),
             nonce,
             path: parts.uri.path().to_owned(),
             here: parts.uri.path_and_query().map_or_else(|| "/".into(), ToString::to_string),
@@ -55,9 +60,12 @@ impl Reader {
             nonce: self.nonce.0.clone(),
             version: self.app.settings.version,
             assets: &assets::BASE,
-            nav: navigation(&self.path),
+            nav: navigation::at(&self.path),
             here: self.here.clone(),
             refresh: None,
+            theme: preferences::theme(&self.headers),
+            toast: toast::take(&self.app, &self.headers, &self.session.csrf),
+            find: String::new(),
         }
     }
 }
@@ -76,6 +84,12 @@ pub struct Page {
     pub here: String,
     /// Seconds after which browsers without JavaScript load the page anew.
     pub refresh: Option<u32>,
+    /// `light`, `dark`, or empty for what the system says.
+    pub theme: &'static str,
+    /// Said once, at the end of the page.
+    pub toast: Option<Toast>,
+    /// What stands in the search box of the head.
+    pub find: String,
 }
 
 impl Page {
@@ -83,34 +97,4 @@ impl Page {
         self.refresh = Some(seconds);
         self
     }
-}
-
-pub struct NavGroup {
-    pub name: &'static str,
-    pub entries: Vec<NavEntry>,
-}
-
-pub struct NavEntry {
-    pub name: &'static str,
-    pub path: &'static str,
-    pub current: bool,
-}
-
-/// Only what exists; the names are those of the source systems, so that nobody has to relearn.
-const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
-    ("", &[("Overview", "/")]),
-    ("Subscribers", &[("Search", "/subscribers"), ("Target Groups", "/target-groups")]),
-    ("Data Exchange", &[("Sync runs", "/sync-runs")]),
-    ("Admin", &[("Bridge Configuration", "/admin/bridges")]),
-];
-
-fn navigation(path: &str) -> Vec<NavGroup> {
-    let current = |to: &str| if to == "/" { path == "/" } else { path == to || path.starts_with(&format!("{to}/")) };
-    NAVIGATION
-        .iter()
-        .map(|(name, entries)| NavGroup {
-            name,
-            entries: entries.iter().map(|(name, path)| NavEntry { name, path, current: current(path) }).collect(),
-        })
-        .collect()
 }

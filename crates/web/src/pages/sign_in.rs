@@ -1,12 +1,12 @@
 //! The sign-in page.
 
 use askama::Template;
+use axum::http::HeaderMap;
 use axum::response::Html;
 
-use super::assets;
+use super::{assets, preferences};
 use crate::auth::SignInView;
 use crate::error::Error;
-use crate::security::Nonce;
 use crate::state::App;
 
 #[derive(Template)]
@@ -14,11 +14,13 @@ use crate::state::App;
 struct SignIn<'a> {
     account: &'a str,
     assets: &'a str,
+    theme: &'static str,
     version: &'a str,
     view: &'a SignInView,
 }
 
-pub fn render(app: &App, _nonce: &Nonce, view: &SignInView) -> Result<Html<String>, Error> {
-    let page = SignIn { account: &app.settings.account_name, assets: &assets::BASE, version: app.settings.version, view };
+pub fn render(app: &App, headers: &HeaderMap, view: &SignInView) -> Result<Html<String>, Error> {
+    let theme = preferences::theme(headers);
+    let page = SignIn { account: &app.settings.account_name, assets: &assets::BASE, theme, version: app.settings.version, view };
     Ok(Html(page.render()?))
 }

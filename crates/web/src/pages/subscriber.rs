@@ -10,10 +10,12 @@ use rialto_store::fields;
 use rialto_store::views::members::{self, Member};
 use rialto_store::views::{api, people, runs};
 
+use super::group_subscribers::same_address;
 use super::links;
+use super::people_table::chips;
 use super::run_changes::value;
 use super::shell::{Page, Reader};
-use super::subscribers::{Person, chips, persons};
+use super::table::Table;
 use super::text::{self, Chip, When};
 use crate::error::Error;
 
@@ -51,7 +53,7 @@ struct Subscriber {
     fields: Vec<(String, String)>,
     empty_fields: usize,
     groups: Vec<(String, String, bool)>,
-    people: Vec<Person>,
+    same: Option<Table>,
     ledger: Vec<Entry>,
     ledger_more: i64,
 }
@@ -86,7 +88,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
         id,
         created: here.when(person.created_at),
         groups: groups.into_iter().map(|g| (links::group(g.created_at, g.id), g.name, g.state == "gone")).collect(),
-        people: persons(&reader, &same).await?,
+        same: same_address(&reader, same).await?,
         address: person.address,
         remote_id: person.remote_id,
         bridge,

@@ -47,7 +47,8 @@ pub fn people(n: i64) -> String {
 pub struct When {
     pub ago: String,
     pub exact: String,
-    iso: String,
+    /// RFC 3339, in UTC.
+    pub iso: String,
 }
 
 impl HtmlSafe for When {}
@@ -82,8 +83,20 @@ impl Here {
     }
 }
 
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+/// Text as it may stand in HTML, also inside quotes.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 fn ago(seconds: i64) -> String {
@@ -115,7 +128,7 @@ pub fn span(microseconds: i64) -> String {
 /// A state as a word with a shape; the colour only repeats them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chip {
-    tone: &'static str,
+    pub tone: &'static str,
     pub word: &'static str,
 }
 

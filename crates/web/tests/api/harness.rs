@@ -61,6 +61,7 @@ impl Test {
             secure_cookies,
             trusted_proxies: Vec::new(),
             login_after_seconds: 600,
+            overnight_at: "02:00".into(),
             limits: Default::default(),
             version: "0.0.0-test",
         };

@@ -3,13 +3,16 @@
 mod access;
 mod acts;
 mod bridges;
+mod compound;
 mod described;
 mod harness;
 mod hostile;
 mod inputs;
+mod lists;
 mod old_pages;
 mod pages;
 mod people;
 mod runs;
+mod schedules;
 mod settings;
 mod sign_in;

@@ -186,6 +186,18 @@ async fn events_end_with_the_run() {
     }
 }
 
+/// Runs of lists, newest first, once there are `count` of them and the newest has been asked for `times` times: a sign-in does not wait.
+async fn lists_runs(test: &Test, token: &str, count: usize, times: usize) -> Vec<serde_json::Value> {
+    for _ in 0..400 {
+        let runs = test.api(token, "GET", "/sync-runs?kind=lists", None).await.json()["items"].as_array().unwrap().clone();
+        if runs.len() == count && runs[0]["triggers"].as_array().unwrap().len() == times {
+            return runs;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("{}: there are never {count} lists runs, the newest asked for {times} times", test.name);
+}
+
 #[tokio::test]
 async fn events_end_when_rialto_stops() {
     for test in Test::on_both().await {
@@ -217,12 +229,12 @@ async fn a_sign_in_reads_lists_that_are_old_enough() {
         test.user("ann@rialto.example", Role::Marketer).await;
         test.user("vic@rialto.example", Role::Viewer).await;
         let (bridge, _) = seeded(&test, 1).await;
-        let total = async || test.api(&token, "GET", "/sync-runs?kind=lists", None).await.json()["total"].clone();
-        test.sign_in("vic@rialto.example").await;
-        assert_eq!(total().await, 0, "a viewer starts nothing");
         test.sign_in("ann@rialto.example").await;
-        let run = test.api(&token, "GET", "/sync-runs", None).await.json()["items"][0].clone();
+        lists_runs(&test, &token, 1, 1).await;
+        test.sign_in("vic@rialto.example").await;
+        let run = lists_runs(&test, &token, 1, 2).await.remove(0);
         assert_eq!((&run["trigger"], &run["by"], &run["target_group"]), (&json!("login"), &json!("user:ann@rialto.example"), &json!(null)));
+        assert_eq!(run["triggers"][1]["by"], "user:vic@rialto.example", "{}: whoever signs in is told", test.name);
         let mut tx = test.app.db.write().await.unwrap();
         let now = test.app.clock.now();
         runs::claim(&mut tx, "w", now, 60).await.unwrap().unwrap();
@@ -241,9 +253,31 @@ async fn a_sign_in_reads_lists_that_are_old_enough() {
         tx.commit().await.unwrap();
         test.later(599);
         test.sign_in("ann@rialto.example").await;
-        assert_eq!(total().await, 1);
         test.later(1);
+        test.sign_in("vic@rialto.example").await;
+        // Exactly ten minutes are old enough; a second less is not: the new run was asked for once, by the later one.
+        let run = lists_runs(&test, &token, 2, 1).await.remove(0);
+        assert_eq!(run["by"], "user:vic@rialto.example", "{}", test.name);
+        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+        lists_runs(&test, &token, 2, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_asks_neither_a_bridge_that_is_off_nor_a_kind_without_the_trigger() {
+    for test in Test::on_both().await {
+        let token = test.token(Role::Viewer).await;
+        test.user("ann@rialto.example", Role::Admin).await;
+        let mut tx = test.app.db.write().await.unwrap();
+        for (kind, name, enabled) in [("personify360", "Off", false), ("nosuchkind", "Unknown", true), ("personify360", "On", true)] {
+            let entered = Entered { name: name.into(), enabled, ..Entered::default() };
+            bridges::create(&mut tx, &test.app.vault, kind, &entered, &test.actor()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
         test.sign_in("ann@rialto.example").await;
-        assert_eq!(total().await, 2);
+        // They are asked in order, so the last one's run tells that the others were passed over.
+        let run = lists_runs(&test, &token, 1, 1).await.remove(0);
+        let on = test.api(&token, "GET", "/bridges", None).await.json()["items"][2]["id"].clone();
+        assert_eq!(run["bridge"], on, "{}", test.name);
     }
 }

@@ -6,6 +6,14 @@ mod b2;
 mod b3;
 mod p1;
 mod p2;
+mod p3_browser;
+mod p3_login;
+mod p3_overnight;
+mod p3_refresh_bridge;
+mod p3_refresh_groups;
+mod p3_resync;
+mod p3_send;
+mod p4;
 mod report;
 mod truth;
 mod world;
@@ -26,6 +34,8 @@ const NEWSLETTER: &str = "NEWSLETTER";
 const CONFERENCE: &str = "CONFERENCE";
 const WEST: &str = "REGION_WEST";
 const BOARD: &str = "BOARD";
+const STUDENTS: &str = "STUDENTS";
+const LAPSED: &str = "LAPSED";
 
 /// Fewest people with whom every step has somebody to act on.
 const FEWEST: u64 = 200;
@@ -51,6 +61,13 @@ pub async fn run(args: &Demo) -> anyhow::Result<ExitCode> {
 async fn walk(world: World, report: &mut Report) {
     report.step("P1", "Marketing lists and personalization fields become target groups and fields", p1::walk(&world).await);
     report.step("P2", "The people of a list come over, and only the remote lifts its own no", p2::walk(&world).await);
+    report.step("P3.login", "A sign-in reads lists and fields that are ten minutes old", p3_login::walk(&world).await);
+    report.step("P3.send", "A mailing's groups are read again, or say why they stop it", p3_send::walk(&world).await);
+    report.step("P3.refresh_groups", "Refresh on the Target Groups page reads lists, never people", p3_refresh_groups::walk(&world).await);
+    report.step("P3.refresh_bridge", "Refresh in Bridge Configuration reads lists, never people", p3_refresh_bridge::walk(&world).await);
+    report.step("P3.resync", "Resync Target Group reads the people of one list", p3_resync::walk(&world).await);
+    report.step("P3.overnight", "The night reads lists first, then the groups of its rule, once", p3_overnight::walk(&world).await);
+    report.step("P4", "A list is as of its last regeneration, and its age is told", p4::walk(&world).await);
     report.step("B2", "Large removals wait for a person, and an unproven read removes nobody", b2::walk(&world).await);
     report.step("B3", "A plan writes nothing, approval removes exactly what was shown, discard keeps", b3::walk(&world).await);
     report.step("B12", "The books of every run balance, and the counts add up to what the remote holds", b12::walk(&world).await);

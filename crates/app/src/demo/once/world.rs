@@ -2,19 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rialto_core::permissions::Role;
+use rialto_core::{Clock, Instant};
+use rialto_engine::Engine;
 use rialto_sandbox::{Running, Sandbox};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::api::{Api, text};
-use crate::commands::{sandbox, token};
+use crate::commands::{sandbox, token, user};
 use crate::config::secret;
+use crate::demo::data::Login;
 use crate::parts::Parts;
 use crate::{http, serve};
 
@@ -26,6 +30,13 @@ const STOP: Duration = Duration::from_secs(10);
 
 pub struct World {
     pub api: Api,
+    /// Where browsers reach Rialto.
+    pub base: String,
+    /// Beside the one that works: to ask for what a mailing asks for, and to look at the schedules at once.
+    pub engine: Engine,
+    pub login: Login,
+    /// How far Rialto's clock goes ahead of the machine's, in microseconds.
+    ahead: Arc<AtomicI64>,
     pub bridge: String,
     parts: Parts,
     remote: Running,
@@ -44,12 +55,16 @@ impl World {
         let address = listener.local_addr()?;
         let key = secret::create_key_file(&folder.path().join("secrets.key"), &crate::clock::random())?;
         let database = format!("sqlite://{}", folder.path().join("rialto.db").display());
-        let parts = Parts::with(crate::demo::config(&database, key, address)).await?;
+        let mut parts = Parts::with(crate::demo::config(&database, key, address)).await?;
+        let ahead = Arc::new(AtomicI64::new(0));
+        parts.clock = movable(parts.clock, ahead.clone());
+        let login = Login { email: "ann@rialto.example".into(), password: parts.random.hex::<10>() };
+        user::make(&parts, &login.email, Role::Marketer, &login.password).await?;
         let remote = rialto_sandbox::start(sandbox::options(people, 1)).await.context("the sandbox does not start")?;
         let stop = CancellationToken::new();
         let work = tokio::spawn({
             let (engine, stop) = (parts.engine(), stop.clone());
-            async move { engine.run(stop).await }
+            async move { engine.serve(stop).await }
         });
         let app = parts.app(Arc::new(String::new), stop.clone());
         let web = tokio::spawn(http::web(listener, rialto_web::router(app), stop.clone()));
@@ -67,12 +82,23 @@ impl World {
             )
             .await?;
         let bridge = text(&bridge, "id")?.to_owned();
-        Ok(Self { api, bridge, parts, remote, stop, work, web, folder, left: Mutex::default() })
+        let (base, engine) = (format!("http://{address}"), parts.engine());
+        Ok(Self { api, base, engine, login, ahead, bridge, parts, remote, stop, work, web, folder, left: Mutex::default() })
     }
 
     /// What the remote system holds: the truth.
     pub fn sandbox(&self) -> &Sandbox {
         &self.remote.sandbox
+    }
+
+    /// Rialto's time.
+    pub fn now(&self) -> Instant {
+        self.parts.clock.now()
+    }
+
+    /// Moves Rialto's clock, forward or back; the sandbox's stays.
+    pub fn move_clock(&self, seconds: i64) {
+        self.ahead.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }
 
     /// The target group of a remote list.
@@ -149,6 +175,10 @@ impl World {
         self.parts.db.close().await;
         drop(self.folder);
     }
+}
+
+fn movable(real: Clock, ahead: Arc<AtomicI64>) -> Clock {
+    Clock::new(move || Instant(real.now().0 + ahead.load(Ordering::SeqCst)))
 }
 
 /// Names of the causes in a verdict.

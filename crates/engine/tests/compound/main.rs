@@ -1,0 +1,7 @@
+//! Target groups made of others, each test on SQLite and on PostgreSQL.
+
+mod follow;
+mod large;
+mod sets;
+mod shares;
+mod world;

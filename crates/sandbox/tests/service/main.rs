@@ -1,0 +1,14 @@
+//! The data service as a client sees it.
+
+mod admin;
+mod clock;
+mod faults;
+mod jobs;
+mod lists;
+mod pages;
+mod people;
+mod reading;
+mod regeneration;
+mod support;
+mod tcp;
+mod writing;

@@ -1,0 +1,145 @@
+// What pages do beyond HTML. Every page works without it; htmx does the updating in place.
+'use strict';
+(() => {
+  const $ = (selector, within = document) => within.querySelector(selector);
+  const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+  // Menus: only one is open; Escape and a click elsewhere close it.
+  const openMenus = () => $$('details.menu[open]');
+  const shut = (menu, focus) => {
+    menu.open = false;
+    if (focus) $('summary', menu).focus();
+  };
+  document.addEventListener('click', (event) => {
+    for (const menu of openMenus()) if (!menu.contains(event.target)) shut(menu);
+    const close = event.target.closest('[data-close]');
+    if (!close) return;
+    event.preventDefault();
+    (close.closest('dialog') ?? close.closest('.toast'))?.remove();
+  });
+
+  // A link that opens in a dialog: the page behind it is what it shows, and where it leads without JavaScript.
+  let opener;
+  async function show(href, from) {
+    const answer = await fetch(href, { headers: { accept: 'text/html' } }).catch(() => undefined);
+    const read = answer?.ok && !answer.redirected && new DOMParser().parseFromString(await answer.text(), 'text/html');
+    const main = read && $('main', read);
+    if (!main) return location.assign(href);
+    $('dialog')?.remove();
+    opener = from;
+    const dialog = document.createElement('dialog');
+    const title = $('h1', main);
+    title.id = 'dialog-title';
+    dialog.setAttribute('aria-labelledby', 'dialog-title');
+    const close = document.createElement('button');
+    close.className = 'close';
+    close.type = 'button';
+    close.textContent = '✕';
+    close.setAttribute('aria-label', 'Close');
+    close.dataset.close = '';
+    dialog.append(...main.childNodes, close);
+    for (const toast of $$('.toast', dialog)) toast.remove();
+    dialog.addEventListener('close', () => dialog.remove());
+    document.body.append(dialog);
+    globalThis.htmx?.process(dialog);
+    dialog.showModal();
+    ($('[data-close]:not(.close)', dialog) ?? close).focus();
+  }
+  new MutationObserver(() => {
+    if (opener && !$('dialog')) {
+      if (opener.isConnected) opener.focus();
+      opener = undefined;
+    }
+  }).observe(document.body, { childList: true });
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('a[data-dialog]');
+    if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    const menu = link.closest('details.menu');
+    if (menu) shut(menu);
+    show(link.href, menu ? $('summary', menu) : link);
+  });
+
+  // A second press of a button sends nothing twice.
+  document.addEventListener('submit', (event) => {
+    const form = event.target;
+    if (form.method !== 'post' || event.defaultPrevented) return;
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = 'yes';
+    setTimeout(() => delete form.dataset.sent, 4000);
+  });
+
+  addEventListener('pageshow', () => { for (const form of $$('form[data-sent]')) delete form.dataset.sent; });
+
+  // Keyboard. Never while typing, never with a modifier.
+  const rows = () => $$('main tbody tr').map((row) => $('a[href], button', row)).filter(Boolean);
+  const step = (by) => {
+    const all = rows();
+    const at = all.findIndex((link) => link.closest('tr').contains(document.activeElement));
+    const to = at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1);
+    all[to]?.focus();
+    all[to]?.closest('tr').scrollIntoView({ block: 'nearest' });
+  };
+  const go = { o: '/', t: '/target-groups', s: '/subscribers', r: '/sync-runs' };
+  let waiting = 0;
+  document.addEventListener('keydown', (event) => {
+    const on = event.target;
+    if (event.key === 'Escape') {
+      const [menu] = openMenus();
+      if (menu) shut(menu, menu.contains(document.activeElement));
+      else if (on.matches?.('.find input')) on.blur();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (on.matches?.('input, select, textarea, [contenteditable]') || $('dialog[open]')) return;
+    if (Date.now() - waiting < 1500) {
+      waiting = 0;
+      if (go[event.key]) {
+        event.preventDefault();
+        location.assign(go[event.key]);
+      }
+      return;
+    }
+    if (event.key === 'g') waiting = Date.now();
+    else if (event.key === '/') {
+      event.preventDefault();
+      $('.find input')?.focus();
+    } else if (event.key === 'j') step(1);
+    else if (event.key === 'k') step(-1);
+    else if (event.key === '?') {
+      event.preventDefault();
+      show('/keyboard', document.activeElement);
+    }
+  });
+
+  // Nobody looks: ask for nothing.
+  document.addEventListener('htmx:beforeRequest', (event) => { if (document.hidden) event.preventDefault(); });
+
+  // Updates in place do not close what is open, take the focus away, or move the page.
+  let focused;
+  document.addEventListener('htmx:beforeSwap', (event) => {
+    const target = event.detail.target;
+    if ($('details.menu[open]', target) || target.contains(getSelection()?.isCollapsed ? null : getSelection()?.anchorNode)) {
+      event.detail.shouldSwap = false;
+      return;
+    }
+    const held = target.contains(document.activeElement) ? document.activeElement : undefined;
+    focused = held && { href: held.getAttribute('href'), text: held.textContent, tag: held.tagName };
+  });
+  document.addEventListener('htmx:afterSwap', () => {
+    if (!focused) return;
+    const { href, text, tag } = focused;
+    focused = undefined;
+    if (document.activeElement !== document.body) return;
+    $$(tag).find((e) => e.getAttribute('href') === href && e.textContent === text)?.focus({ preventScroll: true });
+  });
+  // A page that cannot be reached, or asks to sign in, is not put into this one.
+  document.addEventListener('htmx:beforeOnLoad', (event) => {
+    if (new URL(event.detail.xhr.responseURL || location.href).pathname === '/sign-in') {
+      event.preventDefault();
+      location.reload();
+    }
+  });
+
+  for (const close of $$('.toast [data-close]')) close.hidden = false;
+})();

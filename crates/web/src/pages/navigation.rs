@@ -1,0 +1,49 @@
+//! The navigation: only what exists, under the names of the source systems, so that nobody has to relearn.
+//! A new page adds its line here; a group appears with its first line.
+
+const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
+    ("", &[("Overview", "/")]),
+    ("Subscribers", &[("Search", "/subscribers"), ("Target Groups", "/target-groups")]),
+    ("Data Exchange", &[("Sync runs", "/sync-runs")]),
+    ("Admin › Setup", &[("Bridge Configuration", "/admin/bridges")]),
+];
+
+pub struct NavGroup {
+    /// Empty for what stands above all groups.
+    pub name: &'static str,
+    pub entries: Vec<NavEntry>,
+}
+
+pub struct NavEntry {
+    pub name: &'static str,
+    pub path: &'static str,
+    pub current: bool,
+}
+
+/// The navigation of the page at `path`: the entry with the longest path that leads to it is current.
+pub fn at(path: &str) -> Vec<NavGroup> {
+    let leads = |to: &str| if to == "/" { path == "/" } else { path == to || path.starts_with(&format!("{to}/")) };
+    let current = NAVIGATION.iter().flat_map(|(_, entries)| *entries).map(|(_, to)| *to).filter(|to| leads(to)).max_by_key(|to| to.len());
+    NAVIGATION
+        .iter()
+        .map(|(name, entries)| NavGroup {
+            name,
+            entries: entries.iter().map(|(name, path)| NavEntry { name, path, current: current == Some(*path) }).collect(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at;
+
+    #[test]
+    fn one_entry_at_most_is_current() {
+        let current =
+            |path: &str| -> Vec<&str> { at(path).iter().flat_map(|g| &g.entries).filter(|e| e.current).map(|e| e.name).collect() };
+        assert_eq!(current("/"), ["Overview"]);
+        assert_eq!(current("/target-groups/x/subscribers"), ["Target Groups"]);
+        assert_eq!(current("/target-groupsies"), Vec::<&str>::new());
+        assert_eq!(current("/search"), Vec::<&str>::new());
+    }
+}

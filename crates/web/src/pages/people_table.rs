@@ -1,0 +1,89 @@
+//! People as lines of a list: the columns that every list of people shares.
+
+use std::collections::HashMap;
+
+use rialto_core::AddressState;
+use rialto_core::consent::Cause;
+use rialto_store::bridges;
+use rialto_store::fields::Field;
+use rialto_store::views::members::{self, Member};
+use rialto_store::views::people::Profile;
+
+use super::links;
+use super::run_changes::value;
+use super::shell::Reader;
+use super::table::{Cell, Column};
+use super::text::Chip;
+use crate::error::Error;
+use crate::state::App;
+
+/// A person as a line of a list.
+pub struct Person {
+    pub member: Member,
+    pub causes: Vec<Cause>,
+    /// Empty when there is only one bridge: its name would only repeat itself.
+    pub bridge: String,
+    /// Personalization fields, where the list asked for them.
+    pub profile: Profile,
+}
+
+/// Lines for some people, with everything that stands against mailing them.
+pub async fn persons(app: &App, found: Vec<Member>) -> Result<Vec<Person>, Error> {
+    let db = &app.db;
+    let mut causes = members::causes(db, &found).await?;
+    let all = bridges::list(db.read()).await?;
+    let names: HashMap<i64, String> = if all.len() > 1 { all.into_iter().map(|b| (b.id, b.name)).collect() } else { HashMap::new() };
+    Ok(found
+        .into_iter()
+        .map(|member| Person {
+            causes: causes.remove(&member.id).unwrap_or_default(),
+            bridge: names.get(&member.bridge_id).cloned().unwrap_or_default(),
+            profile: Profile::new(),
+            member,
+        })
+        .collect())
+}
+
+/// Whether people of several bridges stand here, so that the bridge tells them apart.
+pub fn with_bridge(people: &[Person]) -> bool {
+    people.iter().any(|p| !p.bridge.is_empty())
+}
+
+/// What every list of people shows.
+pub fn columns(reader: &Reader, bridge: bool) -> Vec<Column<Person>> {
+    let here = reader.here();
+    let mut columns = vec![
+        Column::new("address", "Address", |p: &Person| Cell::link(links::person(p.member.created_at, p.member.id), &*p.member.address))
+            .always()
+            .wide(),
+        Column::new("remote_id", "Remote ID", |p: &Person| Cell::Code(p.member.remote_id.clone())),
+        Column::new("mailable", "May be mailed", |p: &Person| Cell::Chips(chips(p.member.address_state, &p.causes))),
+        Column::new("came", "Came", move |p: &Person| Cell::Time(here.when(p.member.created_at))).short().on_request(),
+    ];
+    if bridge {
+        columns.insert(2, Column::new("bridge", "Bridge", |p: &Person| Cell::Text(p.bridge.clone())));
+    }
+    columns
+}
+
+/// A column for a personalization field. Its key is `f<number>`, as the store names it.
+pub fn field_column(field: &Field) -> Column<Person> {
+    let (number, kind) = (field.number, field.kind.clone());
+    Column::new(format!("f{number}"), field.label.clone(), move |p: &Person| Cell::Text(value(p.profile.get(&number), &kind)))
+        .wide()
+        .on_request()
+}
+
+/// What stands against mailing somebody; `Mailable` when nothing does.
+pub fn chips(address_state: i16, causes: &[Cause]) -> Vec<Chip> {
+    let mut chips = match AddressState::from_i16(address_state) {
+        AddressState::Usable => Vec::new(),
+        AddressState::Missing => vec![Chip::off("No address")],
+        AddressState::Malformed => vec![Chip::look("Malformed address")],
+    };
+    chips.extend(causes.iter().map(|c| Chip::stop(c.label())));
+    if chips.is_empty() {
+        chips.push(Chip::ok("Mailable"));
+    }
+    chips
+}

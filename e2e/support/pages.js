@@ -1,0 +1,104 @@
+// Every page there is, with something on it. A new page adds its line to `everyPage`, and what it needs to `furnish`.
+
+import { sandbox } from './demo.js';
+import { openGroup, runEnds } from './browser.js';
+
+async function resync(page, name) {
+  await openGroup(page, name);
+  await page.getByRole('button', { name: 'Resync Target Group' }).click();
+  await page.waitForURL(/\/sync-runs\//);
+  page.javaScript = true;
+  await runEnds(page);
+}
+
+/** People in some groups, a run that waits, and a plan. */
+export async function furnish(page, demo) {
+  for (const name of ['Newsletter', 'All members', 'Annual conference', 'Board']) await resync(page, name);
+  await sandbox(demo, '/lists/CONFERENCE/remove', { count: 60 });
+  await resync(page, 'Annual conference');
+  await openGroup(page, 'Newsletter');
+  await page.getByRole('button', { name: 'Plan only' }).click();
+  await page.waitForURL(/\/sync-runs\//);
+  await runEnds(page);
+}
+
+/** What can go wrong: a list that is gone with people on it, a bridge that nobody answers. */
+export async function trouble(page, demo) {
+  await resync(page, 'Students & early career');
+  const answer = await fetch(`${demo.sandbox}/admin/lists/STUDENTS`, { method: 'DELETE' });
+  if (!answer.ok) throw new Error(`the sandbox answered ${answer.status}`);
+  await page.goto('/target-groups');
+  await page.getByRole('button', { name: 'Refresh Target Group List' }).click();
+  await page.locator('tr', { hasText: 'Students' }).getByText('Gone').waitFor();
+  await page.goto('/admin/bridges/new/personify360');
+  await page.getByLabel('Name', { exact: true }).fill('Second system');
+  await page.getByLabel('Service root').fill('http://127.0.0.1:9/nobody.svc');
+  await page.getByLabel('User name').fill('rialto');
+  await page.getByLabel('Password').fill('not a secret');
+  await page.getByRole('button', { name: 'Add the bridge' }).click();
+  await page.locator('.chip', { hasText: 'Test failed' }).waitFor({ timeout: 60_000 });
+}
+
+async function firstLink(page, on, begins) {
+  await page.goto(on);
+  const links = await page.locator('main a').evaluateAll((all) => all.map((a) => a.getAttribute('href')));
+  const found = links.find((href) => href?.startsWith(begins) && !href.includes('export'));
+  if (!found) throw new Error(`${on} links to nothing that begins with ${begins}`);
+  return found.split('?')[0];
+}
+
+const openMenu = (name) => async (page) => page.locator('summary', { hasText: name }).first().click();
+
+/** `{name, path, act}` of every page; `act` brings it into a state worth looking at. */
+export async function everyPage(page) {
+  await openGroup(page, 'Newsletter');
+  const group = new URL(page.url()).pathname;
+  await openGroup(page, 'Annual conference');
+  const waiting = new URL(page.url()).pathname;
+  await openGroup(page, 'Region West');
+  const untouched = new URL(page.url()).pathname;
+  const run = await firstLink(page, `${group}/sync-runs`, '/sync-runs/');
+  const held = await firstLink(page, '/sync-runs?state=held', '/sync-runs/');
+  await page.goto('/sync-runs?state=succeeded&kind=people');
+  const done = await page.getByRole('link', { name: 'People of All members' }).first().getAttribute('href');
+  const subscriber = await firstLink(page, `${group}/subscribers`, '/subscribers/');
+  const silent = await firstLink(page, `${group}/subscribers?line=remote_flag`, '/subscribers/');
+  await page.goto('/admin/bridges');
+  const edit = await page.getByRole('link', { name: 'Edit', includeHidden: true }).first().getAttribute('href');
+  const remove = edit.replace('/edit', '/delete');
+  return [
+    { name: 'overview', path: '/' },
+    { name: 'target-groups', path: '/target-groups' },
+    { name: 'target-groups-menu', path: '/target-groups', act: openMenu('Actions for') },
+    { name: 'target-groups-columns', path: '/target-groups', act: openMenu('Columns') },
+    { name: 'target-groups-none', path: '/target-groups?q=no+such+group' },
+    { name: 'group-counts', path: group },
+    { name: 'group-held', path: waiting },
+    { name: 'group-empty', path: untouched },
+    { name: 'group-subscribers', path: `${group}/subscribers` },
+    { name: 'group-line', path: `${group}/subscribers?line=remote_flag` },
+    { name: 'group-runs', path: `${group}/sync-runs` },
+    { name: 'group-about', path: `${group}/about` },
+    { name: 'subscribers', path: '/subscribers' },
+    { name: 'subscribers-found', path: '/subscribers?q=a' },
+    { name: 'subscribers-none', path: '/subscribers?q=nobody%40nowhere' },
+    { name: 'subscriber', path: subscriber },
+    { name: 'subscriber-silent', path: silent },
+    { name: 'search', path: '/search?q=a' },
+    { name: 'search-none', path: '/search?q=zzzz' },
+    { name: 'search-empty', path: '/search' },
+    { name: 'sync-runs', path: '/sync-runs' },
+    { name: 'run-plan', path: run },
+    { name: 'run-held', path: held },
+    { name: 'run-done', path: done },
+    { name: 'bridges', path: '/admin/bridges' },
+    { name: 'bridges-menu', path: '/admin/bridges', act: openMenu('Actions for') },
+    { name: 'bridge-kinds', path: '/admin/bridges/new' },
+    { name: 'bridge-new', path: '/admin/bridges/new/personify360' },
+    { name: 'bridge-edit', path: edit },
+    { name: 'bridge-delete', path: remove },
+    { name: 'keyboard', path: '/keyboard' },
+    { name: 'you-menu', path: '/keyboard', act: openMenu('You') },
+    { name: 'not-there', path: '/no-such-page' },
+  ];
+}

@@ -1,7 +1,7 @@
 //! A process that is to stop does not wait for a remote system that says nothing.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rialto_connectors::http::Outbound;
 use rialto_core::run::{RunKind, Trigger};
@@ -53,10 +53,8 @@ async fn a_silent_remote_does_not_hold_up_the_drain() {
             async move { engine.run(stop).await }
         });
         tokio::time::timeout(Duration::from_secs(20), heard.recv()).await.expect("the remote system is asked");
-        let asked = Instant::now();
         stop.cancel();
         tokio::time::timeout(Duration::from_secs(5), work).await.unwrap_or_else(|_| panic!("{kind:?}: still waiting")).unwrap();
-        assert!(asked.elapsed() < Duration::from_secs(5));
         // The run is given up, not judged: the next life takes it up.
         let states: Vec<(String,)> = test.db.read().all("SELECT state FROM sync_run", rialto_store::args![]).await.unwrap();
         assert_eq!(states, [("running".to_owned(),)], "{kind:?}");

@@ -30,7 +30,7 @@ pub async fn serve_sandbox(people: u64) -> Result<()> {
 }
 
 #[allow(clippy::disallowed_methods)] // the bench is a program of its own: it makes its own clock
-fn clock() -> Clock {
+pub fn clock() -> Clock {
     Clock::new(|| Instant::from_timestamp(jiff::Timestamp::now()))
 }
 
@@ -56,11 +56,11 @@ pub fn connector(base: &str) -> Result<Arc<dyn Connector>> {
     (kind.open)(&settings(base), &secrets, &outbound()?).map_err(|e| anyhow!("{e:?}"))
 }
 
-fn vault() -> Vault {
+pub fn vault() -> Vault {
     Vault::new([7; 32], Random::new(|out| out.fill(9)))
 }
 
-fn actor() -> Actor {
+pub fn actor() -> Actor {
     Actor { name: "bench".into(), request_id: String::new(), at: clock().now() }
 }
 

@@ -1,6 +1,7 @@
 //! `make bench`: people of one list synced over HTTP from the sandbox, beside the raw limits of the same run. Each part runs in a
 //! process of its own, so that its peak memory is its own. Prints one table; docs/PERFORMANCE.md explains it.
 
+mod browse;
 mod child;
 mod load;
 mod pages;
@@ -20,6 +21,9 @@ use table::{Measured, Table};
 struct Args {
     #[command(subcommand)]
     part: Option<Part>,
+    /// Only the pages.
+    #[arg(long)]
+    pages: bool,
     /// Sizes to measure.
     #[arg(long, value_delimiter = ',', default_value = "100000,1000000")]
     people: Vec<u64>,
@@ -36,6 +40,8 @@ enum Part {
     Fetch { base: String },
     /// The same rows into the same indexed tables, as fast as the database takes them.
     Insert { base: String, db: String },
+    /// Every page, in a database of sample data.
+    Browse { db: String },
     /// One sync by the engine.
     Sync { base: String, db: String },
 }
@@ -48,6 +54,10 @@ async fn main() -> Result<()> {
         Some(Part::Sandbox { people }) => load::serve_sandbox(people).await,
         Some(Part::Fetch { base }) => child::report(raw::fetch(&base).await?),
         Some(Part::Insert { base, db }) => child::report(raw::insert(&base, &db).await?),
+        Some(Part::Browse { db }) => {
+            print!("{}", browse::all(&db).await?);
+            Ok(())
+        }
         Some(Part::Sync { base, db }) => child::report(load::sync(&base, &db).await?),
         None => measure_all(&args).await,
     }
@@ -55,6 +65,9 @@ async fn main() -> Result<()> {
 
 async fn measure_all(args: &Args) -> Result<()> {
     let server = args.postgres.as_deref().context("RIALTO_TEST_POSTGRES is not set: use `make bench`")?;
+    if args.pages {
+        return browse_all(server).await;
+    }
     let mut table = Table::default();
     for people in &args.people {
         let folder = tempfile::tempdir()?;
@@ -71,7 +84,22 @@ async fn measure_all(args: &Args) -> Result<()> {
             sandbox.kill().await?;
         }
     }
-    print!("{table}");
+    println!("{table}");
+    browse_all(server).await
+}
+
+/// Pages with a million people, 500 target groups and 50,000 sync runs, on both databases.
+async fn browse_all(server: &str) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for name in ["sqlite", "postgres"] {
+        println!("{name}:\n");
+        let db = database(name, server, folder.path(), "pages", 0).await?;
+        let done = Command::new(std::env::current_exe()?).args(["browse", &db]).status().await?;
+        if !done.success() {
+            bail!("the pages on {name} failed");
+        }
+        println!();
+    }
     Ok(())
 }
 

@@ -20,8 +20,15 @@ pub struct Watch {
     server: JoinHandle<()>,
 }
 
-/// Starts the pages on a free port and a reader that goes round them.
-pub async fn watch(db: &Db, vault: Vault, clock: Clock) -> Result<Watch> {
+/// Rialto's pages on a free port, and somebody who is signed in.
+pub struct Site {
+    pub origin: String,
+    pub cookie: String,
+    pub server: JoinHandle<()>,
+}
+
+/// Starts the pages.
+pub async fn serve(db: &Db, vault: Vault, clock: Clock) -> Result<Site> {
     let cookie = sign_in(db, &clock).await?;
     let app = App {
         db: db.clone(),
@@ -49,6 +56,12 @@ pub async fn watch(db: &Db, vault: Vault, clock: Clock) -> Result<Watch> {
         let service = rialto_web::router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
         let _ = axum::serve(listener, service).await;
     });
+    Ok(Site { origin, cookie, server })
+}
+
+/// Starts the pages and a reader that goes round them.
+pub async fn watch(db: &Db, vault: Vault, clock: Clock) -> Result<Watch> {
+    let Site { origin, cookie, server } = serve(db, vault, clock).await?;
     let mut paths = vec!["/".to_owned(), "/target-groups".to_owned(), "/sync-runs".to_owned()];
     for group in groups::of_bridge(db.read(), 1).await?.into_iter().filter(|g| g.code.as_deref() == Some(crate::load::LIST)) {
         let id = PublicId::new(Kind::TargetGroup, rialto_core::Instant(group.created_at), group.id);

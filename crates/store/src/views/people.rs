@@ -11,8 +11,9 @@ use crate::sql::{sql, statements};
 use super::members::Member;
 
 statements! {
+    /// One lower bound: given two, PostgreSQL begins at the first of the index.
     BY_ADDRESS = sql!("SELECT id, created_at, bridge_id, remote_id, address, canonical, address_state, remote_flag_run FROM subscriber
-        WHERE canonical >= $1 AND canonical < $2 AND (canonical, id) > ($3, $4) ORDER BY canonical, id LIMIT $5");
+        WHERE canonical < $1 AND (canonical, id) > ($2, $3) ORDER BY canonical, id LIMIT $4");
     BY_REMOTE_ID = sql!("SELECT id, created_at, bridge_id, remote_id, address, canonical, address_state, remote_flag_run FROM subscriber
         WHERE bridge_id IN (SELECT id FROM bridge) AND remote_id = $1 ORDER BY bridge_id LIMIT $2");
     ONE = sql!("SELECT id, created_at, bridge_id, remote_id, address, canonical, address_state, remote_flag_run FROM subscriber WHERE id = $1");
@@ -31,7 +32,9 @@ pub async fn by_address(mut read: Read<'_>, start: &str, after: (&str, i64), lim
     let start = rialto_core::address::canonical(start);
     // The highest character ends the range: whatever begins with `start` sorts below it.
     let end = format!("{start}\u{10FFFF}");
-    read.all(BY_ADDRESS, args![start, end, after.0, after.1, limit]).await
+    // Ids begin at 1, so nobody with this very address is left out.
+    let from = if after.0 < start.as_str() { (start.as_str(), 0) } else { after };
+    read.all(BY_ADDRESS, args![end, from.0, from.1, limit]).await
 }
 
 /// People with this Remote ID, one a bridge.

@@ -138,6 +138,9 @@ struct Delete {
     people: String,
 }
 
+/// People are not counted further than this.
+const MANY: i64 = 10_000;
+
 /// GET /admin/bridges/{id}/delete: what it means, before it is done.
 pub async fn ask_delete(reader: Reader, Path(id): Path<String>) -> Result<Html<String>, Error> {
     reader.session.require(Permission::BridgesAdmin)?;
@@ -148,7 +151,10 @@ pub async fn ask_delete(reader: Reader, Path(id): Path<String>) -> Result<Html<S
         page: reader.page(format!("Delete {}", bridge.name)),
         href: links::bridge(bridge.created_at, bridge.id),
         groups: text::count(groups, "target group", "target groups"),
-        people: text::people(people::count(db.read(), bridge.id).await?),
+        people: match people::count(db.read(), bridge.id, MANY + 1).await? {
+            n if n > MANY => format!("more than {}", text::people(MANY)),
+            n => text::people(n),
+        },
         name: bridge.name,
     };
     Ok(Html(page.render()?))

@@ -20,6 +20,7 @@ apt_install() {
 
 # npm_ci FOLDER: the exact packages of the lock file, unless they are there already. No package's own scripts are run.
 npm_ci() {
+  if ! command -v npm >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; then apt_install npm; fi
   need npm "install Node.js 20 or later with npm"
   local stamp="$1/node_modules/.rialto-lock"
   if [ -f "$stamp" ] && cmp -s "$1/package-lock.json" "$stamp"; then return 0; fi

@@ -25,9 +25,20 @@ free_port() {
   node -e 'const s=require("node:net").createServer();s.listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})'
 }
 
+# Debian's package makes and starts a cluster of its own as it is installed, which nobody here asked for; afterwards its choices
+# are again what they were.
+postgres_install() {
+  local choices=/etc/postgresql-common/createcluster.conf
+  apt_install postgresql-common
+  as_root cp -p "$choices" "$choices.rialto"
+  as_root sed -i -E 's/^#?[[:space:]]*create_main_cluster[[:space:]]*=.*/create_main_cluster = false/' "$choices"
+  apt_install postgresql
+  as_root mv "$choices.rialto" "$choices"
+}
+
 # Starts the server and sets RIALTO_TEST_POSTGRES.
 postgres_start() {
-  postgres_bin || apt_install postgresql
+  postgres_bin || postgres_install
   postgres_bin || die "PostgreSQL is installed, but its programs were not found"
   PG_FOLDER=$(mktemp -d "${TMPDIR:-/tmp}/rialto-pg.XXXXXX")
   chmod 700 "$PG_FOLDER"

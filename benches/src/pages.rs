@@ -41,11 +41,13 @@ pub async fn serve(db: &Db, vault: Vault, clock: Clock) -> Result<Site> {
             timezone: "UTC".into(),
             public_url: "http://127.0.0.1".into(),
             secure_cookies: false,
+            trusted_proxies: Vec::new(),
             login_after_seconds: 600,
             limits: Limits::default(),
             overnight_at: "02:00".into(),
             version: "bench",
         }),
+        stop: Default::default(),
         metrics: Arc::new(String::new),
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

@@ -5,6 +5,7 @@ mod clock;
 mod commands;
 mod config;
 mod demo;
+mod http;
 mod observe;
 mod parts;
 mod serve;

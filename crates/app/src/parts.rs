@@ -9,6 +9,7 @@ use rialto_core::{Clock, Random};
 use rialto_engine::Engine;
 use rialto_store::{Actor, Db, Vault, Wake};
 use rialto_web::App;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::Configured;
 use crate::config::{Config, Faults};
@@ -65,8 +66,8 @@ impl Parts {
         Engine::new(parts, self.random.hex::<8>())
     }
 
-    /// Pages and API.
-    pub fn app(&self, metrics: Render) -> App {
+    /// Pages and API, until `stop`.
+    pub fn app(&self, metrics: Render, stop: CancellationToken) -> App {
         App {
             db: self.db.clone(),
             vault: self.vault.clone(),
@@ -78,11 +79,13 @@ impl Parts {
                 timezone: self.config.timezone.clone(),
                 public_url: self.config.public_url(),
                 secure_cookies: self.config.secure_cookies(),
+                trusted_proxies: self.config.trusted_proxies.clone(),
                 login_after_seconds: self.config.login_after_seconds,
                 overnight_at: self.config.overnight_at.clone(),
                 limits: self.config.limits,
                 version: env!("CARGO_PKG_VERSION"),
             }),
+            stop,
             metrics,
         }
     }

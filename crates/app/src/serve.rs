@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Part, Serve};
+use crate::http::web;
 use crate::parts::Parts;
 use crate::{config, observe};
 
@@ -24,7 +24,8 @@ pub async fn run(args: Serve) -> anyhow::Result<ExitCode> {
     observe::log(&config);
     let metrics = observe::metrics()?;
     let parts = Parts::with(config).await?;
-    let app = parts.app(metrics);
+    let stop = on_signal()?;
+    let app = parts.app(metrics, stop.clone());
     let router = match args.role {
         Part::All | Part::Web => Some(rialto_web::router(app)),
         Part::Worker if args.listen.is_some() => Some(rialto_web::health::router().with_state(app)),
@@ -34,7 +35,6 @@ pub async fn run(args: Serve) -> anyhow::Result<ExitCode> {
         Some(_) => Some(bind(parts.config.listen).await?),
         None => None,
     };
-    let stop = on_signal()?;
     let engine = (args.role != Part::Web).then(|| parts.engine());
     if let Some(listener) = &listener {
         tracing::info!(listen = %listener.local_addr()?, url = parts.config.public_url(), "Rialto is ready");
@@ -58,12 +58,6 @@ pub async fn run(args: Serve) -> anyhow::Result<ExitCode> {
 
 pub async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))
-}
-
-/// Answers requests until `stop`, then finishes those under way.
-pub async fn web(listener: TcpListener, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await.context("the web server failed")
 }
 
 /// Waits for the work; once stopped, no longer than the drain.

@@ -118,6 +118,18 @@ impl Installation {
         db.close().await;
     }
 
+    /// How many runs were found under way with their worker dead.
+    async fn taken_over(&self) -> u64 {
+        let db = Db::connect(&self.test.url).await.unwrap();
+        let runs: Vec<(i64,)> = db
+            .read()
+            .all("SELECT COUNT(*) FROM sync_run WHERE started_at IS NOT NULL AND error_kind = 'interrupted'", args![])
+            .await
+            .unwrap();
+        db.close().await;
+        runs[0].0 as u64
+    }
+
     /// A few people change, come and go, so that every round has something to write.
     fn stir(&self, round: u64) {
         let sandbox = &self.sandbox.sandbox;
@@ -157,6 +169,9 @@ async fn kill_and_restart(test: TestDb) {
         house.sync_to_the_end().await;
         house.check(round).await;
     }
+    // Kills that only hit a process before or after its work would show nothing.
+    let taken_over = house.taken_over().await;
+    assert!(taken_over * 4 >= rounds(), "{}: only {taken_over} of {} kills hit a run under way", house.test.name, rounds());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,18 +1,25 @@
 //! A read-only test of a bridge.
 
+use rialto_connectors::ProbeReport;
 use rialto_core::Counts;
 use rialto_core::run::RunState;
 use rialto_store::bridges;
 use rialto_store::runs::{Ending, Run};
 
 use crate::Parts;
+use crate::lease::Lease;
 use crate::remote::{self, Trouble};
 use crate::worker::failed;
 
-pub(crate) async fn run(parts: &Parts, run: &Run) -> Result<Ending, Trouble> {
-    let outcome = match remote::open(parts, run.bridge_id).await {
-        Ok(remote) => remote.connector.probe().await.map_err(Trouble::from),
-        Err(trouble) => Err(trouble),
+async fn probe(parts: &Parts, run: &Run) -> Result<ProbeReport, Trouble> {
+    let remote = remote::open(parts, run.bridge_id).await?;
+    Ok(remote.connector.probe().await?)
+}
+
+pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
+    let outcome = tokio::select! {
+        outcome = probe(parts, run) => outcome,
+        () = lease.gone() => return Err(Trouble::Interrupted),
     };
     let (ok, ending) = match outcome {
         Ok(report) => {

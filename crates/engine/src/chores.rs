@@ -1,16 +1,40 @@
-//! What is put in order when no run waits: counts that a person's act made stale, members of deleted groups.
+//! What is put in order when no run waits: counts that a person's act made stale, members of deleted groups, sessions and failed
+//! sign-ins that are long past.
+
+use std::sync::atomic::Ordering;
 
 use rialto_core::Counts;
 use rialto_core::run::RunKind;
 use rialto_store::groups::Group;
 use rialto_store::waterfall::{self, Basis};
-use rialto_store::{StoreError, groups, runs};
+use rialto_store::{StoreError, groups, runs, sessions, throttle};
 
-use crate::Parts;
+use crate::{Engine, Parts};
+
+/// Pause between two sweeps of this process, in microseconds.
+const SWEEP_EVERY: i64 = 600 * 1_000_000;
 
 /// Does one piece of it. False when there is nothing to do.
-pub(crate) async fn one(parts: &Parts) -> Result<bool, StoreError> {
-    Ok(recount(parts).await? || groups::purge(&parts.db).await?)
+pub(crate) async fn one(engine: &Engine) -> Result<bool, StoreError> {
+    let parts = engine.parts();
+    Ok(recount(parts).await? || groups::purge(&parts.db).await? || sweep(engine).await?)
+}
+
+/// Forgets sessions and failed sign-ins that are long past, from time to time.
+async fn sweep(engine: &Engine) -> Result<bool, StoreError> {
+    let (parts, swept_at) = (engine.parts(), engine.swept_at());
+    let now = parts.clock.now();
+    if now.0.saturating_sub(swept_at.load(Ordering::Relaxed)) < SWEEP_EVERY {
+        return Ok(false);
+    }
+    let mut tx = parts.db.write().await?;
+    sessions::sweep(&mut tx, now).await?;
+    let more = throttle::sweep(&mut tx, now).await?;
+    tx.commit().await?;
+    if !more {
+        swept_at.store(now.0, Ordering::Relaxed);
+    }
+    Ok(more)
 }
 
 /// Counts a stale waterfall again. The rows read are those of the last count: only who may be mailed has changed.

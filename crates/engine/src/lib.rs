@@ -14,6 +14,7 @@ mod take_over;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use rialto_connectors::http::Outbound;
 use rialto_core::Clock;
@@ -76,17 +77,24 @@ struct Inner {
     parts: Parts,
     /// Tells this process's leases from those of others.
     name: String,
+    /// When this process last swept, in microseconds since 1970.
+    swept_at: AtomicI64,
     watch: take_over::Watch,
 }
 
 impl Engine {
     /// `name` must differ between processes, also between two lives of one host: a random text does.
     pub fn new(parts: Parts, name: impl Into<String>) -> Self {
-        Self { inner: Arc::new(Inner { parts, name: name.into(), watch: take_over::Watch::default() }) }
+        let (name, watch) = (name.into(), take_over::Watch::default());
+        Self { inner: Arc::new(Inner { parts, name, swept_at: AtomicI64::new(i64::MIN), watch }) }
     }
 
     pub fn parts(&self) -> &Parts {
         &self.inner.parts
+    }
+
+    pub(crate) fn swept_at(&self) -> &AtomicI64 {
+        &self.inner.swept_at
     }
 
     /// Works until `stop` is cancelled; a run under way is given up at its next batch and tried again later.

@@ -14,9 +14,16 @@ use crate::remote::{self, Trouble};
 const MAX_LISTS: usize = 20_000;
 
 pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
-    let remote = remote::open(parts, run.bridge_id).await?;
-    let offered = remote::offered_fields(&remote).await?;
-    let lists = remote.connector.lists().await?;
+    let asked = async {
+        let remote = remote::open(parts, run.bridge_id).await?;
+        let offered = remote::offered_fields(&remote).await?;
+        let lists = remote.connector.lists().await?;
+        Ok::<_, Trouble>((remote, offered, lists))
+    };
+    let (remote, offered, lists) = tokio::select! {
+        answered = asked => answered?,
+        () = lease.gone() => return Err(Trouble::Interrupted),
+    };
     if lists.len() > MAX_LISTS {
         return Err(Trouble::refused(
             format!("The remote system offers {} lists; Rialto takes at most {MAX_LISTS}.", lists.len()),

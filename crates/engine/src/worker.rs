@@ -44,7 +44,7 @@ async fn step(engine: &Engine, worker: &str, stop: &CancellationToken) -> Result
     let mut tx = parts.db.write().await?;
     let run = runs::claim(&mut tx, worker, parts.clock.now(), parts.settings.lease_seconds).await?;
     tx.commit().await?;
-    let Some(run) = run else { return chores::one(parts).await };
+    let Some(run) = run else { return chores::one(engine).await };
     // Others may find more work while this one is busy.
     parts.wake.ring();
     carry_out(engine, &run, worker, stop).await?;
@@ -98,7 +98,7 @@ async fn do_work(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trou
             if kind == RunKind::Lists { lists::run(parts, run, lease).await } else { people::run(parts, run, lease).await }
         }
         RunKind::Approval => approval::run(parts, run, lease).await,
-        RunKind::Test => bridge_test::run(parts, run).await,
+        RunKind::Test => bridge_test::run(parts, run, lease).await,
         RunKind::Upload | RunKind::Undo => Err(Trouble::refused("This version of Rialto cannot do such a run.", "Update Rialto.")),
     }
 }

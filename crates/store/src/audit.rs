@@ -1,18 +1,24 @@
 //! The audit trail: every change by a person or a token leaves a row in the change's own transaction.
 
-use rialto_core::Instant;
+use rialto_core::{Instant, Kind, PublicId};
 
 use crate::args;
 use crate::db::{Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
-use crate::sql::{sql, statements};
+use crate::sql::{Sql, sql, statements};
 
 statements! {
     INSERT = sql!("INSERT INTO audit (id, created_at, actor, action, object, object_id, detail, request_id)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
     PAGE = sql!("SELECT id, created_at, actor, action, object, object_id, detail, request_id FROM audit
         WHERE id < $1 ORDER BY id DESC LIMIT $2");
+    MADE_USERS = sql!("SELECT id, created_at FROM app_user WHERE id IN ", ids 1, "");
+    MADE_TOKENS = sql!("SELECT id, created_at FROM api_token WHERE id IN ", ids 1, "");
+    MADE_BRIDGES = sql!("SELECT id, created_at FROM bridge WHERE id IN ", ids 1, "");
+    MADE_GROUPS = sql!("SELECT id, created_at FROM target_group WHERE id IN ", ids 1, "");
+    MADE_RUNS = sql!("SELECT id, created_at FROM sync_run WHERE id IN ", ids 1, "");
+    MADE_SUBSCRIBERS = sql!("SELECT id, created_at FROM subscriber WHERE id IN ", ids 1, "");
 }
 
 /// Who does something, when, on behalf of which request.
@@ -53,4 +59,34 @@ pub async fn write(
 /// The newest rows before `before` (`i64::MAX` for the first page).
 pub async fn page(mut read: Read<'_>, before: i64, limit: i64) -> Result<Vec<AuditRow>, StoreError> {
     read.all(PAGE, args![before, limit]).await
+}
+
+/// What `object` names, and where such rows stand.
+fn table(object: &str) -> Option<(Kind, Sql)> {
+    Some(match object {
+        "user" => (Kind::User, MADE_USERS),
+        "token" => (Kind::Token, MADE_TOKENS),
+        "bridge" => (Kind::Bridge, MADE_BRIDGES),
+        "target_group" => (Kind::TargetGroup, MADE_GROUPS),
+        "sync_run" => (Kind::SyncRun, MADE_RUNS),
+        "subscriber" => (Kind::Subscriber, MADE_SUBSCRIBERS),
+        _ => return None,
+    })
+}
+
+/// The public ids of the rows' objects, in the rows' order; `None` for what has none or is gone for good.
+pub async fn objects(mut read: Read<'_>, rows: &[AuditRow]) -> Result<Vec<Option<PublicId>>, StoreError> {
+    let mut found = vec![None; rows.len()];
+    let mut names: Vec<&str> = rows.iter().map(|r| r.object.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for (object, (kind, sql)) in names.into_iter().filter_map(|object| Some((object, table(object)?))) {
+        let ids: Vec<i64> = rows.iter().filter(|r| r.object == object).filter_map(|r| r.object_id).collect();
+        let made: Vec<(i64, i64)> = read.all(sql, args![serde_json::json!(ids).to_string()]).await?;
+        for (row, found) in rows.iter().zip(&mut found).filter(|(row, _)| row.object == object) {
+            let at = made.iter().find(|(id, _)| row.object_id == Some(*id));
+            *found = at.map(|(id, at)| PublicId::new(kind, Instant(*at), *id));
+        }
+    }
+    Ok(found)
 }

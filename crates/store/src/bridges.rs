@@ -127,10 +127,11 @@ pub async fn switch(tx: &mut Tx, id: i64, on: bool, who: &Actor) -> Result<(), S
 
 /// Takes a bridge out of use and forgets its secrets. Its people and groups stay readable.
 pub async fn delete(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError> {
+    let bridge: Bridge = tx.one(GET, args![id]).await?;
     if tx.run(DELETE, args![id, who.at]).await? == 0 {
         return Err(StoreError::NotFound);
     }
-    audit::write(tx, who, "bridge.delete", "bridge", Some(id), serde_json::json!({})).await
+    audit::write(tx, who, "bridge.delete", "bridge", Some(id), serde_json::json!({"kind": bridge.kind, "name": bridge.name})).await
 }
 
 fn seal_all(vault: &Vault, id: i64, plain: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, StoreError> {

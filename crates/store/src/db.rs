@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite, Transaction};
 
 use crate::error::StoreError;
-use crate::sql::{Arg, Sql};
+use crate::sql::{Arg, Sql, storable};
 
 /// Lowest SQLite that Rialto accepts: older ones can corrupt a WAL database (fixed in 3.51.3).
 const LOWEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
@@ -55,6 +55,7 @@ impl Db {
             .strip_prefix("sqlite://")
             .or_else(|| url.strip_prefix("sqlite:"))
             .ok_or_else(|| StoreError::Unsupported("database.url must begin with sqlite:// or postgres://".into()))?;
+        make_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -104,6 +105,21 @@ impl Db {
     }
 }
 
+/// Makes the file so that only its owner can read it, if it is not there; SQLite gives its side files the same mode.
+fn make_private(path: &str) -> Result<(), StoreError> {
+    if path.is_empty() || path.starts_with(":memory:") {
+        return Ok(());
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(StoreError::Database(sqlx::Error::Io(e))),
+        _ => Ok(()),
+    }
+}
+
 async fn check_sqlite_version(pool: &SqlitePool) -> Result<(), StoreError> {
     let text: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(pool).await?;
     let mut parts = text.split('.').map(|p| p.parse::<u32>().unwrap_or(0));
@@ -118,7 +134,7 @@ async fn check_sqlite_version(pool: &SqlitePool) -> Result<(), StoreError> {
 macro_rules! bind {
     ($query:expr, $args:expr) => {{
         let mut query = $query;
-        for arg in $args {
+        for arg in storable($args)? {
             query = match arg {
                 Arg::Int(v) => query.bind(v),
                 Arg::OptInt(v) => query.bind(v),

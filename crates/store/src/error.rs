@@ -9,6 +9,9 @@ pub enum StoreError {
     Conflict(String),
     #[error("{0}")]
     Unsupported(String),
+    /// PostgreSQL's texts cannot hold the character U+0000, so neither database gets it.
+    #[error("a text must not hold the character U+0000")]
+    NulInText,
     /// Stored data that this version cannot read.
     #[error("stored data is not readable: {0}")]
     Corrupt(String),

@@ -1,5 +1,7 @@
 //! Statements: one text for both databases wherever possible, two where lists or locks are spelled differently.
 
+use crate::error::StoreError;
+
 /// One statement. `sqlite` and `postgres` are the same text unless a dialect fragment stands in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sql {
@@ -22,6 +24,21 @@ pub enum Arg {
     OptText(Option<String>),
     Bool(bool),
     OptBool(Option<bool>),
+}
+
+impl Arg {
+    /// Whether PostgreSQL could not store it.
+    fn holds_nul(&self) -> bool {
+        match self {
+            Arg::Text(text) | Arg::OptText(Some(text)) => text.contains('\0'),
+            _ => false,
+        }
+    }
+}
+
+/// The values, when both databases can take each of them.
+pub(crate) fn storable(args: Vec<Arg>) -> Result<Vec<Arg>, StoreError> {
+    if args.iter().any(Arg::holds_nul) { Err(StoreError::NulInText) } else { Ok(args) }
 }
 
 macro_rules! arg_from {

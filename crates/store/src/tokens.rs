@@ -74,5 +74,6 @@ pub async fn revoke(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError>
     if tx.run(REVOKE, args![id, who.at]).await? == 0 {
         return Err(StoreError::Conflict("This token is revoked already.".into()));
     }
-    audit::write(tx, who, "token.revoke", "token", Some(id), serde_json::json!({})).await
+    let token: Token = tx.one(GET, args![id]).await?;
+    audit::write(tx, who, "token.revoke", "token", Some(id), serde_json::json!({"name": token.name, "role": token.role})).await
 }

@@ -137,29 +137,29 @@ pub async fn create(tx: &mut Tx, new: &NewUser, who: &Actor) -> Result<i64, Stor
 pub async fn update(tx: &mut Tx, id: i64, change: &Change, who: &Actor) -> Result<(), StoreError> {
     let manages = |access: &Access| access.allows(Permission::UsersAdmin);
     let managers: Vec<User> = tx.all(LOCK_ADMINS, args![]).await?;
+    let before: User = tx.one(GET, args![id]).await?;
     let leaves = managers.iter().any(|u| u.id == id && manages(&u.access())) && (change.disabled || !manages(&change.access));
     if leaves && !managers.iter().any(|u| u.id != id && manages(&u.access())) {
         return Err(StoreError::Conflict("This is the last user who may manage users. Give another user that permission first.".into()));
     }
     let a = &change.access;
-    let changed = tx.run(UPDATE, args![id, a.role.name(), names(&a.granted), names(&a.denied), &change.timezone, change.disabled]).await?;
-    if changed == 0 {
-        return Err(StoreError::NotFound);
-    }
+    tx.run(UPDATE, args![id, a.role.name(), names(&a.granted), names(&a.denied), &change.timezone, change.disabled]).await?;
     if change.disabled {
         tx.run(END_SESSIONS, args![id]).await?;
     }
-    let detail = serde_json::json!({"role": a.role.name(), "granted": a.granted, "denied": a.denied, "disabled": change.disabled});
+    let detail = serde_json::json!({
+        "email": before.email, "role": a.role.name(), "granted": a.granted, "denied": a.denied,
+        "timezone": change.timezone, "disabled": change.disabled,
+    });
     audit::write(tx, who, "user.update", "user", Some(id), detail).await
 }
 
 /// Sets a new password and ends every session of the user.
 pub async fn set_password(tx: &mut Tx, id: i64, password_hash: &str, who: &Actor) -> Result<(), StoreError> {
-    if tx.run(SET_PASSWORD, args![id, password_hash]).await? == 0 {
-        return Err(StoreError::NotFound);
-    }
+    let user: User = tx.one(GET, args![id]).await?;
+    tx.run(SET_PASSWORD, args![id, password_hash]).await?;
     tx.run(END_SESSIONS, args![id]).await?;
-    audit::write(tx, who, "user.password", "user", Some(id), serde_json::json!({})).await
+    audit::write(tx, who, "user.password", "user", Some(id), serde_json::json!({"email": user.email})).await
 }
 
 pub async fn signed_in(tx: &mut Tx, id: i64, now: Instant) -> Result<(), StoreError> {

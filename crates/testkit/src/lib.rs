@@ -12,7 +12,7 @@ pub const POSTGRES: &str = "RIALTO_TEST_POSTGRES";
 /// 2026-01-05 08:00 UTC, a Monday.
 pub const START: i64 = 1_767_600_000_000_000;
 
-/// A database that vanishes with this value.
+/// A database of its own. On SQLite it vanishes with this value; on PostgreSQL a later run of tests drops it.
 pub struct TestDb {
     pub db: Db,
     pub url: String,
@@ -36,8 +36,13 @@ pub async fn postgres() -> TestDb {
     let server = std::env::var(POSTGRES)
         .unwrap_or_else(|_| panic!("{POSTGRES} is not set: run the tests with `make test`, which starts a private server"));
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let name = format!("rialto_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
     let admin = sqlx::PgPool::connect(&format!("{server}/postgres")).await.expect("PostgreSQL answers");
+    let number = NEXT.fetch_add(1, Ordering::SeqCst);
+    if number == 0 {
+        clear(&admin).await;
+    }
+    let now: i64 = sqlx::query_scalar(NOW).fetch_one(&admin).await.expect("PostgreSQL knows the time");
+    let name = format!("rialto_test_{now}_{}_{number}", std::process::id());
     for text in [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")] {
         sqlx::query(sqlx::AssertSqlSafe(text)).execute(&admin).await.expect("a test database can be made");
     }
@@ -45,6 +50,20 @@ pub async fn postgres() -> TestDb {
     let url = format!("{server}/{name}");
     let db = Db::open(&url).await.expect("PostgreSQL migrates");
     TestDb { db, url, name: "postgres", _folder: None }
+}
+
+const NOW: &str = "SELECT extract(epoch FROM now())::bigint";
+
+/// Databases of tests that ended an hour ago or more: the seconds in the name say when they were made. Nobody else's match.
+const LEFT_BEHIND: &str = "SELECT datname::text FROM pg_database WHERE datname ~ '^rialto_test_[0-9]{10}_[0-9]+_[0-9]+$'
+    AND split_part(datname, '_', 3)::bigint < extract(epoch FROM now()) - 3600 LIMIT 200";
+
+/// Drops what earlier runs left behind. Another process may be at it too: what cannot be dropped stays.
+async fn clear(admin: &sqlx::PgPool) {
+    let names: Vec<String> = sqlx::query_scalar(LEFT_BEHIND).fetch_all(admin).await.unwrap_or_default();
+    for name in names {
+        let _ = sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).execute(admin).await;
+    }
 }
 
 /// A clock and the hand that moves it (microseconds since 1970-01-01).

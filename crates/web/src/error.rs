@@ -26,7 +26,7 @@ pub enum Error {
     #[error("You may not do this.")]
     Forbidden,
     /// Signed in, but without the permission.
-    #[error("This needs the permission {}.", .0.name())]
+    #[error("This needs the permission to {}. Ask an administrator.", words(*.0))]
     Lacks(Permission),
     /// Input that does not pass, with the path of each faulty field. Status 422.
     #[error("Some fields need another look.")]
@@ -47,6 +47,12 @@ pub enum Error {
     /// Too many tries; `retry_after` in seconds.
     #[error("Too many tries. Wait {retry_after} seconds, then try again.")]
     TooMany { retry_after: i64 },
+    /// The same Idempotency-Key again, after a fault of ours.
+    #[error(
+        "The first request with this Idempotency-Key failed on our side, and its work may have been done. Look first; if it was not, send \
+         it with a new key."
+    )]
+    FailedBefore,
     #[error("Something went wrong on our side.")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -72,8 +78,25 @@ impl Error {
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal(_) | Self::FailedBefore => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+/// What a permission lets somebody do, as part of a sentence.
+fn words(p: Permission) -> &'static str {
+    match p {
+        Permission::GroupsSync => "sync target groups",
+        Permission::GroupsApprove => "decide on held syncs",
+        Permission::MailingsSend => "send mailings",
+        Permission::ListsEdit => "edit target groups",
+        Permission::DataExchangeEdit => "edit data exchanges",
+        Permission::ProfileStream => "read the profile stream",
+        Permission::LabelsCreate => "create labels",
+        Permission::BridgesAdmin => "manage bridges and settings",
+        Permission::WritebacksRetry => "retry writebacks",
+        Permission::UsersAdmin => "manage users and tokens",
+        Permission::AuditRead => "read the audit trail",
     }
 }
 
@@ -82,6 +105,7 @@ impl From<StoreError> for Error {
         match e {
             StoreError::NotFound => Self::NotFound,
             StoreError::Conflict(text) => Self::Conflict(text),
+            StoreError::NulInText => Self::BadRequest("Texts must not hold the character U+0000.".into()),
             other => Self::internal(other),
         }
     }
@@ -127,7 +151,14 @@ fn data_fault(e: &dyn std::error::Error) -> FieldError {
 
 impl From<QueryRejection> for Error {
     fn from(e: QueryRejection) -> Self {
-        Self::BadRequest(format!("The query cannot be read: {}.", e.body_text().trim_start_matches("Failed to deserialize query string: ")))
+        let text = e.body_text();
+        let text = text.trim_start_matches("Failed to deserialize query string: ");
+        // A value that does not fit its parameter stands behind the parameter's name; anything else is no query of ours.
+        match text.split_once(": ") {
+            Some((field, fault)) if fault.contains("digit") || fault.contains("number") => Self::field(field, "Send a whole number."),
+            Some((field, fault)) if fault.contains("boolean") || fault.contains("`true`") => Self::field(field, "Send true or false."),
+            _ => Self::BadRequest(format!("The query cannot be read: {text}.")),
+        }
     }
 }
 
@@ -142,6 +173,8 @@ impl From<PathRejection> for Error {
 struct Shown {
     detail: String,
     fields: Vec<FieldError>,
+    /// The name of the permission that is missing, for programs.
+    permission: Option<&'static str>,
 }
 
 impl IntoResponse for Error {
@@ -157,8 +190,9 @@ impl IntoResponse for Error {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         let detail = self.to_string();
+        let permission = if let Self::Lacks(p) = self { Some(p.name()) } else { None };
         let fields = if let Self::Invalid(fields) = self { fields } else { Vec::new() };
-        response.extensions_mut().insert(Shown { detail, fields });
+        response.extensions_mut().insert(Shown { detail, fields, permission });
         response
     }
 }
@@ -191,7 +225,7 @@ pub async fn render(request: Request, next: Next) -> Response {
     if health || !(status.is_client_error() || status.is_server_error()) || (shown.is_none() && is_made(response.headers())) {
         return response;
     }
-    let shown = shown.unwrap_or_else(|| Shown { detail: plain(status).into(), fields: Vec::new() });
+    let shown = shown.unwrap_or_else(|| Shown { detail: plain(status).into(), fields: Vec::new(), permission: None });
     let mut made = if api { problem(status, &shown, &request_id) } else { page(status, &shown, &request_id, theme) };
     for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE, header::ALLOW] {
         if let Some(value) = response.headers().get(&name) {
@@ -218,7 +252,7 @@ fn plain(status: StatusCode) -> &'static str {
 }
 
 fn problem(status: StatusCode, shown: &Shown, request_id: &str) -> Response {
-    let body = serde_json::json!({
+    let mut body = serde_json::json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or("Error"),
         "status": status.as_u16(),
@@ -226,6 +260,9 @@ fn problem(status: StatusCode, shown: &Shown, request_id: &str) -> Response {
         "errors": shown.fields,
         "request_id": request_id,
     });
+    if let Some(name) = shown.permission {
+        body["permission"] = name.into();
+    }
     let mut response = (status, Json(body)).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response

@@ -33,7 +33,9 @@ async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Error> {
         text.push('\n');
     }
     text.push_str("# HELP rialto_sync_runs_open Runs that are not over, by state.\n# TYPE rialto_sync_runs_open gauge\n");
-    for (state, count) in rialto_store::views::api::open_runs(app.db.read()).await? {
+    let open = rialto_store::views::api::open_runs(app.db.read()).await?;
+    for state in ["held", "queued", "running"] {
+        let count = open.iter().find(|(name, _)| name == state).map_or(0, |(_, count)| *count);
         let _ = writeln!(text, "rialto_sync_runs_open{{state=\"{state}\"}} {count}");
     }
     let _ = writeln!(

@@ -7,6 +7,7 @@ pub mod health;
 pub mod pages;
 pub mod request_id;
 pub mod security;
+mod slow;
 pub mod state;
 
 use axum::Router;
@@ -29,6 +30,7 @@ pub fn router(app: App) -> Router {
         .merge(api::router(&app))
         .fallback(async || Error::NotFound)
         .layer(from_fn_with_state(app.clone(), auth::csrf::check))
+        .layer(from_fn(slow::bound))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         // Outermost last: an id for the request, then the headers, then errors made readable, panics caught beneath all three.
         .layer(from_fn_with_state(app.clone(), pages::toast::said))

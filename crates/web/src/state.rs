@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rialto_core::schedule::Usual;
 use rialto_core::{Clock, Random};
 use rialto_store::{Db, Vault, Wake};
+use tokio_util::sync::CancellationToken;
 
 /// The application: storage, time, randomness, and how to wake the workers. Cheap to clone.
 #[derive(Clone)]
@@ -16,6 +17,8 @@ pub struct App {
     /// Rung after a run was asked for and committed.
     pub wake: Wake,
     pub settings: Arc<Settings>,
+    /// Cancelled when the process is to stop: answers without an end of their own then end.
+    pub stop: CancellationToken,
     /// The process's own measurements in the Prometheus text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -31,6 +34,8 @@ pub struct Settings {
     pub public_url: String,
     /// True behind HTTPS: cookies are `Secure` and carry the `__Host-` prefix, and HSTS is sent.
     pub secure_cookies: bool,
+    /// Networks of reverse proxies: only from these a word about the client's address is believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
     /// A sign-in reads the lists of bridges whose last look is this old or older.
     pub login_after_seconds: i64,
     /// Time of day of the night's syncs, `HH:MM`, for schedules without one of their own.

@@ -8,12 +8,19 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rialto_core::run::RunState;
 use rialto_core::{Instant, Kind, PublicId};
 use rialto_store::runs::{self, NewRun, Run};
+use rialto_store::views::api::{self as views, RunFilter};
 use serde_json::json;
 
 use crate::parts::Parts;
 
 /// How often the run is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How a run ends whose worker died.
+const INTERRUPTED: &str = "interrupted";
+
+/// Runs among which a successor is looked for.
+const NEWEST: i64 = 20;
 
 /// Asks for a run and waits until it has ended. It is carried out in this process, unless another one takes it first.
 pub async fn carry_out(parts: &Parts, new: NewRun, quiet: bool) -> anyhow::Result<Run> {
@@ -33,11 +40,25 @@ pub async fn carry_out(parts: &Parts, new: NewRun, quiet: bool) -> anyhow::Resul
     watched
 }
 
-async fn watch(parts: &Parts, id: i64, quiet: bool, stop: &tokio_util::sync::CancellationToken) -> anyhow::Result<Run> {
+/// The run that goes on with one whose worker died; the command waits for that one.
+async fn successor(parts: &Parts, run: &Run) -> anyhow::Result<Option<i64>> {
+    if run.error_kind != INTERRUPTED {
+        return Ok(None);
+    }
+    let by = RunFilter { bridge_id: run.bridge_id.unwrap_or(0), group_id: run.group_id.unwrap_or(0), ..RunFilter::default() };
+    let newest = views::runs(parts.db.read(), &by, i64::MAX, NEWEST).await?;
+    Ok(newest.into_iter().find(|r| r.parent_run == Some(run.id) && r.kind == run.kind).map(|r| r.id))
+}
+
+async fn watch(parts: &Parts, mut id: i64, quiet: bool, stop: &tokio_util::sync::CancellationToken) -> anyhow::Result<Run> {
     let bar = bar(quiet);
     loop {
         let run = runs::get(parts.db.read(), id).await?.context("the run is gone")?;
         show(&bar, &run);
+        if let Some(next) = successor(parts, &run).await? {
+            id = next;
+            continue;
+        }
         if run.state().ended() {
             bar.finish_and_clear();
             return Ok(run);

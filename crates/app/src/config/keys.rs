@@ -63,11 +63,18 @@ pub static KEYS: &[Key] = &[
         if host.is_none_or(|h| h.is_empty() || h.contains(['?', '#', ' ', '@'])) {
             return Err("must be an address such as https://rialto.example.org".into());
         }
+        if host.is_some_and(|h| h.contains('/')) {
+            return Err("must have no path: Rialto needs a host name of its own, such as https://rialto.example.org".into());
+        }
         c.public_url = Some(url.to_owned());
         Ok(())
     }),
     key("http.secure_cookies", |c, v| {
         c.secure_cookies = Some(v.bool()?);
+        Ok(())
+    }),
+    key("http.trusted_proxies", |c, v| {
+        c.trusted_proxies = v.list()?.iter().map(|text| network(text)).collect::<Result<_, _>>()?;
         Ok(())
     }),
     secret("secrets.key", |c, v| {
@@ -129,6 +136,17 @@ pub static KEYS: &[Key] = &[
         Ok(())
     }),
 ];
+
+/// A network such as `10.0.0.0/8`, or one address.
+fn network(text: &str) -> Result<ipnet::IpNet, String> {
+    let text = text.trim();
+    let net = text.parse::<ipnet::IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from));
+    let net = net.map_err(|_| format!("{text:?} is no network such as 10.1.0.0/16, fd00::/8 or 127.0.0.1"))?;
+    if net.prefix_len() == 0 {
+        return Err(format!("{text:?} would believe everybody; name the proxies"));
+    }
+    Ok(net)
+}
 
 /// The environment variable of a key: `database.url` is `RIALTO_DATABASE_URL`.
 pub fn variable(path: &str) -> String {

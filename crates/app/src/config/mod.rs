@@ -25,6 +25,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Without a value: true if `public_url` begins with `https://`.
     pub secure_cookies: Option<bool>,
+    /// Networks of reverse proxies that are believed when they say where a request comes from.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
     pub key: Option<secret::Key>,
     pub key_file: Option<PathBuf>,
     pub allow_networks: Vec<String>,
@@ -56,6 +58,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             public_url: None,
             secure_cookies: None,
+            trusted_proxies: Vec::new(),
             key: None,
             key_file: None,
             allow_networks: Vec::new(),

@@ -30,6 +30,12 @@ pub fn load(file: Option<&Path>) -> Result<Config, Faults> {
         *path = base.join(&*path);
     }
     check_together(&config, &mut faults);
+    // A file that is named must be there; that none is named is told by the commands that need one.
+    if let Some(path) = config.key_file.as_ref().filter(|_| config.key.is_none())
+        && let Err(fault) = secret::read_key_file(path)
+    {
+        faults.push(Fault::new("secrets.key_file", fault));
+    }
     if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
 }
 
@@ -171,6 +177,26 @@ mod tests {
             "trust.max_removed_percent",
         ];
         assert_eq!(faults, expected);
+    }
+
+    #[test]
+    fn an_address_with_a_path_is_refused() {
+        for (url, fine) in
+            [("https://rialto.example.org", true), ("https://rialto.example.org/", true), ("https://example.org/rialto", false)]
+        {
+            let (_, faults) = read(&format!("[http]\npublic_url = \"{url}\""), &[]);
+            assert_eq!(faults.is_empty(), fine, "{url}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn proxies_are_networks_or_addresses() {
+        let (config, faults) = read("[http]\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]", &[("RIALTO_HTTP_SECURE_COOKIES", "false")]);
+        assert!(faults.is_empty() && config.trusted_proxies.len() == 2, "{faults:?}");
+        for bad in ["proxy.example", "0.0.0.0/0", "10.0.0.0/40"] {
+            let (_, faults) = read(&format!("[http]\ntrusted_proxies = [\"{bad}\"]"), &[]);
+            assert_eq!(faults, ["http.trusted_proxies"], "{bad}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::cli::Demo;
 use crate::commands::{bridge, print_json, sandbox, user};
 use crate::config::{Config, secret};
 use crate::parts::Parts;
-use crate::{observe, serve};
+use crate::{http, observe, serve};
 use data::{Folder, Login};
 
 /// Name of the demo's bridge.
@@ -55,7 +55,7 @@ pub async fn run(args: &Demo) -> anyhow::Result<ExitCode> {
         let (engine, stop) = (parts.engine(), stop.clone());
         async move { engine.serve(stop).await }
     });
-    let web = tokio::spawn(serve::web(listener, rialto_web::router(parts.app(metrics)), stop.clone()));
+    let web = tokio::spawn(http::web(listener, rialto_web::router(parts.app(metrics, stop.clone())), stop.clone()));
     refresh(&parts, bridge_id).await?;
     announce(args, &parts, &login, &remote.base_url, &remote.sandbox);
 

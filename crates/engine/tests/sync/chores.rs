@@ -65,3 +65,20 @@ async fn stored_thresholds_decide_the_next_run() {
         assert!(run.reason.contains("(1 and 1 %)"), "{}", run.reason);
     }
 }
+
+#[tokio::test]
+async fn failed_sign_ins_long_past_are_forgotten_without_anybody_signing_in() {
+    for w in worlds(100).await {
+        let mut tx = w.db.write().await.unwrap();
+        for n in 0..1_200 {
+            rialto_store::throttle::attempt(&mut tx, &format!("account:{n}"), 5, rialto_core::Instant(rialto_testkit::START))
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+        w.time.fetch_add(13 * 3_600 * 1_000_000, std::sync::atomic::Ordering::SeqCst);
+        w.engine.run_until_idle().await.unwrap();
+        let left: Vec<(i64,)> = w.db.read().all("SELECT COUNT(*) FROM login_throttle", rialto_store::args![]).await.unwrap();
+        assert_eq!(left, [(0,)], "{}", w.name);
+    }
+}

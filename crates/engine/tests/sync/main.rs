@@ -2,6 +2,7 @@
 
 mod books;
 mod chores;
+mod drain;
 mod faults;
 mod gate;
 mod hardening;

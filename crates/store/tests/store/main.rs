@@ -7,3 +7,4 @@ mod schedules;
 mod schema;
 mod seed;
 mod support;
+mod throttle;

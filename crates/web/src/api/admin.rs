@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use rialto_core::Kind;
 use rialto_core::permissions::Permission;
+use rialto_core::{Kind, PublicId};
 use rialto_store::audit;
 use rialto_store::views::api as views;
 use serde::Serialize;
@@ -24,7 +24,12 @@ pub struct AuditView {
     pub by: String,
     /// E.g. `bridge.create`.
     pub action: String,
+    /// What kind of thing it was done to, e.g. `bridge`.
     pub object: String,
+    /// Its id; null for what has none, such as a setting.
+    #[schema(format = "uuid")]
+    pub object_id: Option<String>,
+    /// What was done, with the name of the object; never a secret.
     #[schema(value_type = Object)]
     pub detail: serde_json::Value,
     pub request_id: String,
@@ -39,14 +44,17 @@ pub async fn audit(State(app): State<App>, caller: Caller, Params(paging): Param
     let before = after::<i64>(paging.cursor.as_deref())?.unwrap_or(i64::MAX);
     let total = views::count_audit(app.db.read()).await?;
     let rows = audit::page(app.db.read(), before, limit + 1).await?;
-    let show = |r: audit::AuditRow| AuditView {
+    let objects = audit::objects(app.db.read(), &rows).await?;
+    let rows: Vec<(audit::AuditRow, Option<PublicId>)> = rows.into_iter().zip(objects).collect();
+    let show = |(r, object): (audit::AuditRow, Option<PublicId>)| AuditView {
         id: public(Kind::AuditRow, r.created_at, r.id),
         at: time(r.created_at),
         by: r.actor,
         action: r.action,
         object: r.object,
+        object_id: object.map(|id| id.to_string()),
         detail: serde_json::from_str(&r.detail).unwrap_or_default(),
         request_id: r.request_id,
     };
-    Ok(Json(page(rows, limit, total, |r| r.id, show)))
+    Ok(Json(page(rows, limit, total, |r| r.0.id, show)))
 }

@@ -11,6 +11,8 @@ pub use rialto_connectors::FieldError;
 
 /// Longest value of a setting or secret, in bytes.
 const LONGEST: usize = 4_000;
+/// Longest name of a bridge, in characters.
+pub const LONGEST_NAME: usize = 100;
 
 /// Faults of settings and secrets, without network. `kept` names secrets that are stored and not entered again.
 pub fn check(

@@ -10,14 +10,13 @@ use rialto_core::permissions::Permission;
 use rialto_core::run::{RunKind, Trigger};
 use rialto_core::{Kind, PublicId};
 use rialto_store::bridges::{self, Bridge, Entered};
-use rialto_store::fields as bridge_fields;
 use rialto_store::runs::{NewRun, Subject};
 use rialto_store::views::api as views;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::extract::{Body, Faults, Id, List, Paging, Params, Problem, after, found, limit, maybe_time, name, page, public, time};
+use super::extract::{Body, Faults, Id, List, Paging, Params, Problem, after, found, limit, maybe_time, page, public, short, time};
 use super::groups::GroupView;
 use super::runs::{self, Started};
 use super::{bridge_input, groups};
@@ -118,35 +117,6 @@ pub struct BridgeChange {
     pub enabled: Option<bool>,
 }
 
-#[derive(Serialize, ToSchema)]
-pub struct FieldView {
-    /// Names the field within its bridge.
-    pub number: i64,
-    pub name: String,
-    pub label: String,
-    /// `text`, `integer`, `decimal`, `date_time` or `boolean`.
-    pub r#type: String,
-    pub length: Option<i64>,
-    /// Offered for use in mailings.
-    pub shown: bool,
-    /// Since when the remote no longer offers it.
-    #[schema(format = "date-time")]
-    pub gone_at: Option<String>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FieldsChange {
-    pub fields: Vec<FieldChange>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FieldChange {
-    pub number: i64,
-    pub shown: bool,
-}
-
 fn view(bridge: &Bridge) -> Result<BridgeView, Error> {
     let test =
         bridge.tested_at.map(|at| TestView { at: time(at), ok: bridge.test_ok.unwrap_or(false), message: bridge.test_message.clone() });
@@ -166,6 +136,16 @@ fn view(bridge: &Bridge) -> Result<BridgeView, Error> {
 pub(super) async fn load(app: &App, id: &Id) -> Result<Bridge, Error> {
     let id = id.of(Kind::Bridge)?;
     found(bridges::get(app.db.read(), id.id).await?, id, |b| b.created_at)
+}
+
+/// Secrets as texts; null is no value, and a secret that is set is replaced, never taken away.
+fn entered_secrets(entered: BTreeMap<String, Value>, faults: &mut Faults) -> BTreeMap<String, String> {
+    for key in entered.iter().filter(|(_, value)| value.is_null()).map(|(key, _)| key) {
+        faults.add(format!("secrets.{key}"), "Send a text, or leave it out to keep what is set.");
+    }
+    let mut texts = BTreeMap::new();
+    merge(entered, "secrets", &mut texts, faults);
+    texts
 }
 
 /// Scalars as texts. Null takes the key out of `into`.
@@ -230,9 +210,10 @@ pub async fn create(State(app): State<App>, caller: Caller, body: Body<NewBridge
     caller.require(Permission::BridgesAdmin)?;
     let new = body.read()?;
     let mut faults = Faults::default();
-    let mut entered = Entered { name: name(&new.name, "name", &mut faults), enabled: new.enabled, ..Entered::default() };
+    let mut entered =
+        Entered { name: short(&new.name, "name", bridge_input::LONGEST_NAME, &mut faults), enabled: new.enabled, ..Entered::default() };
     merge(new.settings, "settings", &mut entered.settings, &mut faults);
-    merge(new.secrets, "secrets", &mut entered.secrets, &mut faults);
+    entered.secrets = entered_secrets(new.secrets, &mut faults);
     match kind_of(&new.kind) {
         Some(kind) => faults.0.extend(bridge_input::check(kind, &entered.settings, &entered.secrets, &[])),
         None => faults.add("kind", "There is no such kind of bridge; see /api/v1/bridge-kinds."),
@@ -260,12 +241,13 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<Br
     let bridge = load(&app, &id).await?;
     let mut faults = Faults::default();
     let before = bridge.settings()?;
-    let new_name = change.name.as_deref().map_or_else(|| bridge.name.clone(), |n| name(n, "name", &mut faults));
+    let new_name =
+        change.name.as_deref().map_or_else(|| bridge.name.clone(), |n| short(n, "name", bridge_input::LONGEST_NAME, &mut faults));
     let mut entered =
         Entered { name: new_name, settings: before.clone(), enabled: change.enabled.unwrap_or(bridge.enabled), ..Entered::default() };
     let touched = change.settings.is_some() || change.secrets.is_some();
     merge(change.settings.unwrap_or_default(), "settings", &mut entered.settings, &mut faults);
-    merge(change.secrets.unwrap_or_default(), "secrets", &mut entered.secrets, &mut faults);
+    entered.secrets = entered_secrets(change.secrets.unwrap_or_default(), &mut faults);
     let moved = before.get("base_url") != entered.settings.get("base_url");
     let kept = if moved { Vec::new() } else { bridge.secret_names()? };
     if let Some(kind) = kind_of(&bridge.kind).filter(|_| touched) {
@@ -320,59 +302,6 @@ pub async fn lists(State(app): State<App>, _: Caller, id: Id, Params(paging): Pa
     let bridge = load(&app, &id).await?;
     let filter = views::GroupFilter { bridge_id: bridge.id, kind: "remote".into(), ..Default::default() };
     groups::page_of(&app, &filter, paging.limit, paging.cursor.as_deref()).await
-}
-
-/// Personalization fields, also those that the remote no longer offers.
-#[utoipa::path(get, path = "/bridges/{id}/fields", tag = "bridges", params(("id" = String, Path)),
-    responses((status = 200, body = List<FieldView>), (status = 404, body = Problem)))]
-pub async fn fields(State(app): State<App>, _: Caller, id: Id) -> Result<Json<List<FieldView>>, Error> {
-    let bridge = load(&app, &id).await?;
-    field_list(&app, bridge.id).await
-}
-
-async fn field_list(app: &App, bridge_id: i64) -> Result<Json<List<FieldView>>, Error> {
-    let items: Vec<FieldView> = bridge_fields::list(app.db.read(), bridge_id)
-        .await?
-        .into_iter()
-        .map(|f| FieldView {
-            number: f.number,
-            name: f.name,
-            label: f.label,
-            r#type: f.kind,
-            length: f.length,
-            shown: f.shown,
-            gone_at: maybe_time(f.gone_at),
-        })
-        .collect();
-    Ok(Json(List { total: items.len() as i64, items, next_cursor: None }))
-}
-
-/// Says which fields are offered for use in mailings.
-#[utoipa::path(patch, path = "/bridges/{id}/fields", tag = "bridges", params(("id" = String, Path)), request_body = FieldsChange,
-    responses((status = 200, body = List<FieldView>), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn patch_fields(
-    State(app): State<App>,
-    caller: Caller,
-    id: Id,
-    body: Body<FieldsChange>,
-) -> Result<Json<List<FieldView>>, Error> {
-    caller.require(Permission::BridgesAdmin)?;
-    let change = body.read()?;
-    let bridge = load(&app, &id).await?;
-    let known = bridge_fields::list(app.db.read(), bridge.id).await?;
-    let mut faults = Faults::default();
-    for (n, field) in change.fields.iter().enumerate() {
-        if !known.iter().any(|k| k.number == field.number) {
-            faults.add(format!("fields[{n}].number"), "This bridge has no such field.");
-        }
-    }
-    faults.none_or()?;
-    let mut tx = app.db.write().await?;
-    for field in &change.fields {
-        bridge_fields::show(&mut tx, bridge.id, field.number, field.shown, &caller.actor(&app)).await?;
-    }
-    tx.commit().await?;
-    field_list(&app, bridge.id).await
 }
 
 /// The internal id of the bridge that a filter names.

@@ -30,6 +30,10 @@ pub struct Problem {
     /// Faulty fields, when the input did not pass.
     pub errors: Vec<ProblemField>,
     pub request_id: String,
+    /// The permission that is missing, e.g. `groups.sync`; only with status 403.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    pub permission: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -84,10 +88,6 @@ impl<T> FromRequest<App> for Body<T> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Error> {
-    // No database text may hold it.
-    if bytes.windows(6).any(|w| w == b"\\u0000") {
-        return Err(Error::field("", "Texts must not hold the character U+0000."));
-    }
     let axum::Json(value) = axum::Json::from_bytes(bytes)?;
     Ok(value)
 }
@@ -99,9 +99,6 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        if parts.uri.query().is_some_and(|q| q.contains("%00")) {
-            return Err(Error::BadRequest("The query must not hold the character U+0000.".into()));
-        }
         let Query(value) = Query::<T>::from_request_parts(parts, app).await?;
         Ok(Self(value))
     }
@@ -197,11 +194,36 @@ impl Faults {
     }
 }
 
+/// The filter's value, one of those that exist; empty when it was not sent.
+pub fn one_of(asked: Option<String>, field: &str, names: &[&str]) -> Result<String, Error> {
+    match asked {
+        Some(value) if !names.contains(&value.as_str()) => Err(Error::field(field, &format!("Use one of: {}.", names.join(", ")))),
+        asked => Ok(asked.unwrap_or_default()),
+    }
+}
+
+/// Most characters of a search text.
+const LONGEST_SEARCH: usize = 200;
+
+/// What to search for: trimmed, at most 200 characters. For the field `q` of pages and API.
+pub fn search(text: &str) -> Result<&str, Error> {
+    let text = text.trim();
+    if text.chars().count() > LONGEST_SEARCH {
+        return Err(Error::field("q", "Search for at most 200 characters."));
+    }
+    Ok(text)
+}
+
 /// A name as entered: trimmed, 1 to 200 characters, none of them a control character.
 pub fn name(text: &str, field: &str, faults: &mut Faults) -> String {
+    short(text, field, 200, faults)
+}
+
+/// As `name`, with another limit.
+pub fn short(text: &str, field: &str, longest: usize, faults: &mut Faults) -> String {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
-        faults.add(field, "Enter 1 to 200 characters.");
+    if text.is_empty() || text.chars().count() > longest || text.chars().any(char::is_control) {
+        faults.add(field, format!("Enter 1 to {longest} characters."));
     }
     text.to_owned()
 }

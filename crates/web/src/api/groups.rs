@@ -66,6 +66,9 @@ pub struct GroupView {
     pub created_at: String,
 }
 
+/// Kinds of target groups, as stored.
+const KINDS: [&str; 6] = ["remote", "compound", "segment", "persona", "interest", "upload"];
+
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -253,9 +256,9 @@ pub(super) async fn page_of(
 pub async fn list(State(app): State<App>, _: Caller, Params(query): Params<GroupQuery>) -> Result<Json<List<GroupView>>, Error> {
     let by = views::GroupFilter {
         bridge_id: filter(&app, query.bridge.as_deref()).await?,
-        kind: query.kind.unwrap_or_default(),
+        kind: super::extract::one_of(query.kind, "kind", &KINDS)?,
         folder: query.folder,
-        q: query.q.unwrap_or_default(),
+        q: super::extract::search(query.q.as_deref().unwrap_or_default())?.to_owned(),
     };
     page_of(&app, &by, query.limit, query.cursor.as_deref()).await
 }

@@ -53,6 +53,9 @@ async fn again(app: &App, actor: &str, key: &str, hash: &str) -> Result<Response
         return Err(Error::field("Idempotency-Key", "This key was used for another request."));
     }
     let status = u16::try_from(kept.status).ok().and_then(|s| StatusCode::from_u16(s).ok()).ok_or_else(busy)?;
+    if status.is_server_error() {
+        return Err(Error::FailedBefore);
+    }
     let body = app.vault.open(&context(actor, key), &kept.body)?;
     let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -60,10 +63,11 @@ async fn again(app: &App, actor: &str, key: &str, hash: &str) -> Result<Response
     Ok(response)
 }
 
-/// Keeps answers of work that was done. What failed may be tried again with the same key, as nothing was written.
+/// Keeps answers of work that was done, or may have been: after a fault of ours nobody knows what was written. What was refused
+/// may be tried again with the same key.
 async fn remember(app: &App, actor: &str, key: &str, response: Response) -> Result<Response, Error> {
     let status = response.status();
-    if !status.is_success() {
+    if status.is_client_error() {
         let mut tx = app.db.write().await?;
         idempotency::release(&mut tx, actor, key).await?;
         tx.commit().await?;

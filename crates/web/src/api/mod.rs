@@ -1,11 +1,13 @@
 //! The HTTP API under `/api/v1`. Its description is generated from these handlers.
 
 mod admin;
+mod bridge_fields;
 pub mod bridge_input;
 mod bridges;
 mod compound;
 mod consent;
-mod extract;
+mod document;
+pub(crate) mod extract;
 mod folders;
 mod groups;
 mod idempotency;
@@ -57,7 +59,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(bridges::test))
         .routes(routes!(bridges::refresh))
         .routes(routes!(bridges::lists))
-        .routes(routes!(bridges::fields, bridges::patch_fields))
+        .routes(routes!(bridge_fields::fields, bridge_fields::patch_fields))
         .routes(routes!(groups::list, compound::create))
         .routes(routes!(compound::count))
         .routes(routes!(groups::get, groups::patch, groups::delete))
@@ -96,12 +98,14 @@ fn described() -> OpenApiRouter<App> {
 
 /// The API's description (OpenAPI 3.1).
 pub fn document() -> utoipa::openapi::OpenApi {
-    let (_, document) = described().split_for_parts();
+    let (_, mut document) = described().split_for_parts();
+    document::complete(&mut document);
     document
 }
 
 pub fn router(app: &App) -> Router<App> {
     let (router, mut document) = described().split_for_parts();
+    document::complete(&mut document);
     document.info.version = app.settings.version.to_owned();
     router.route("/api/v1/openapi.json", get(async move || Json(document))).layer(from_fn_with_state(app.clone(), idempotency::keep))
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::bridges::filter;
-use super::extract::{Id, List, Params, Problem, after, found, limit, maybe_time, page, public, time};
+use super::extract::{Id, List, Params, Problem, after, found, limit, maybe_time, one_of, page, public, time};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::state::App;
@@ -97,7 +97,9 @@ pub struct RunQuery {
     pub bridge: Option<String>,
     /// Id of a target group.
     pub target_group: Option<String>,
+    /// `queued`, `running`, `succeeded`, `incomplete`, `held`, `approved`, `discarded`, `superseded` or `failed`.
     pub state: Option<String>,
+    /// `lists`, `people`, `upload`, `approval`, `undo` or `test`.
     pub kind: Option<String>,
     /// 1 to 200, usually 50.
     pub limit: Option<i64>,
@@ -124,7 +126,6 @@ pub struct ChangeView {
     pub remote_id: String,
     pub email: String,
     /// Values before the change, of an updated person; else a note's sentence or null.
-    #[schema(value_type = Object)]
     pub detail: serde_json::Value,
 }
 
@@ -202,14 +203,18 @@ pub async fn list(State(app): State<App>, _: Caller, Params(query): Params<RunQu
     let by = views::RunFilter {
         bridge_id: filter(&app, query.bridge.as_deref()).await?,
         group_id: group_filter(&app, query.target_group.as_deref()).await?,
-        state: query.state.unwrap_or_default(),
-        kind: query.kind.unwrap_or_default(),
+        state: one_of(query.state, "state", &names(RunState::ALL, RunState::name))?,
+        kind: one_of(query.kind, "kind", &names(RunKind::ALL, RunKind::name))?,
     };
     let total = views::count_runs(app.db.read(), &by).await?;
     let rows = views::runs(app.db.read(), &by, before, limit + 1).await?;
     let shown = views_of(&app, &rows).await?;
     let rows = rows.iter().map(|r| r.id).zip(shown).collect();
     Ok(Json(page(rows, limit, total, |r: &(i64, RunView)| r.0, |r| r.1)))
+}
+
+fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().map(|one| name(*one)).collect()
 }
 
 async fn group_filter(app: &App, id: Option<&str>) -> Result<i64, Error> {
@@ -324,7 +329,7 @@ pub async fn discard(State(app): State<App>, caller: Caller, id: Id) -> Result<J
     Ok(Json(view(&app, load(&app, &id).await?).await?))
 }
 
-/// Server-sent events: the run as JSON whenever it changes (event `run`), until it has ended (event `end`).
+/// Server-sent events: the run as JSON whenever it changes (event `run`), until it has ended (event `end`) or Rialto stops.
 #[utoipa::path(get, path = "/sync-runs/{id}/events", tag = "sync-runs", params(("id" = String, Path)),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 404, body = Problem)))]
 pub async fn events(State(app): State<App>, _: Caller, id: Id) -> Result<impl IntoResponse, Error> {
@@ -343,7 +348,7 @@ pub async fn events(State(app): State<App>, _: Caller, id: Id) -> Result<impl In
             if ended {
                 break;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::select! { () = tokio::time::sleep(LOOK_EVERY) => {}, () = app.stop.cancelled() => break }
             match runs::get(app.db.read(), run_id).await {
                 Ok(Some(next)) => run = next,
                 _ => break,

@@ -37,10 +37,8 @@ pub struct TrustView {
 pub struct KeyView {
     /// As in the configuration file, e.g. `trust.max_removed`.
     pub key: &'static str,
-    #[schema(value_type = Object)]
     pub value: serde_json::Value,
     /// What the configuration says, or its default.
-    #[schema(value_type = Object)]
     pub configured: serde_json::Value,
     /// `configuration`, or `stored` when it was changed here.
     pub source: &'static str,

@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
-use super::session;
+use super::{again, session};
 use crate::error::Error;
 use crate::state::App;
 
@@ -33,25 +33,28 @@ pub async fn check(State(app): State<App>, request: Request, next: Next) -> Resu
     if safe || request.uri().path().starts_with("/api/") {
         return Ok(next.run(request).await);
     }
-    if !same_origin(request.headers()) {
+    let from = origin(request.headers(), &app.settings.public_url);
+    if from == Origin::Elsewhere {
         return Err(Error::Forbidden);
     }
     if request.uri().path() == "/sign-in" {
         return Ok(next.run(request).await);
     }
     let (mut parts, body) = request.into_parts();
-    let Some(session) = session::load(&app, &mut parts).await? else { return Ok(session::to_sign_in(&parts)) };
+    let session = session::load(&app, &mut parts).await?;
     let body = to_bytes(body, crate::BODY_LIMIT).await.map_err(|_| Error::TooLarge)?;
-    // No database text may hold it.
-    if body.windows(3).any(|w| w == b"%00") {
-        return Err(Error::BadRequest("The form must not hold the character U+0000.".into()));
-    }
     let sent = match parts.headers.get("x-csrf-token").and_then(|v| v.to_str().ok()) {
         Some(token) => token.to_owned(),
         None => form_field(&body, "csrf"),
     };
-    if !same(&sent, &session.csrf) {
-        return Err(Error::Forbidden);
+    if !session.as_ref().is_some_and(|s| same(&sent, &s.csrf)) {
+        // What was entered is given back only to a page that the browser says is ours.
+        let kept = (from == Origin::Here).then(|| again::page(&parts, &body, session.as_ref())).flatten();
+        return match (kept, session) {
+            (Some(page), _) => Ok(page),
+            (None, Some(_)) => Err(Error::Forbidden),
+            (None, None) => Ok(session::to_sign_in(&parts)),
+        };
     }
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
@@ -65,14 +68,25 @@ pub(super) fn same(a: &str, b: &str) -> bool {
     !a.is_empty() && bool::from(a.as_bytes().ct_eq(b.as_bytes()))
 }
 
-/// Browsers say where a request comes from; programs that say nothing must know the token all the same.
-fn same_origin(headers: &HeaderMap) -> bool {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Origin {
+    Here,
+    Elsewhere,
+    Unsaid,
+}
+
+/// Browsers say where a request comes from; programs that say nothing must know the token all the same. A proxy may hand on
+/// another `Host` than the browser's: the configured address counts as well.
+fn origin(headers: &HeaderMap, public_url: &str) -> Origin {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        return matches!(site, "same-origin" | "none");
-    }
-    match text(header::ORIGIN.as_str()) {
-        None => true,
-        Some(origin) => origin.split_once("://").is_some_and(|(_, host)| text(header::HOST.as_str()) == Some(host)),
+    let here = |yes| if yes { Origin::Here } else { Origin::Elsewhere };
+    match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
+        (Some("same-origin"), _) => Origin::Here,
+        // Typed or opened by the person, not by a page.
+        (Some("none"), _) | (None, None) => Origin::Unsaid,
+        (Some(_), _) => Origin::Elsewhere,
+        (None, Some(origin)) => {
+            here(origin == public_url || origin.split_once("://").is_some_and(|(_, host)| text(header::HOST.as_str()) == Some(host)))
+        }
     }
 }

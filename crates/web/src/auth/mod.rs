@@ -1,8 +1,10 @@
 //! Who is there, and what they may do: sessions for people, tokens for programs.
 
+mod again;
 mod caller;
 pub mod csrf;
 pub mod password;
+mod peer;
 mod session;
 mod sign_in;
 

@@ -73,14 +73,38 @@ pub async fn verify(password: String, stored: Option<String>) -> Result<bool, Er
     .await
 }
 
+/// The permit stays with the work: whoever hangs up meanwhile ends the waiting, not the hashing.
 async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    let _permit = AT_ONCE.acquire().await.map_err(Error::internal)?;
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+    let permit = AT_ONCE.acquire().await.map_err(Error::internal)?;
+    let held = move || {
+        let _permit = permit;
+        work()
+    };
+    tokio::task::spawn_blocking(held).await.map_err(Error::internal)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_hangs_up_does_not_make_room_for_more_hashes() {
+        let (go, gone) = std::sync::mpsc::channel::<()>();
+        let (started, mut ready) = tokio::sync::mpsc::unbounded_channel();
+        let waiting = tokio::spawn(apart(move || {
+            let _ = started.send(());
+            let _ = gone.recv();
+        }));
+        ready.recv().await.unwrap();
+        let before = AT_ONCE.available_permits();
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        assert!(AT_ONCE.available_permits() <= before, "the work goes on and still counts");
+        go.send(()).unwrap();
+        while AT_ONCE.available_permits() < 2 {
+            tokio::task::yield_now().await;
+        }
+    }
 
     #[test]
     fn passwords_that_others_would_try_are_refused() {

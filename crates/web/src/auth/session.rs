@@ -91,8 +91,13 @@ pub(super) async fn load(app: &App, parts: &mut Parts) -> Result<Option<Session>
 /// Sends the browser to the sign-in page, and back here afterwards when this was a page.
 pub(super) fn to_sign_in(parts: &Parts) -> Response {
     let here = if parts.method == Method::GET { parts.uri.path_and_query().map_or("/", |p| p.as_str()) } else { "/" };
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", local(here)).finish();
-    Redirect::to(&format!("/sign-in?{query}")).into_response()
+    Redirect::to(&sign_in_path(here)).into_response()
+}
+
+/// Where to sign in to come back to `next`.
+pub(super) fn sign_in_path(next: &str) -> String {
+    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", local(next)).finish();
+    format!("/sign-in?{query}")
 }
 
 /// A path on this server, or `/`: a sign-in link must not send people elsewhere.

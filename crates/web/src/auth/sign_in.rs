@@ -1,8 +1,6 @@
 //! Signing in and out.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, FromRequestParts, Query, State};
+use axum::extract::{FromRequestParts, Query, State};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,6 +12,7 @@ use rialto_store::{Actor, StoreError, audit, bridges, runs, sessions, throttle, 
 use serde::Deserialize;
 
 use super::csrf::{Form, same};
+use super::peer::Peer;
 use super::session::{Session, cookie, cookie_name, cookie_value, load, local};
 use super::{password, secret_hash};
 use crate::error::Error;
@@ -24,6 +23,8 @@ use crate::state::App;
 const FREE_ACCOUNT: i64 = 5;
 /// Failures from one address before its tries must wait; more than for an account, because many people may share an address.
 const FREE_PEER: i64 = 20;
+/// Longest e-mail address in bytes.
+const LONGEST_EMAIL: usize = 320;
 const WRONG: &str = "E-mail address and password do not match.";
 
 /// What the sign-in page shows.
@@ -97,6 +98,11 @@ pub(super) async fn submit(
     if !ours {
         return form(&app, &headers, StatusCode::FORBIDDEN, view("The page had grown old. Please try again.".into()));
     }
+    // No such address exists, and nothing of this size shall become a key.
+    if entered.email.len() > LONGEST_EMAIL {
+        let shown = SignInView { email: String::new(), ..view(WRONG.into()) };
+        return form(&app, &headers, StatusCode::UNAUTHORIZED, shown);
+    }
     let now = app.clock.now();
     let canonical = address::canonical(&entered.email);
     let (account, address) = (format!("account:{canonical}"), format!("peer:{peer}"));
@@ -118,9 +124,7 @@ pub(super) async fn submit(
     let secret = app.random.hex::<32>();
     let who = Actor { name: format!("user:{}", user.email), request_id, at: now };
     let mut tx = app.db.write().await?;
-    // The rows in the same order as `must_wait`, so that PostgreSQL never finds two sign-ins waiting for each other.
-    throttle::uncount(&mut tx, &address).await?;
-    throttle::forgive(&mut tx, &account).await?;
+    throttle::succeeded(&mut tx, &address, &account).await?;
     if let Some(old) = cookie_value(&headers, cookie_name(&app.settings)) {
         sessions::end(&mut tx, &secret_hash(&old)).await?;
     }
@@ -128,7 +132,6 @@ pub(super) async fn submit(
     users::signed_in(&mut tx, user.id, now).await?;
     audit::write(&mut tx, &who, "session.begin", "user", Some(user.id), serde_json::json!({})).await?;
     tx.commit().await?;
-    sweep(&app, now).await?;
     start_login_syncs(&app, &who);
     let jar = CookieJar::new().add(cookie(&app.settings, cookie_name(&app.settings), secret)).add(ended(&app, form_cookie_name(&app)));
     Ok((jar, Redirect::to(local(&entered.next))).into_response())
@@ -143,14 +146,6 @@ async fn must_wait(app: &App, account: &str, address: &str, now: Instant) -> Res
     }
     tx.commit().await?;
     Ok(wait)
-}
-
-/// Forgets sessions that are over and failures long past.
-async fn sweep(app: &App, now: Instant) -> Result<(), Error> {
-    let mut tx = app.db.write().await?;
-    sessions::sweep(&mut tx, now).await?;
-    throttle::sweep(&mut tx, now).await?;
-    Ok(tx.commit().await?)
 }
 
 /// The trigger `login`: lists and fields of bridges whose last look is old enough are read again, whoever signs in. In the background:
@@ -198,18 +193,6 @@ fn ended(app: &App, name: &'static str) -> axum_extra::extract::cookie::Cookie<'
     let mut cookie = cookie(&app.settings, name, String::new());
     cookie.make_removal();
     cookie
-}
-
-/// Extractor: the address at the other end of the connection, never what a header claims.
-pub(super) struct Peer(String);
-
-impl<S: Sync> FromRequestParts<S> for Peer {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let known = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip().to_string());
-        Ok(Self(known.unwrap_or_else(|| "unknown".into())))
-    }
 }
 
 pub(super) struct Context(String);

@@ -173,7 +173,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
 
     let state = row.group.applied_run.to_string();
     let base = format!("{}/subscribers", head.href);
-    let (q, sort) = (asked.q.trim(), if asked.sort == "came" { "came" } else { "" });
+    let (q, sort) = (crate::api::extract::search(&asked.q)?, if asked.sort == "came" { "came" } else { "" });
     let link = |sort: &str, after: &str, run: &str| {
         format!("{base}{}", links::query(&[("line", key), ("q", q), ("sort", sort), ("after", after), ("run", run)]))
     };

@@ -143,6 +143,7 @@ async fn find(reader: &Reader, asked: &Asked, filter: &Filter) -> Result<Found, 
 pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<String>, Error> {
     let db = &reader.app.db;
     let all_bridges = bridges::list(db.read()).await?;
+    crate::api::extract::search(&asked.q)?;
     let folders = view::folders(db.read()).await?;
     let filter = asked.filter();
     let total = view::total(db.read(), &filter).await?;

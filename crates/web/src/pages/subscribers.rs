@@ -56,7 +56,7 @@ async fn find(app: &App, q: &str, after: &str, limit: i64) -> Result<(Vec<Member
 
 /// GET /subscribers
 pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<String>, Error> {
-    let q = asked.q.trim();
+    let q = crate::api::extract::search(&asked.q)?;
     let (found, next) = find(&reader.app, q, &asked.after, LIMIT).await?;
     let people = persons(&reader.app, found).await?;
     let link = |path: &str, after: &str| format!("{path}{}", links::query(&[("q", q), ("after", after)]));
@@ -71,7 +71,7 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<Str
 pub async fn export(reader: Reader, Query(asked): Query<Asked>) -> Result<Response, Error> {
     let several = rialto_store::bridges::list(reader.app.db.read()).await?.len() > 1;
     let columns = chosen(&reader, TABLE, columns(&reader, several));
-    let (app, q) = (reader.app.clone(), asked.q.trim().to_owned());
+    let (app, q) = (reader.app.clone(), crate::api::extract::search(&asked.q)?.to_owned());
     let slices = async_stream::try_stream! {
         let mut after = Some(String::new());
         while let Some(place) = after {

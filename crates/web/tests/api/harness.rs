@@ -59,6 +59,7 @@ impl Test {
             timezone: "Europe/Vienna".into(),
             public_url: "http://rialto.example".into(),
             secure_cookies,
+            trusted_proxies: Vec::new(),
             login_after_seconds: 600,
             overnight_at: "02:00".into(),
             limits: Default::default(),
@@ -71,9 +72,27 @@ impl Test {
             random: rialto_testkit::random(),
             wake: Default::default(),
             settings: Arc::new(settings),
+            stop: Default::default(),
             metrics: Arc::new(|| "test_metric 1\n".into()),
         };
         Self { router: rialto_web::router(app.clone()), app, hand, name: db.name, _db: db }
+    }
+
+    /// Serves anew, believing these networks about the client's address.
+    pub fn trust_proxies(&mut self, networks: &[&str]) {
+        let trusted_proxies = networks.iter().map(|n| n.parse().unwrap()).collect();
+        self.configure(|s| s.trusted_proxies = trusted_proxies);
+    }
+
+    pub fn public_url(&mut self, url: &str) {
+        self.configure(|s| s.public_url = url.to_owned());
+    }
+
+    fn configure(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = (*self.app.settings).clone();
+        change(&mut settings);
+        self.app.settings = Arc::new(settings);
+        self.router = rialto_web::router(self.app.clone());
     }
 
     pub fn later(&self, seconds: i64) {
@@ -125,7 +144,9 @@ impl Test {
             request = request.header(*name, *value);
         }
         let body = body.map_or_else(Body::empty, |b| Body::from(b.to_string()));
-        self.send(request.body(body).unwrap()).await
+        let answer = self.send(request.body(body).unwrap()).await;
+        crate::described::check(method, path, &answer);
+        answer
     }
 
     pub async fn get(&self, path: &str, cookies: &str) -> Answer {

@@ -125,7 +125,9 @@ async fn a_sync_starts_once_and_wakes_the_worker() {
         let listed = test.api(&token, "GET", &format!("/sync-runs?target_group={group}&state=queued"), None).await.json();
         assert_eq!((&listed["total"], &listed["items"][0]), (&json!(1), &one));
         let metrics = test.get("/metrics", "").await.text;
-        assert!(metrics.contains("rialto_sync_runs_open{state=\"queued\"} 1") && metrics.contains("test_metric 1"), "{metrics}");
+        for line in ["rialto_sync_runs_open{state=\"queued\"} 1", "{state=\"running\"} 0", "{state=\"held\"} 0", "test_metric 1"] {
+            assert!(metrics.contains(line), "{line}: {metrics}");
+        }
         assert_eq!(test.get("/readyz", "").await.status, StatusCode::OK);
     }
 }
@@ -194,6 +196,30 @@ async fn lists_runs(test: &Test, token: &str, count: usize, times: usize) -> Vec
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("{}: there are never {count} lists runs, the newest asked for {times} times", test.name);
+}
+
+#[tokio::test]
+async fn events_end_when_rialto_stops() {
+    for test in Test::on_both().await {
+        let token = test.token(Role::Admin).await;
+        seeded(&test, 1).await;
+        let bridges = test.api(&token, "GET", "/bridges", None).await.json();
+        let bridge = bridges["items"][0]["id"].as_str().expect("a bridge");
+        let started = test.api(&token, "POST", &format!("/bridges/{bridge}/test"), None).await.json();
+        let id = started["run"]["id"].as_str().unwrap_or_else(|| panic!("{started}")).to_owned();
+        let stop = test.app.stop.clone();
+        let path = format!("/sync-runs/{id}/events");
+        let watched = async {
+            let answer = test.api(&token, "GET", &path, None).await;
+            assert!(answer.text.contains("event: run") && !answer.text.contains("event: end"), "{}", answer.text);
+        };
+        let stopped = async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            stop.cancel();
+        };
+        let both = async { tokio::join!(watched, stopped) };
+        tokio::time::timeout(std::time::Duration::from_secs(10), both).await.expect("the stream ends");
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use crate::commands::{sandbox, token, user};
 use crate::config::secret;
 use crate::demo::data::Login;
 use crate::parts::Parts;
-use crate::serve;
+use crate::{http, serve};
 
 /// Rows per page: small, so that every list of some size has several pages.
 const PAGE_ROWS: &str = "100";
@@ -66,8 +66,8 @@ impl World {
             let (engine, stop) = (parts.engine(), stop.clone());
             async move { engine.serve(stop).await }
         });
-        let app = parts.app(Arc::new(String::new));
-        let web = tokio::spawn(serve::web(listener, rialto_web::router(app), stop.clone()));
+        let app = parts.app(Arc::new(String::new), stop.clone());
+        let web = tokio::spawn(http::web(listener, rialto_web::router(app), stop.clone()));
         let (_, _, token) = token::make(&parts, "demo", Role::Admin).await?;
         let api = Api::new(format!("http://{address}"), token)?;
         let options = remote.sandbox.options();

@@ -156,6 +156,6 @@ proptest! {
         let deep = piece.repeat(depth);
         bear(deep.as_bytes())?;
         bear(format!("{{\"d\":[{{\"a\":{deep}").as_bytes())?;
-        bear(format!("<a><Data>{}</Data></a>", escape(&format!("<N><T><CITY>{deep}"))).as_bytes())?;
+        bear(format!("<a><Data>{}</Data></a>", escape(format!("<N><T><CITY>{deep}"))).as_bytes())?;
     }
 }

@@ -39,7 +39,7 @@ statements! {
     KEEP_COUNT = sql!("INSERT INTO setting (name, value) VALUES ('people_counted', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
     ANALYZE = sql!(sqlite "ANALYZE subscriber", postgres "ANALYZE subscriber, membership, membership_change");
     NAMES = sql!("SELECT id, remote_id, address FROM subscriber WHERE id IN ", ids 1, " ORDER BY id");
-    COUNT = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM subscriber WHERE bridge_id = $1 LIMIT $2) AS some");
+    COUNT = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM subscriber WHERE bridge_id = $1 LIMIT $2) AS counted");
 }
 
 /// What the store knows of one Remote ID.

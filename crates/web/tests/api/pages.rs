@@ -153,7 +153,8 @@ async fn the_bridge_form_keeps_what_was_entered_and_shows_no_secret() {
         // At another address the stored password is worth nothing, and must not be tried there.
         assert_eq!(send(&edit, fields("https://other.example.org/x.svc", "")).await.status, StatusCode::UNPROCESSABLE_ENTITY);
         let delete = edit.replace("/edit", "/delete");
-        assert!(test.get(&delete, &cookie).await.text.contains("Delete Our"));
+        let asked = test.get(&delete, &cookie).await.text;
+        assert!(asked.contains("Delete Our"), "{}: {asked}", test.name);
         assert_eq!(test.form(&delete, &cookie, &[("csrf", &csrf)], &[]).await.status, StatusCode::SEE_OTHER);
         assert!(!test.get("/admin/bridges", &cookie).await.text.contains("Our "));
     }

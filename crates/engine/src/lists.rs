@@ -1,6 +1,6 @@
 //! List sync: the remote's lists become target groups, its fields become personalization fields. Never touches members or counts.
 
-use rialto_core::Counts;
+use rialto_core::{Counts, figure};
 use rialto_core::run::{Phase, RunState};
 use rialto_store::groups::{self, Described};
 use rialto_store::runs::{Ending, Run};
@@ -65,10 +65,10 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
             RunState::Succeeded,
             format!(
                 "{} lists: {} new, {} changed, {} gone; {fields} fields.",
-                described.len(),
-                mirrored.added,
-                mirrored.updated,
-                mirrored.gone
+                figure(described.len() as u64),
+                figure(mirrored.added),
+                figure(mirrored.updated),
+                figure(mirrored.gone)
             ),
         )
     };

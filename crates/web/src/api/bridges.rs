@@ -10,7 +10,6 @@ use rialto_core::permissions::Permission;
 use rialto_core::run::{RunKind, Trigger};
 use rialto_core::{Kind, PublicId};
 use rialto_store::bridges::{self, Bridge, Entered};
-use rialto_store::fields as bridge_fields;
 use rialto_store::runs::{NewRun, Subject};
 use rialto_store::views::api as views;
 use serde::{Deserialize, Serialize};
@@ -116,35 +115,6 @@ pub struct BridgeChange {
     pub settings: Option<BTreeMap<String, Value>>,
     pub secrets: Option<BTreeMap<String, Value>>,
     pub enabled: Option<bool>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct FieldView {
-    /// Names the field within its bridge.
-    pub number: i64,
-    pub name: String,
-    pub label: String,
-    /// `text`, `integer`, `decimal`, `date_time` or `boolean`.
-    pub r#type: String,
-    pub length: Option<i64>,
-    /// Offered for use in mailings.
-    pub shown: bool,
-    /// Since when the remote no longer offers it.
-    #[schema(format = "date-time")]
-    pub gone_at: Option<String>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FieldsChange {
-    pub fields: Vec<FieldChange>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FieldChange {
-    pub number: i64,
-    pub shown: bool,
 }
 
 fn view(bridge: &Bridge) -> Result<BridgeView, Error> {
@@ -320,59 +290,6 @@ pub async fn lists(State(app): State<App>, _: Caller, id: Id, Params(paging): Pa
     let bridge = load(&app, &id).await?;
     let filter = views::GroupFilter { bridge_id: bridge.id, kind: "remote".into(), ..Default::default() };
     groups::page_of(&app, &filter, paging.limit, paging.cursor.as_deref()).await
-}
-
-/// Personalization fields, also those that the remote no longer offers.
-#[utoipa::path(get, path = "/bridges/{id}/fields", tag = "bridges", params(("id" = String, Path)),
-    responses((status = 200, body = List<FieldView>), (status = 404, body = Problem)))]
-pub async fn fields(State(app): State<App>, _: Caller, id: Id) -> Result<Json<List<FieldView>>, Error> {
-    let bridge = load(&app, &id).await?;
-    field_list(&app, bridge.id).await
-}
-
-async fn field_list(app: &App, bridge_id: i64) -> Result<Json<List<FieldView>>, Error> {
-    let items: Vec<FieldView> = bridge_fields::list(app.db.read(), bridge_id)
-        .await?
-        .into_iter()
-        .map(|f| FieldView {
-            number: f.number,
-            name: f.name,
-            label: f.label,
-            r#type: f.kind,
-            length: f.length,
-            shown: f.shown,
-            gone_at: maybe_time(f.gone_at),
-        })
-        .collect();
-    Ok(Json(List { total: items.len() as i64, items, next_cursor: None }))
-}
-
-/// Says which fields are offered for use in mailings.
-#[utoipa::path(patch, path = "/bridges/{id}/fields", tag = "bridges", params(("id" = String, Path)), request_body = FieldsChange,
-    responses((status = 200, body = List<FieldView>), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn patch_fields(
-    State(app): State<App>,
-    caller: Caller,
-    id: Id,
-    body: Body<FieldsChange>,
-) -> Result<Json<List<FieldView>>, Error> {
-    caller.require(Permission::BridgesAdmin)?;
-    let change = body.read()?;
-    let bridge = load(&app, &id).await?;
-    let known = bridge_fields::list(app.db.read(), bridge.id).await?;
-    let mut faults = Faults::default();
-    for (n, field) in change.fields.iter().enumerate() {
-        if !known.iter().any(|k| k.number == field.number) {
-            faults.add(format!("fields[{n}].number"), "This bridge has no such field.");
-        }
-    }
-    faults.none_or()?;
-    let mut tx = app.db.write().await?;
-    for field in &change.fields {
-        bridge_fields::show(&mut tx, bridge.id, field.number, field.shown, &caller.actor(&app)).await?;
-    }
-    tx.commit().await?;
-    field_list(&app, bridge.id).await
 }
 
 /// The internal id of the bridge that a filter names.

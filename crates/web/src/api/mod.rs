@@ -1,17 +1,18 @@
 //! The HTTP API under `/api/v1`. Its description is generated from these handlers.
 
 mod admin;
+pub mod bridge_fields;
 pub mod bridge_input;
 mod bridges;
 mod compound;
-mod consent;
-mod extract;
+pub mod consent;
+pub mod extract;
 mod folders;
 mod groups;
 mod idempotency;
 mod runs;
-mod schedules;
-mod settings;
+pub mod schedules;
+pub mod settings;
 mod subscribers;
 mod tokens;
 mod users;
@@ -57,7 +58,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(bridges::test))
         .routes(routes!(bridges::refresh))
         .routes(routes!(bridges::lists))
-        .routes(routes!(bridges::fields, bridges::patch_fields))
+        .routes(routes!(bridge_fields::list, bridge_fields::patch))
         .routes(routes!(groups::list, compound::create))
         .routes(routes!(compound::count))
         .routes(routes!(groups::get, groups::patch, groups::delete))

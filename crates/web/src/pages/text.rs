@@ -18,18 +18,7 @@ pub mod filters {
 
 /// `1,204`; a real minus sign for what is below zero.
 pub fn num(n: i64) -> String {
-    let digits = n.unsigned_abs().to_string();
-    let mut out = String::with_capacity(digits.len() + 4);
-    if n < 0 {
-        out.push('−');
-    }
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
+    rialto_core::figure(n)
 }
 
 /// `1 person`, `2 people`.

@@ -96,13 +96,11 @@ pub fn prove(e: &Evidence) -> Proof {
     match e.announced {
         None => incomplete("The remote system does not say how many people the list has.".into()),
         // A row sent twice can hide one that was never sent: the count of different people must fit.
-        Some(n) if n != e.read - e.duplicate.min(e.read) => {
-            incomplete(format!(
-                "The remote system announced {} people and sent {} different ones.",
-                figure(n),
-                figure(e.read - e.duplicate.min(e.read))
-            ))
-        }
+        Some(n) if n != e.read - e.duplicate.min(e.read) => incomplete(format!(
+            "The remote system announced {} people and sent {} different ones.",
+            figure(n),
+            figure(e.read - e.duplicate.min(e.read))
+        )),
         Some(_) => Proof::Complete,
     }
 }

@@ -1,7 +1,7 @@
 //! An approval carries out what a held run withheld: planned anew, and never more than was approved.
 
-use rialto_core::{Counts, figure};
 use rialto_core::run::{Phase, RunState};
+use rialto_core::{Counts, figure};
 use rialto_store::membership::{self, Change, Op, Outcome, Refused};
 use rialto_store::runs::{self, Ending, Run};
 use rialto_store::{StoreError, groups, waterfall};

@@ -1,7 +1,7 @@
 //! A read-only test of a bridge.
 
-use rialto_core::{Counts, figure};
 use rialto_core::run::RunState;
+use rialto_core::{Counts, figure};
 use rialto_store::bridges;
 use rialto_store::runs::{Ending, Run};
 
@@ -16,7 +16,8 @@ pub(crate) async fn run(parts: &Parts, run: &Run) -> Result<Ending, Trouble> {
     };
     let (ok, ending) = match outcome {
         Ok(report) => {
-            let mut reason = format!("The remote system answers: {} lists, {} fields.", figure(report.lists as u64), figure(report.fields as u64));
+            let mut reason =
+                format!("The remote system answers: {} lists, {} fields.", figure(report.lists as u64), figure(report.fields as u64));
             for warning in &report.warnings {
                 reason.push(' ');
                 reason.push_str(warning);

@@ -1,7 +1,7 @@
 //! List sync: the remote's lists become target groups, its fields become personalization fields. Never touches members or counts.
 
-use rialto_core::{Counts, figure};
 use rialto_core::run::{Phase, RunState};
+use rialto_core::{Counts, figure};
 use rialto_store::groups::{self, Described};
 use rialto_store::runs::{Ending, Run};
 use rialto_store::{bridges, fields};

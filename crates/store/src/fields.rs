@@ -104,9 +104,7 @@ pub async fn set(tx: &mut Tx, bridge_id: i64, number: i64, to: &Attribute, who: 
         return Ok(None);
     }
     tx.run(SET, args![bridge_id, number, to.shown, &to.display_name, &to.default_value, &to.comment]).await?;
-    let told = |a: &Attribute| {
-        serde_json::json!({"shown": a.shown, "display_name": a.display_name, "default": a.default_value, "comment": a.comment})
-    };
+    let told = |a: &Attribute| serde_json::json!({"shown": a.shown, "display_name": a.display_name, "default": a.default_value, "comment": a.comment});
     let detail = serde_json::json!({"field": number, "to": told(to), "before": told(&before)});
     audit::write(tx, who, "bridge_field.update", "bridge", Some(bridge_id), detail).await?;
     Ok(Some(before))

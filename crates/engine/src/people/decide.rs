@@ -84,7 +84,12 @@ fn make_plan(job: &Job<'_>, tally: &Tally, proof: &Proof) -> Plan {
     let none = RoaringTreemap::new;
     match gate::judge(job.parts.settings.limits, proof, difference) {
         gate::Verdict::Apply => Plan {
-            reason: format!("{} joined, {} left, {} changed.", figure(joins.len()), figure(absent.len() + left_out.len()), figure(tally.counts.updated)),
+            reason: format!(
+                "{} joined, {} left, {} changed.",
+                figure(joins.len()),
+                figure(absent.len() + left_out.len()),
+                figure(tally.counts.updated)
+            ),
             joins,
             leaves: absent | left_out,
             withheld: none(),

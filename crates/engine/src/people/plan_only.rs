@@ -78,7 +78,15 @@ pub(crate) async fn conclude(job: &Job<'_>, mut tally: Tally, proof: &Proof) -> 
         gate::Verdict::Apply => {
             counts.removed = counts.leaving;
             counts.lifted = tally.lifts.len() as i64;
-            ("apply", format!("A sync now would add {}, change {} and remove {} people.", figure(counts.added), figure(counts.updated), figure(counts.removed)))
+            (
+                "apply",
+                format!(
+                    "A sync now would add {}, change {} and remove {} people.",
+                    figure(counts.added),
+                    figure(counts.updated),
+                    figure(counts.removed)
+                ),
+            )
         }
         gate::Verdict::Wait(why) => ("incomplete", format!("A sync now would be incomplete. {why}")),
         gate::Verdict::Hold(why) => ("held", format!("A sync now would be held. {why}")),

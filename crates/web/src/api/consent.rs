@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use rialto_core::consent::{Cause, Lifter};
 use rialto_core::permissions::Permission;
-use rialto_store::{Actor, bridges};
 use rialto_store::consent::{self, Grounds};
 use rialto_store::views::api::Person;
+use rialto_store::{Actor, bridges};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

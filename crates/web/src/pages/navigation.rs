@@ -5,7 +5,10 @@ const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
     ("", &[("Overview", "/")]),
     ("Subscribers", &[("Search", "/subscribers"), ("Target Groups", "/target-groups")]),
     ("Data Exchange", &[("Sync runs", "/sync-runs")]),
-    ("Admin › Setup", &[("Bridge Configuration", "/admin/bridges")]),
+    (
+        "Admin › Setup",
+        &[("Bridge Configuration", "/admin/bridges"), ("Check Bridge Status", "/admin/status"), ("Schedules", "/admin/schedules")],
+    ),
 ];
 
 pub struct NavGroup {

@@ -67,6 +67,11 @@ impl Here {
         When { ago: ago(self.now.seconds_since(at)), exact: escape(&exact), iso: at.to_string() }
     }
 
+    /// A moment written out, to the minute, in the reader's zone: `Monday, 5 January 2026, 08:57 CET`.
+    pub fn minute(&self, at: i64) -> String {
+        Instant(at).timestamp().to_zoned(self.zone.clone()).strftime("%A, %-d %B %Y, %H:%M %Z").to_string()
+    }
+
     pub fn maybe(&self, at: Option<i64>) -> Option<When> {
         at.map(|at| self.when(at))
     }

@@ -62,6 +62,11 @@ impl Field {
         self.gone_at.is_none() && FieldType::from_name(&self.kind).is_some()
     }
 
+    /// The default as people read it: dates without a midnight.
+    pub fn default_shown(&self) -> String {
+        self.default_value.trim_end_matches(" 00:00:00").to_owned()
+    }
+
     pub fn attribute(&self) -> Attribute {
         Attribute {
             shown: self.shown,

@@ -40,7 +40,7 @@ impl Head {
         }
         Ok(Self {
             name: bridge.name.clone(),
-            kind: rialto_connectors::kind(&bridge.kind).map_or("Unknown kind", |k| k.name),
+            kind: bridges::kind_name(bridge),
             chip: bridges::chip(bridge),
             tested: here.maybe(bridge.tested_at),
             lists: here.maybe(bridge.lists_synced_at),

@@ -52,7 +52,7 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
         .map(|b| Line {
             href: links::bridge(b.created_at, b.id),
             name: b.name.clone(),
-            kind: rialto_connectors::kind(&b.kind).map_or("Unknown kind", |k| k.name),
+            kind: kind_name(b),
             chip: chip(b),
             tested: here.maybe(b.tested_at),
             test_ok: b.test_ok == Some(true),
@@ -107,6 +107,11 @@ pub async fn switch(reader: Reader, Path(id): Path<String>, Query(switch): Query
     tx.commit().await?;
     let back = format!("{}/switch?to={other}", links::bridge(bridge.created_at, bridge.id));
     toast::done(&reader, "/admin/bridges", &Toast::new(format!("{} {said}.", bridge.name)).undo(back, &[]))
+}
+
+/// What the system of a bridge is called.
+pub fn kind_name(b: &store::Bridge) -> &'static str {
+    rialto_connectors::kind(&b.kind).map_or("Unknown kind", |k| k.name)
 }
 
 /// How a bridge stands.

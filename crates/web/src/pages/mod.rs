@@ -32,6 +32,8 @@ mod status;
 #[cfg(debug_assertions)]
 mod style;
 mod subscriber;
+mod subscriber_act;
+mod subscriber_history;
 mod subscribers;
 mod table;
 mod text;
@@ -82,6 +84,8 @@ pub fn router() -> Router<App> {
         .route("/subscribers", get(subscribers::show))
         .route("/subscribers/export.csv", get(subscribers::export))
         .route("/subscribers/{id}", get(subscriber::show))
+        .route("/subscribers/{id}/unsubscribe", get(subscriber_act::ask_unsubscribe).post(subscriber_act::unsubscribe))
+        .route("/subscribers/{id}/resubscribe", get(subscriber_act::ask_resubscribe).post(subscriber_act::resubscribe))
         .merge(assets::router());
     // The living style page is for those who build, not for those who use.
     #[cfg(debug_assertions)]

@@ -189,21 +189,26 @@ impl Now {
 
     fn differences(&self, c: &Changed) -> Vec<Difference> {
         let Ok(kept) = serde_json::from_str::<serde_json::Value>(&c.detail) else { return Vec::new() };
-        let mut found = Vec::new();
-        let mut add = |label: &str, before: String, after: String| {
-            if before != after {
-                found.push(Difference { label: label.to_owned(), before, after });
-            }
-        };
-        add("Address", kept["address"].as_str().unwrap_or_default().to_owned(), c.address.clone());
         let before = kept["profile"].as_object().cloned().map(people::profile_of).unwrap_or_default();
         let none = Profile::new();
         let after = self.profiles.get(&c.number).unwrap_or(&none);
-        for f in self.fields.iter().filter(|f| f.gone_at.is_none()) {
-            add(&f.label, value(before.get(&f.number), &f.kind), value(after.get(&f.number), &f.kind));
-        }
-        found
+        compare(&self.fields, (kept["address"].as_str().unwrap_or_default(), &before), (&c.address, after))
     }
+}
+
+/// What differs between two states of a record: address and values of the fields that the remote still offers.
+pub fn compare(fields: &[Field], before: (&str, &Profile), after: (&str, &Profile)) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let mut add = |label: &str, before: String, after: String| {
+        if before != after {
+            found.push(Difference { label: label.to_owned(), before, after });
+        }
+    };
+    add("Address", before.0.to_owned(), after.0.to_owned());
+    for f in fields.iter().filter(|f| f.gone_at.is_none()) {
+        add(f.title(), value(before.1.get(&f.number), &f.kind), value(after.1.get(&f.number), &f.kind));
+    }
+    found
 }
 
 /// A stored value as people read it; empty for none.

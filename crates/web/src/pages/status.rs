@@ -53,7 +53,7 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
         href: links::bridge(b.created_at, b.id),
         runs: format!("/sync-runs?bridge={}", links::bridge_id(b)),
         name: b.name.clone(),
-        kind: rialto_connectors::kind(&b.kind).map_or("Unknown kind", |k| k.name),
+        kind: bridges::kind_name(b),
         chip: bridges::chip(b),
         message: b.test_message.clone(),
         ok: b.test_ok != Some(false),

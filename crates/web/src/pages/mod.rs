@@ -24,6 +24,8 @@ mod runs_table;
 mod schedule;
 mod schedules;
 mod search;
+mod settings;
+mod settings_audit;
 mod shell;
 pub mod sign_in;
 mod start;
@@ -81,6 +83,9 @@ pub fn router() -> Router<App> {
         .route("/admin/status", get(status::show))
         .route("/admin/status/test", post(status::test_all))
         .route("/admin/schedules", get(schedules::show))
+        .route("/settings", get(settings::show).post(settings::save))
+        .route("/settings/audit", get(settings_audit::show))
+        .route("/settings/audit/export.csv", get(settings_audit::export))
         .route("/subscribers", get(subscribers::show))
         .route("/subscribers/export.csv", get(subscribers::export))
         .route("/subscribers/{id}", get(subscriber::show))

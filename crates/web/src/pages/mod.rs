@@ -66,6 +66,7 @@ pub fn router() -> Router<App> {
         .route("/sync-runs", get(runs::show))
         .route("/sync-runs/export.csv", get(runs::export))
         .route("/sync-runs/{id}", get(run::show))
+        .route("/sync-runs/{id}/export.csv", get(run::export))
         .route("/sync-runs/{id}/progress", get(run::progress))
         .route("/sync-runs/{id}/decide", post(decide::submit))
         .route("/admin/bridges", get(bridges::show))

@@ -34,6 +34,8 @@ struct Proof {
 
 /// One reason not to mail somebody, what proves it, and what can change it.
 struct Reason {
+    label: &'static str,
+    /// So that it reads on after "because".
     what: String,
     since: Option<When>,
     proof: Option<Proof>,
@@ -184,14 +186,19 @@ pub fn names(fields: &[Field], values: &Profile) -> (String, String) {
 async fn reasons(reader: &Reader, person: &Member, causes: &[Cause], bridge: &str) -> Result<Vec<Reason>, Error> {
     let (app, here) = (&reader.app, reader.here());
     let mut reasons = Vec::new();
-    let address = |what, lifted_by| Reason { what, since: None, proof: None, lifted_by };
+    let address = |label, what, lifted_by| Reason { label, what, since: None, proof: None, lifted_by };
     match AddressState::from_i16(person.address_state) {
         AddressState::Usable => {}
         AddressState::Missing => {
-            reasons.push(address(format!("{bridge} has no address for this record."), "An address there, and a sync, change that."));
+            reasons.push(address(
+                "No address",
+                format!("{bridge} has no address for this record"),
+                "An address there, and a sync, change that.",
+            ));
         }
         AddressState::Malformed => reasons.push(address(
-            format!("“{}” is no address that mail could reach.", person.address),
+            "Malformed address",
+            format!("“{}” is no address that mail could reach", person.address),
             "A better address in the remote system, and a sync, change that.",
         )),
     }
@@ -211,7 +218,7 @@ async fn reasons(reader: &Reader, person: &Member, causes: &[Cause], bridge: &st
             }),
             None => None,
         };
-        reasons.push(Reason { what, since: here.maybe(since), proof, lifted_by });
+        reasons.push(Reason { label: cause.label(), what, since: here.maybe(since), proof, lifted_by });
     }
     Ok(reasons)
 }
@@ -234,19 +241,17 @@ async fn run_link(reader: &Reader, run: Option<i64>) -> Result<Option<String>, E
 pub fn sentence(cause: Cause, bridge: &str) -> (String, &'static str) {
     match cause {
         Cause::OwnUnsubscribe => {
-            ("They unsubscribed here.".into(), "Only they themselves can change that, or an administrator with evidence of their word.")
+            ("they unsubscribed here".into(), "Only they themselves can change that, or an administrator with evidence of their word.")
         }
-        Cause::Complaint => ("They reported a mailing as unwanted.".into(), "Only an administrator with evidence can change that."),
-        Cause::InvalidAddress => ("Mail to this address bounced.".into(), "A new address changes that, or an administrator."),
-        Cause::RemoteFlag => (
-            format!("{bridge} says no to mail for this record: Unsubscribed from remote system."),
-            "Only that system can change it, by saying yes; a sync brings it.",
-        ),
-        Cause::Upload => (
-            "The address was uploaded in a list of people who unsubscribed.".into(),
-            "Only an administrator with evidence can change that.",
-        ),
-        Cause::Admin => ("An administrator blocked this person.".into(), "An administrator can change that."),
+        Cause::Complaint => ("they reported a mailing as unwanted".into(), "Only an administrator with evidence can change that."),
+        Cause::InvalidAddress => ("mail to this address bounced".into(), "A new address changes that, or an administrator."),
+        Cause::RemoteFlag => {
+            (format!("{bridge} says no to mail for this record"), "Only that system can change it, by saying yes; a sync brings it.")
+        }
+        Cause::Upload => {
+            ("the address was uploaded in a list of people who unsubscribed".into(), "Only an administrator with evidence can change that.")
+        }
+        Cause::Admin => ("an administrator blocked this person".into(), "An administrator can change that."),
     }
 }
 

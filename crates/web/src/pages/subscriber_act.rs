@@ -169,7 +169,7 @@ async fn before_resubscribe(reader: &Reader, person: &views::Person) -> Result<P
     let mut preview = Preview::default();
     for cause in &kept {
         let (what, how) = subscriber::sentence(*cause, &bridge);
-        preview.stays.push(format!("{what} {how}"));
+        preview.stays.push(format!("{}: {what}. {how}", cause.label()));
     }
     if lifted.is_empty() {
         preview.nothing = Some("Nothing of Rialto's own stands against mailing them, so there is nothing to lift.");

@@ -47,7 +47,7 @@ pub async fn read(
             order: (created_run, 0),
         });
     }
-    moments.sort_by(|a, b| b.order.cmp(&a.order));
+    moments.sort_by_key(|m| std::cmp::Reverse(m.order));
     let more = moments.len() > MOST;
     moments.truncate(MOST);
     Ok((moments, more))

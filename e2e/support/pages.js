@@ -66,6 +66,7 @@ export async function everyPage(page) {
   await page.goto('/admin/bridges');
   const edit = await page.getByRole('link', { name: 'Edit', includeHidden: true }).first().getAttribute('href');
   const remove = edit.replace('/edit', '/delete');
+  const bridge = edit.replace('/edit', '');
   return [
     { name: 'overview', path: '/' },
     { name: 'target-groups', path: '/target-groups' },
@@ -97,6 +98,16 @@ export async function everyPage(page) {
     { name: 'bridge-new', path: '/admin/bridges/new/personify360' },
     { name: 'bridge-edit', path: edit },
     { name: 'bridge-delete', path: remove },
+    { name: 'bridge', path: bridge },
+    { name: 'bridge-fields', path: `${bridge}/fields` },
+    { name: 'bridge-schedule', path: `${bridge}/schedule` },
+    { name: 'bridge-status', path: '/admin/status' },
+    { name: 'schedules', path: '/admin/schedules' },
+    { name: 'subscriber-unsubscribe', path: `${subscriber}/unsubscribe` },
+    { name: 'subscriber-resubscribe', path: `${subscriber}/resubscribe` },
+    { name: 'settings', path: '/settings' },
+    { name: 'audit', path: '/settings/audit' },
+    { name: 'audit-filtered', path: '/settings/audit?object=bridge' },
     { name: 'keyboard', path: '/keyboard' },
     { name: 'you-menu', path: '/keyboard', act: openMenu('You') },
     { name: 'not-there', path: '/no-such-page' },

@@ -89,6 +89,26 @@ pub fn read(cell: Cell, kind: FieldType, length: Option<u32>) -> (Value, Option<
     }
 }
 
+/// A default for empty values of a field, as it is kept: written as the type writes it. Empty for none.
+///
+/// # Errors
+/// It is no value of that type, or longer than the field.
+pub fn default_value(entered: &str, kind: FieldType, length: Option<u32>) -> Result<String, Misfit> {
+    let entered = entered.trim();
+    let (value, misfit) = read(Cell::Text(entered.to_owned()), kind, length);
+    if let Some(misfit) = misfit {
+        return Err(misfit);
+    }
+    Ok(match value {
+        Value::Absent | Value::Null => String::new(),
+        Value::Text(text) | Value::DateTime(text) => text,
+        Value::Integer(n) => n.to_string(),
+        // As entered: a price of 12.50 must not become 12.5.
+        Value::Decimal(_) => entered.to_owned(),
+        Value::Boolean(yes) => if yes { "yes" } else { "no" }.to_owned(),
+    })
+}
+
 fn read_text(text: String, length: Option<u32>) -> (Value, Option<Misfit>) {
     let max = length.map_or(MAX_TEXT, |n| (n as usize).clamp(1, MAX_TEXT));
     // PostgreSQL stores no NUL, in text or in JSON.
@@ -140,6 +160,19 @@ mod tests {
         assert_eq!(read(text("Y"), FieldType::Boolean, None), (Value::Boolean(true), None));
         assert_eq!(read(text("2020-02-30"), FieldType::DateTime, None), (Value::Absent, Some(Misfit::DateTime)));
         assert_eq!(read(text("2020-02-03T04:05:06"), FieldType::DateTime, None), (Value::DateTime("2020-02-03 04:05:06".into()), None));
+    }
+
+    #[test]
+    fn a_default_is_of_its_fields_type() {
+        let of = |text: &str, kind| default_value(text, kind, Some(5));
+        assert_eq!(of("  Dear ", FieldType::Text), Ok("Dear".into()));
+        assert_eq!(of("Dearest", FieldType::Text), Err(Misfit::TooLong));
+        assert_eq!((of("007", FieldType::Integer), of("7.5", FieldType::Integer)), (Ok("7".into()), Err(Misfit::Integer)));
+        assert_eq!((of("12.50", FieldType::Decimal), of("much", FieldType::Decimal)), (Ok("12.50".into()), Err(Misfit::Decimal)));
+        assert_eq!(of("2020-02-03", FieldType::DateTime), Ok("2020-02-03 00:00:00".into()));
+        assert_eq!(of("soon", FieldType::DateTime), Err(Misfit::DateTime));
+        assert_eq!((of("Y", FieldType::Boolean), of("perhaps", FieldType::Boolean)), (Ok("yes".into()), Err(Misfit::Boolean)));
+        assert_eq!(of(" ", FieldType::Integer), Ok(String::new()));
     }
 
     proptest! {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::figure;
+
 /// `trust.max_removed` and `trust.max_removed_percent`: both must be exceeded before a run is held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Limits {
@@ -53,13 +55,19 @@ pub fn judge(limits: Limits, proof: &Proof, d: Difference) -> Verdict {
     if limits.exceeded(d.leaving, d.members_before) {
         return Verdict::Hold(format!(
             "{} of {} people left this list at the remote system, more than you allow at once ({} and {} %). Nobody was removed yet.",
-            d.leaving, d.members_before, limits.max_removed, limits.max_removed_percent
+            figure(d.leaving),
+            figure(d.members_before),
+            figure(limits.max_removed),
+            limits.max_removed_percent
         ));
     }
     if limits.exceeded(d.lifts, d.members_before) {
         return Verdict::Hold(format!(
             "{} of {} people may be mailed again according to the remote system, more than you allow at once ({} and {} %). Nobody was made mailable yet.",
-            d.lifts, d.members_before, limits.max_removed, limits.max_removed_percent
+            figure(d.lifts),
+            figure(d.members_before),
+            figure(limits.max_removed),
+            limits.max_removed_percent
         ));
     }
     Verdict::Apply
@@ -83,14 +91,16 @@ pub fn prove(e: &Evidence) -> Proof {
         return incomplete("The list was regenerated while it was read, three times in a row.".into());
     }
     if e.rejected > 0 {
-        return incomplete(format!("{} rows had no readable key, so somebody may be missing only because of that.", e.rejected));
+        return incomplete(format!("{} rows had no readable key, so somebody may be missing only because of that.", figure(e.rejected)));
     }
     match e.announced {
         None => incomplete("The remote system does not say how many people the list has.".into()),
         // A row sent twice can hide one that was never sent: the count of different people must fit.
-        Some(n) if n != e.read - e.duplicate.min(e.read) => {
-            incomplete(format!("The remote system announced {n} people and sent {} different ones.", e.read - e.duplicate.min(e.read)))
-        }
+        Some(n) if n != e.read - e.duplicate.min(e.read) => incomplete(format!(
+            "The remote system announced {} people and sent {} different ones.",
+            figure(n),
+            figure(e.read - e.duplicate.min(e.read))
+        )),
         Some(_) => Proof::Complete,
     }
 }

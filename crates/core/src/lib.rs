@@ -6,6 +6,7 @@ pub mod books;
 pub mod compound;
 pub mod consent;
 pub mod fields;
+pub mod figure;
 pub mod freshness;
 pub mod gate;
 pub mod hash;
@@ -19,6 +20,7 @@ pub mod time;
 
 pub use address::{Address, AddressState};
 pub use books::Counts;
+pub use figure::figure;
 pub use ids::{Kind, PublicId};
 pub use random::Random;
 pub use time::{Clock, Instant};

@@ -1,7 +1,7 @@
 //! An approval carries out what a held run withheld: planned anew, and never more than was approved.
 
-use rialto_core::Counts;
 use rialto_core::run::{Phase, RunState};
+use rialto_core::{Counts, figure};
 use rialto_store::membership::{self, Change, Op, Outcome, Refused};
 use rialto_store::runs::{self, Ending, Run};
 use rialto_store::{StoreError, groups, waterfall};
@@ -27,7 +27,7 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     counts
         .check()
         .map_err(|e| Trouble::refused(e.to_string(), "Report this with the run's id: it is a fault of Rialto. Nobody was removed."))?;
-    let reason = format!("{} people were removed as approved, {} may be mailed again.", counts.removed, lifts.len());
+    let reason = format!("{} people were removed as approved, {} may be mailed again.", figure(counts.removed), figure(lifts.len()));
     let mut ending = Ending {
         state: RunState::Succeeded,
         counts,

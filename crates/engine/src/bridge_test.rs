@@ -1,8 +1,8 @@
 //! A read-only test of a bridge.
 
 use rialto_connectors::ProbeReport;
-use rialto_core::Counts;
 use rialto_core::run::RunState;
+use rialto_core::{Counts, figure};
 use rialto_store::bridges;
 use rialto_store::runs::{Ending, Run};
 
@@ -23,7 +23,8 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     };
     let (ok, ending) = match outcome {
         Ok(report) => {
-            let mut reason = format!("The remote system answers: {} lists, {} fields.", report.lists, report.fields);
+            let mut reason =
+                format!("The remote system answers: {} lists, {} fields.", figure(report.lists as u64), figure(report.fields as u64));
             for warning in &report.warnings {
                 reason.push(' ');
                 reason.push_str(warning);

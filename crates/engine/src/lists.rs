@@ -1,7 +1,7 @@
 //! List sync: the remote's lists become target groups, its fields become personalization fields. Never touches members or counts.
 
-use rialto_core::Counts;
 use rialto_core::run::{Phase, RunState};
+use rialto_core::{Counts, figure};
 use rialto_store::groups::{self, Described};
 use rialto_store::runs::{Ending, Run};
 use rialto_store::{bridges, fields};
@@ -72,10 +72,10 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
             RunState::Succeeded,
             format!(
                 "{} lists: {} new, {} changed, {} gone; {fields} fields.",
-                described.len(),
-                mirrored.added,
-                mirrored.updated,
-                mirrored.gone
+                figure(described.len() as u64),
+                figure(mirrored.added),
+                figure(mirrored.updated),
+                figure(mirrored.gone)
             ),
         )
     };

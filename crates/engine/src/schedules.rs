@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use rialto_core::Instant;
 use rialto_core::run::{RunKind, RunState, Trigger};
 use rialto_core::schedule::overnight;
+use rialto_core::{Instant, figure};
 use rialto_store::runs::{self, Run};
 use rialto_store::schedules::{self, ACTOR, Occurrence, Schedule};
 use rialto_store::{Actor, StoreError, bridges};
@@ -194,6 +194,7 @@ fn summary(outcomes: &[(Option<RunState>, i64)]) -> String {
     if all == 0 {
         return "The lists were read. No target group was changed within 7 days or used in a mailing within 90.".into();
     }
-    let parts: Vec<String> = outcomes.iter().map(|(state, n)| format!("{n} {}", state.map_or("not read", |s| s.name()))).collect();
-    format!("{all} target group{}: {}.", if all == 1 { "" } else { "s" }, parts.join(", "))
+    let parts: Vec<String> =
+        outcomes.iter().map(|(state, n)| format!("{} {}", figure(*n), state.map_or("not read", |s| s.name()))).collect();
+    format!("{} target group{}: {}.", figure(all), if all == 1 { "" } else { "s" }, parts.join(", "))
 }

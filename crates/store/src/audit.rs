@@ -19,6 +19,17 @@ statements! {
     MADE_GROUPS = sql!("SELECT id, created_at FROM target_group WHERE id IN ", ids 1, "");
     MADE_RUNS = sql!("SELECT id, created_at FROM sync_run WHERE id IN ", ids 1, "");
     MADE_SUBSCRIBERS = sql!("SELECT id, created_at FROM subscriber WHERE id IN ", ids 1, "");
+    BY_ACTOR = sql!("SELECT id, created_at, actor, action, object, object_id, detail, request_id FROM audit
+        WHERE actor = $3 AND id < $1 AND ($4 = '' OR object = $4) ORDER BY id DESC LIMIT $2");
+    BY_OBJECT = sql!("SELECT id, created_at, actor, action, object, object_id, detail, request_id FROM audit
+        WHERE object = $3 AND id < $1 ORDER BY id DESC LIMIT $2");
+    /// One look into the index a value, however many rows there are.
+    OBJECTS = sql!("WITH RECURSIVE kinds(object) AS (SELECT MIN(object) FROM audit
+        UNION ALL SELECT (SELECT MIN(a.object) FROM audit a WHERE a.object > kinds.object) FROM kinds WHERE kinds.object IS NOT NULL)
+        SELECT object FROM kinds WHERE object IS NOT NULL");
+    ACTORS = sql!("WITH RECURSIVE kinds(actor) AS (SELECT MIN(actor) FROM audit
+        UNION ALL SELECT (SELECT MIN(a.actor) FROM audit a WHERE a.actor > kinds.actor) FROM kinds WHERE kinds.actor IS NOT NULL)
+        SELECT actor FROM kinds WHERE actor IS NOT NULL LIMIT 200");
 }
 
 /// Who does something, when, on behalf of which request.
@@ -54,6 +65,28 @@ pub async fn write(
     let id = ids::next(tx, "audit").await?;
     tx.run(INSERT, args![id, who.at, &who.name, action, object, object_id, detail.to_string(), &who.request_id]).await?;
     Ok(())
+}
+
+/// Which rows: empty for all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub actor: String,
+    pub object: String,
+}
+
+/// The newest rows of a filter before `before`, along the index by actor or by object.
+pub async fn filtered(mut read: Read<'_>, filter: &Filter, before: i64, limit: i64) -> Result<Vec<AuditRow>, StoreError> {
+    match (filter.actor.is_empty(), filter.object.is_empty()) {
+        (false, _) => read.all(BY_ACTOR, args![before, limit, &filter.actor, &filter.object]).await,
+        (true, false) => read.all(BY_OBJECT, args![before, limit, &filter.object]).await,
+        (true, true) => read.all(PAGE, args![before, limit]).await,
+    }
+}
+
+/// What there is to filter by: who acted (the first 200 in order), and on what.
+pub async fn choices(mut read: Read<'_>) -> Result<(Vec<String>, Vec<String>), StoreError> {
+    let only = |rows: Vec<(String,)>| rows.into_iter().map(|(text,)| text).collect();
+    Ok((only(read.all(ACTORS, args![]).await?), only(read.all(OBJECTS, args![]).await?)))
 }
 
 /// The newest rows before `before` (`i64::MAX` for the first page).

@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::sql::{sql, statements};
 
 statements! {
-    LIST = sql!("SELECT number, position, name, label, kind, length, shown, gone_at FROM bridge_field
+    LIST = sql!("SELECT number, position, name, label, kind, length, shown, gone_at, display_name, default_value, comment FROM bridge_field
         WHERE bridge_id = $1 ORDER BY position, number");
     INSERT = sql!("INSERT INTO bridge_field (bridge_id, number, position, name, label, kind, length) VALUES ($1, $2, $3, $4, $5, $6, $7)");
     UPDATE = sql!("UPDATE bridge_field SET position = $3, label = $4, length = $5, gone_at = NULL WHERE bridge_id = $1 AND number = $2");
@@ -22,7 +22,7 @@ statements! {
         sqlite "SELECT id FROM bridge WHERE id = $1",
         postgres "SELECT id FROM bridge WHERE id = $1 FOR UPDATE"
     );
-    SHOW = sql!("UPDATE bridge_field SET shown = $3 WHERE bridge_id = $1 AND number = $2");
+    SET = sql!("UPDATE bridge_field SET shown = $3, display_name = $4, default_value = $5, comment = $6 WHERE bridge_id = $1 AND number = $2");
 }
 
 /// Most fields a bridge may have; more are refused (a remote that sends 100,000 columns is a fault, not a wish).
@@ -43,6 +43,47 @@ pub struct Field {
     /// Offered for use in mailings.
     pub shown: bool,
     pub gone_at: Option<i64>,
+    /// As mailings and pages call it; empty for the remote's own label.
+    pub display_name: String,
+    /// Stands in for an empty value, written as its type; empty for none.
+    pub default_value: String,
+    /// An administrator's note.
+    pub comment: String,
+}
+
+impl Field {
+    /// The name that people see.
+    pub fn title(&self) -> &str {
+        if self.display_name.is_empty() { &self.label } else { &self.display_name }
+    }
+
+    /// Still offered by the remote, and of a type that Rialto can use.
+    pub fn is_valid(&self) -> bool {
+        self.gone_at.is_none() && FieldType::from_name(&self.kind).is_some()
+    }
+
+    /// The default as people read it: dates without a midnight.
+    pub fn default_shown(&self) -> String {
+        self.default_value.trim_end_matches(" 00:00:00").to_owned()
+    }
+
+    pub fn attribute(&self) -> Attribute {
+        Attribute {
+            shown: self.shown,
+            display_name: self.display_name.clone(),
+            default_value: self.default_value.clone(),
+            comment: self.comment.clone(),
+        }
+    }
+}
+
+/// What a person says about a field in the List of Attributes. `rialto_core::fields::default_value` checks the default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    pub shown: bool,
+    pub display_name: String,
+    pub default_value: String,
+    pub comment: String,
 }
 
 /// A field as the remote offers it now.
@@ -59,11 +100,19 @@ pub async fn list(mut read: Read<'_>, bridge_id: i64) -> Result<Vec<Field>, Stor
     read.all(LIST, args![bridge_id]).await
 }
 
-pub async fn show(tx: &mut Tx, bridge_id: i64, number: i64, shown: bool, who: &Actor) -> Result<(), StoreError> {
-    if tx.run(SHOW, args![bridge_id, number, shown]).await? == 0 {
-        return Err(StoreError::NotFound);
+/// Changes what is said about a field; answers what stood there before, or `None` when it says the same: then nothing is written.
+pub async fn set(tx: &mut Tx, bridge_id: i64, number: i64, to: &Attribute, who: &Actor) -> Result<Option<Attribute>, StoreError> {
+    tx.one::<(i64,)>(LOCK, args![bridge_id]).await?;
+    let known: Vec<Field> = tx.all(LIST, args![bridge_id]).await?;
+    let before = known.iter().find(|f| f.number == number).ok_or(StoreError::NotFound)?.attribute();
+    if before == *to {
+        return Ok(None);
     }
-    audit::write(tx, who, "bridge_field.update", "bridge", Some(bridge_id), serde_json::json!({"field": number, "shown": shown})).await
+    tx.run(SET, args![bridge_id, number, to.shown, &to.display_name, &to.default_value, &to.comment]).await?;
+    let told = |a: &Attribute| serde_json::json!({"shown": a.shown, "display_name": a.display_name, "default": a.default_value, "comment": a.comment});
+    let detail = serde_json::json!({"field": number, "to": told(to), "before": told(&before)});
+    audit::write(tx, who, "bridge_field.update", "bridge", Some(bridge_id), detail).await?;
+    Ok(Some(before))
 }
 
 /// The fields as mapping needs them, in the order offered, without writing: numbers of new ones are those they would get.

@@ -33,6 +33,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
             postgres: include_str!("../migrations/0005_hardening.postgres.sql"),
         },
     ),
+    (6, "attributes", Text::Both(include_str!("../migrations/0006_attributes.sql"))),
     (10, "reading", Text::Both(include_str!("../migrations/0010_reading.sql"))),
 ];
 

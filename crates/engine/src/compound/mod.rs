@@ -3,9 +3,9 @@
 
 mod settle;
 
-use rialto_core::Counts;
 use rialto_core::compound::Definition;
 use rialto_core::run::{Phase, RunState};
+use rialto_core::{Counts, figure};
 use rialto_store::groups::{self, Group};
 use rialto_store::membership::{self, Change, Op, Outcome, Refused};
 use rialto_store::notes::{MAX_PER_KIND, Note, Notes};
@@ -61,7 +61,12 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     if run.plan_only {
         return only_planned(&job, plan).await;
     }
-    let end = ending(RunState::Succeeded, plan.counts, format!("{} joined, {} left.", plan.counts.added, plan.counts.removed), json!({}));
+    let end = ending(
+        RunState::Succeeded,
+        plan.counts,
+        format!("{} joined, {} left.", figure(plan.counts.added), figure(plan.counts.removed)),
+        json!({}),
+    );
     let end = Ending { data_as_of: settle::data_as_of(&job.made_of), ..end };
     apply(&job, &plan, &end).await?;
     let applied_ms = began.elapsed().as_millis() as u64;

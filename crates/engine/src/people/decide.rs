@@ -4,7 +4,7 @@ use rialto_connectors::ConnectorError;
 use rialto_core::books::Waterfall;
 use rialto_core::gate::{self, Difference, Proof};
 use rialto_core::run::{Phase, RunState};
-use rialto_core::{Counts, Instant};
+use rialto_core::{Counts, Instant, figure};
 use rialto_store::membership::{self, Change, Op, Outcome, Refused};
 use rialto_store::runs::{self, Ending, NewRun, Subject};
 use rialto_store::waterfall::{self, Basis, Delta};
@@ -84,7 +84,12 @@ fn make_plan(job: &Job<'_>, tally: &Tally, proof: &Proof) -> Plan {
     let none = RoaringTreemap::new;
     match gate::judge(job.parts.settings.limits, proof, difference) {
         gate::Verdict::Apply => Plan {
-            reason: format!("{} joined, {} left, {} changed.", joins.len(), absent.len() + left_out.len(), tally.counts.updated),
+            reason: format!(
+                "{} joined, {} left, {} changed.",
+                figure(joins.len()),
+                figure(absent.len() + left_out.len()),
+                figure(tally.counts.updated)
+            ),
             joins,
             leaves: absent | left_out,
             withheld: none(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use rialto_core::figure;
 use rialto_core::gate::{self, Difference, Proof};
 use rialto_core::person::Mapped;
 use rialto_core::run::RunState;
@@ -77,7 +78,15 @@ pub(crate) async fn conclude(job: &Job<'_>, mut tally: Tally, proof: &Proof) -> 
         gate::Verdict::Apply => {
             counts.removed = counts.leaving;
             counts.lifted = tally.lifts.len() as i64;
-            ("apply", format!("A sync now would add {}, change {} and remove {} people.", counts.added, counts.updated, counts.removed))
+            (
+                "apply",
+                format!(
+                    "A sync now would add {}, change {} and remove {} people.",
+                    figure(counts.added),
+                    figure(counts.updated),
+                    figure(counts.removed)
+                ),
+            )
         }
         gate::Verdict::Wait(why) => ("incomplete", format!("A sync now would be incomplete. {why}")),
         gate::Verdict::Hold(why) => ("held", format!("A sync now would be held. {why}")),

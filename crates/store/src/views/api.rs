@@ -58,6 +58,7 @@ statements! {
     MADE_BRIDGES = sql!("SELECT id, created_at FROM bridge WHERE id IN ", ids 1, "");
     MADE_GROUPS = sql!("SELECT id, created_at FROM target_group WHERE id IN ", ids 1, "");
     MADE_RUNS = sql!("SELECT id, created_at FROM sync_run WHERE id IN ", ids 1, "");
+    MADE_PEOPLE = sql!("SELECT id, created_at FROM subscriber WHERE id IN ", ids 1, "");
     TRIGGERS = sql!("SELECT run_id, run_trigger, actor, at FROM sync_run_trigger WHERE run_id IN ", ids 1, " ORDER BY run_id, number");
     NOTES = sql!("SELECT number, kind, remote_id, detail FROM sync_run_note WHERE run_id = $1 AND number > $2 ORDER BY number LIMIT $3");
     COUNT_NOTES = sql!("SELECT COUNT(*) FROM sync_run_note WHERE run_id = $1");
@@ -279,6 +280,7 @@ pub enum Made {
     Bridges,
     Groups,
     Runs,
+    Subscribers,
 }
 
 /// When rows were made, by internal id; deleted ones too.
@@ -290,6 +292,7 @@ pub async fn made(mut read: Read<'_>, table: Made, ids: &[i64]) -> Result<HashMa
         Made::Bridges => MADE_BRIDGES,
         Made::Groups => MADE_GROUPS,
         Made::Runs => MADE_RUNS,
+        Made::Subscribers => MADE_PEOPLE,
     };
     let rows: Vec<(i64, i64)> = read.all(sql, args![serde_json::json!(ids).to_string()]).await?;
     Ok(rows.into_iter().collect())

@@ -1,5 +1,6 @@
 //! The store's behaviour, each test on SQLite and on PostgreSQL.
 
+mod attributes;
 mod membership;
 mod people;
 mod runs;

@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use rialto_core::consent::{Cause, Lifter};
 use rialto_core::permissions::Permission;
-use rialto_store::bridges;
 use rialto_store::consent::{self, Grounds};
 use rialto_store::views::api::Person;
+use rialto_store::{Actor, bridges};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,6 +17,9 @@ use crate::error::Error;
 use crate::state::App;
 
 const LONGEST: usize = 1_000;
+
+/// Who lifts by a resubscribe.
+pub const BY_ADMIN: Lifter = Lifter::Admin { with_evidence: true };
 
 /// Why, and what proves it. Both go into the ledger for good: name no other person in them.
 #[derive(Deserialize, ToSchema)]
@@ -40,11 +43,12 @@ pub struct ActView {
 }
 
 impl Act {
-    fn checked(self) -> Result<Self, Error> {
+    /// Trimmed; faults name `reason` and `evidence`.
+    pub fn checked(self) -> Result<Self, Error> {
         let mut faults = Faults::default();
         for (field, text) in [("reason", &self.reason), ("evidence", &self.evidence)] {
             let length = text.trim().chars().count();
-            if length == 0 || length > LONGEST || text.chars().any(|c| c.is_control() && c != '\n') {
+            if length == 0 || length > LONGEST || text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r')) {
                 faults.add(field, format!("Enter 1 to {LONGEST} characters."));
             }
         }
@@ -52,8 +56,8 @@ impl Act {
         Ok(Self { reason: self.reason.trim().to_owned(), evidence: self.evidence.trim().to_owned() })
     }
 
-    fn grounds(&self) -> Grounds<'_> {
-        Grounds { source: "api", reason: &self.reason, evidence: &self.evidence }
+    fn grounds<'a>(&'a self, source: &'a str) -> Grounds<'a> {
+        Grounds { source, reason: &self.reason, evidence: &self.evidence }
     }
 }
 
@@ -65,8 +69,13 @@ pub async fn unsubscribe(State(app): State<App>, caller: Caller, id: Id, body: B
     let act = body.read()?;
     let person = load(&app, &id).await?;
     let act = act.checked()?;
+    do_unsubscribe(&app, person, &act, "api", &caller.actor(&app)).await.map(Json)
+}
+
+/// The act itself, for API and page: `act` was checked, the permission asked for. `source` says where it was done.
+pub async fn do_unsubscribe(app: &App, person: Person, act: &Act, source: &str, who: &Actor) -> Result<ActView, Error> {
     let mut tx = app.db.write().await?;
-    let changed = consent::open(&mut tx, &app.vault, person.id, Cause::OwnUnsubscribe, &act.grounds(), &caller.actor(&app)).await?;
+    let changed = consent::open(&mut tx, &app.vault, person.id, Cause::OwnUnsubscribe, &act.grounds(source), who).await?;
     tx.commit().await?;
     app.wake.ring();
     let told = if !changed {
@@ -77,7 +86,7 @@ pub async fn unsubscribe(State(app): State<App>, caller: Caller, id: Id, body: B
         "Unsubscribed: this record and its address, in every source."
     };
     let causes = if changed { vec![Cause::OwnUnsubscribe] } else { Vec::new() };
-    answer(&app, person, changed, causes, told.to_owned()).await
+    answer(app, person, changed, causes, told.to_owned()).await
 }
 
 /// Lifts everything that Rialto holds against mailing this record, on evidence. A remote system's own no stays, and is told.
@@ -88,9 +97,13 @@ pub async fn resubscribe(State(app): State<App>, caller: Caller, id: Id, body: B
     let act = body.read()?;
     let person = load(&app, &id).await?;
     let act = act.checked()?;
-    let lifter = Lifter::Admin { with_evidence: true };
+    do_resubscribe(&app, person, &act, "api", &caller.actor(&app)).await.map(Json)
+}
+
+/// As `do_unsubscribe`, the other way.
+pub async fn do_resubscribe(app: &App, person: Person, act: &Act, source: &str, who: &Actor) -> Result<ActView, Error> {
     let mut tx = app.db.write().await?;
-    let lifted = consent::lift(&mut tx, &app.vault, person.id, lifter, &act.grounds(), &caller.actor(&app)).await?;
+    let lifted = consent::lift(&mut tx, &app.vault, person.id, BY_ADMIN, &act.grounds(source), who).await?;
     tx.commit().await?;
     app.wake.ring();
     let told = if lifted.is_empty() {
@@ -98,10 +111,10 @@ pub async fn resubscribe(State(app): State<App>, caller: Caller, id: Id, body: B
     } else {
         format!("Lifted: {}.", lifted.iter().map(|c| c.label()).collect::<Vec<_>>().join(", "))
     };
-    answer(&app, person, !lifted.is_empty(), lifted, told).await
+    answer(app, person, !lifted.is_empty(), lifted, told).await
 }
 
-async fn answer(app: &App, person: Person, changed: bool, causes: Vec<Cause>, told: String) -> Result<Json<ActView>, Error> {
+async fn answer(app: &App, person: Person, changed: bool, causes: Vec<Cause>, told: String) -> Result<ActView, Error> {
     let open = consent::open_causes(app.db.read(), person.id).await?;
     let mut sentences = vec![told];
     for cause in open.iter().filter(|c| !causes.contains(c)) {
@@ -109,7 +122,7 @@ async fn answer(app: &App, person: Person, changed: bool, causes: Vec<Cause>, to
     }
     let neighbours = if open.is_empty() { consent::silent_neighbours(app.db.read(), person.id).await? } else { 0 };
     if neighbours > 0 {
-        sentences.push(format!("{neighbours} other record(s) with this address stay unsubscribed by themselves."));
+        sentences.push(neighbours_told(neighbours));
     }
     let verdict = verdict(&person, open)?;
     match (verdict.mailable, verdict.address_state) {
@@ -118,7 +131,16 @@ async fn answer(app: &App, person: Person, changed: bool, causes: Vec<Cause>, to
         (false, "malformed") => sentences.push("The address is malformed, so no mail goes out.".to_owned()),
         _ => {}
     }
-    Ok(Json(ActView { changed, causes: causes.into_iter().map(CauseView::from).collect(), sentences, verdict }))
+    Ok(ActView { changed, causes: causes.into_iter().map(CauseView::from).collect(), sentences, verdict })
+}
+
+/// Records that stay silent by their own word, whatever was done about the address.
+pub fn neighbours_told(n: i64) -> String {
+    if n == 1 {
+        "1 other record with this address stays unsubscribed by itself.".to_owned()
+    } else {
+        format!("{} other records with this address stay unsubscribed by themselves.", rialto_core::figure(n))
+    }
 }
 
 /// A cause that still stands, and who may lift it.

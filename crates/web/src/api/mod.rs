@@ -1,19 +1,19 @@
 //! The HTTP API under `/api/v1`. Its description is generated from these handlers.
 
 mod admin;
-mod bridge_fields;
+pub mod bridge_fields;
 pub mod bridge_input;
 mod bridges;
 mod compound;
-mod consent;
+pub mod consent;
 mod document;
-pub(crate) mod extract;
+pub mod extract;
 mod folders;
 mod groups;
 mod idempotency;
 mod runs;
-mod schedules;
-mod settings;
+pub mod schedules;
+pub mod settings;
 mod subscribers;
 mod tokens;
 mod users;
@@ -59,7 +59,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(bridges::test))
         .routes(routes!(bridges::refresh))
         .routes(routes!(bridges::lists))
-        .routes(routes!(bridge_fields::fields, bridge_fields::patch_fields))
+        .routes(routes!(bridge_fields::list, bridge_fields::patch))
         .routes(routes!(groups::list, compound::create))
         .routes(routes!(compound::count))
         .routes(routes!(groups::get, groups::patch, groups::delete))

@@ -9,6 +9,7 @@ use rialto_core::Kind;
 use rialto_core::permissions::Permission;
 use rialto_core::run::Trigger;
 use rialto_core::schedule::time_of_day;
+use rialto_store::Actor;
 use rialto_store::schedules::{self, Occurrence, Set};
 use rialto_store::views::api as made;
 use rialto_store::views::schedules::{self as views, ItemRow, ScheduleRow};
@@ -131,7 +132,7 @@ async fn load(app: &App, id: &Id) -> Result<ScheduleRow, Error> {
     found(views::one(app.db.read(), id.id).await?.filter(declared), id, |s| s.schedule.created_at)
 }
 
-fn declared(row: &ScheduleRow) -> bool {
+pub fn declared(row: &ScheduleRow) -> bool {
     rialto_connectors::has_trigger(&row.bridge_kind, Trigger::Overnight)
 }
 
@@ -233,6 +234,17 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<Sc
         timezone: change.timezone.unwrap_or(before.timezone),
     };
     let mut faults = Faults::default();
+    check(&mut set, &mut faults);
+    faults.none_or()?;
+    let mut tx = app.db.write().await?;
+    schedules::change(&mut tx, before.id, &set, &caller.actor(&app)).await?;
+    tx.commit().await?;
+    let row = load(&app, &id).await?;
+    Ok(Json(view(&app, row).await?))
+}
+
+/// Checks time and zone, and writes the zone properly. Faults name `at` and `timezone`.
+pub fn check(set: &mut Set, faults: &mut Faults) {
     if set.local_time.as_deref().is_some_and(|t| time_of_day(t).is_none()) {
         faults.add("at", "Enter a time of day such as 02:00.");
     }
@@ -242,12 +254,6 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<Sc
             None => faults.add("timezone", "Enter a time zone such as Europe/Vienna."),
         }
     }
-    faults.none_or()?;
-    let mut tx = app.db.write().await?;
-    schedules::change(&mut tx, before.id, &set, &caller.actor(&app)).await?;
-    tx.commit().await?;
-    let row = load(&app, &id).await?;
-    Ok(Json(view(&app, row).await?))
 }
 
 /// The zone's name as it is written properly. Names only, never paths: the name may lead to a file of the system.
@@ -282,25 +288,25 @@ pub async fn run(State(app): State<App>, caller: Caller, id: Id) -> Result<(Stat
         caller.require(Permission::GroupsSync)?;
     }
     let row = load(&app, &id).await?;
+    let (occurrence, run_id) = begin(&app, &caller.actor(&app), &row).await?;
+    let (status, Json(started)) = runs::accepted(&app, run_id).await?;
+    let occurrence = shown(&app, vec![occurrence]).await?.pop().ok_or(Error::NotFound)?;
+    Ok((status, Json(StartedOccurrence { run: started.run, occurrence })))
+}
+
+/// Begins an occurrence by hand; answers it and the run that reads the lists. `Conflict` when it cannot begin now.
+pub async fn begin(app: &App, who: &Actor, row: &ScheduleRow) -> Result<(Occurrence, i64), Error> {
     if !row.bridge_enabled {
         return Err(Error::Conflict("The bridge of this schedule is switched off.".into()));
     }
     if schedules::open_of(app.db.read(), row.schedule.id).await?.is_some() {
         return Err(Error::Conflict("An occurrence of this schedule is under way. Try again when it has ended.".into()));
     }
-    let (occurrence, run_id) = begin(&app, &caller, &row).await?;
-    app.wake.ring();
-    let (status, Json(started)) = runs::accepted(&app, run_id).await?;
-    let occurrence = shown(&app, vec![occurrence]).await?.pop().ok_or(Error::NotFound)?;
-    Ok((status, Json(StartedOccurrence { run: started.run, occurrence })))
-}
-
-async fn begin(app: &App, caller: &Caller, row: &ScheduleRow) -> Result<(Occurrence, i64), Error> {
-    let who = caller.actor(app);
     let mut tx = app.db.write().await?;
-    match schedules::begin(&mut tx, &row.schedule, who.at, &who).await {
+    match schedules::begin(&mut tx, &row.schedule, who.at, who).await {
         Ok(Some((occurrence, asked))) => {
             tx.commit().await?;
+            app.wake.ring();
             Ok((occurrence, asked.run_id))
         }
         // Somebody else did at the very same moment.

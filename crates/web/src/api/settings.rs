@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use rialto_core::permissions::Permission;
+use rialto_store::Actor;
 use rialto_store::settings::{self, MAX_REMOVED, MAX_REMOVED_PERCENT};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -73,11 +74,11 @@ pub struct TrustChange {
     /// 0 to 1,000,000,000.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u64>)]
-    max_removed: Option<Option<u64>>,
+    pub max_removed: Option<Option<u64>>,
     /// 0 to 100.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u64>)]
-    max_removed_percent: Option<Option<u64>>,
+    pub max_removed_percent: Option<Option<u64>>,
 }
 
 fn given<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<u64>>, D::Error> {
@@ -97,18 +98,29 @@ pub async fn patch(State(app): State<App>, caller: Caller, body: Body<SettingsCh
     caller.require(Permission::BridgesAdmin)?;
     let change = body.read()?;
     let changes = checked(&change)?;
-    if !changes.is_empty() {
-        let mut tx = app.db.write().await?;
-        for (key, value) in changes {
-            let value = value.map(|n| n.to_string());
-            settings::set(&mut tx, key, value.as_deref(), &caller.actor(&app)).await?;
-        }
-        tx.commit().await?;
-    }
+    store(&app, &changes, &caller.actor(&app)).await?;
     view(&app).await.map(Json)
 }
 
-fn checked(change: &SettingsChange) -> Result<Vec<(&'static str, Option<u64>)>, Error> {
+/// Settings as they are to be stored; `None` for what the configuration says.
+pub type Changes = Vec<(&'static str, Option<u64>)>;
+
+/// Stores what differs from what is stored.
+pub async fn store(app: &App, changes: &Changes, who: &Actor) -> Result<(), Error> {
+    let stored = settings::all(app.db.read()).await?;
+    let now = |key: &str| stored.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone());
+    let mut tx = app.db.write().await?;
+    for (key, value) in changes {
+        let value = value.map(|n| n.to_string());
+        if value != now(key) {
+            settings::set(&mut tx, key, value.as_deref(), who).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+fn checked(change: &SettingsChange) -> Result<Changes, Error> {
     let mut faults = Faults::default();
     for (field, given, key) in [
         ("account_name", &change.account_name, "instance.account_name"),
@@ -120,21 +132,26 @@ fn checked(change: &SettingsChange) -> Result<Vec<(&'static str, Option<u64>)>, 
             faults.add(field, format!("Change {key} in the configuration file and start Rialto again."));
         }
     }
+    let changes = check_trust(&change.trust, &mut faults);
+    faults.none_or()?;
+    Ok(changes)
+}
+
+/// The thresholds as they are to be stored. Faults name their keys.
+pub fn check_trust(trust: &TrustChange, faults: &mut Faults) -> Changes {
     let mut changes = Vec::new();
-    for (key, given, most) in
-        [(MAX_REMOVED, change.trust.max_removed, 1_000_000_000), (MAX_REMOVED_PERCENT, change.trust.max_removed_percent, 100)]
-    {
+    for (key, given, most) in [(MAX_REMOVED, trust.max_removed, 1_000_000_000), (MAX_REMOVED_PERCENT, trust.max_removed_percent, 100)] {
         let Some(value) = given else { continue };
         if value.is_some_and(|n| n > most) {
             faults.add(key, format!("Enter a whole number from 0 to {most}, or null for what the configuration says."));
         }
         changes.push((key, value));
     }
-    faults.none_or()?;
-    Ok(changes)
+    changes
 }
 
-async fn view(app: &App) -> Result<SettingsView, Error> {
+/// What holds now.
+pub async fn view(app: &App) -> Result<SettingsView, Error> {
     let s = &app.settings;
     let stored = settings::all(app.db.read()).await?;
     let limits = settings::limits(app.db.read(), s.limits).await?;

@@ -10,9 +10,10 @@ use rialto_connectors::form::{FormField, Input};
 use rialto_connectors::{BridgeKind, FieldError, kind, kinds as all_kinds};
 use rialto_core::permissions::Permission;
 use rialto_core::run::{RunKind, Trigger};
-use rialto_store::bridges::{self, Entered};
+use rialto_store::bridges::{self, Bridge, Entered};
 use rialto_store::runs::{self, NewRun, Subject};
 
+use super::bridge_head::Head;
 use super::links;
 use super::shell::{Page, Reader};
 use crate::api::bridge_input;
@@ -60,6 +61,8 @@ struct BridgeForm {
     action: String,
     kind_name: &'static str,
     edit: bool,
+    /// Of the bridge that is edited.
+    head: Option<Head>,
     name: String,
     name_error: Option<String>,
     enabled: bool,
@@ -72,14 +75,15 @@ struct BridgeForm {
 struct Filled<'a> {
     kind: &'static BridgeKind,
     action: String,
-    edit: bool,
+    /// The bridge that is edited; `None` while one is added.
+    bridge: Option<&'a Bridge>,
     entered: &'a Entered,
     /// Names of secrets that are stored.
     stored: &'a [String],
     faults: &'a [FieldError],
 }
 
-fn form(reader: &Reader, filled: &Filled<'_>) -> Result<Response, Error> {
+async fn form(reader: &Reader, filled: &Filled<'_>) -> Result<Response, Error> {
     let Filled { kind, entered, stored, faults, .. } = filled;
     let error = |path: &str| faults.iter().find(|f| f.field == path).map(|f| f.detail.clone());
     let field = |part: &str, f: &FormField| {
@@ -110,12 +114,16 @@ fn form(reader: &Reader, filled: &Filled<'_>) -> Result<Response, Error> {
     };
     let fields: Vec<Field> =
         kind.settings.iter().map(|f| field("settings", f)).chain(kind.secrets.iter().map(|f| field("secrets", f))).collect();
-    let title = if filled.edit { format!("Edit {}", entered.name) } else { format!("Add a bridge to {}", kind.name) };
+    let title = if filled.bridge.is_some() { format!("Edit {}", entered.name) } else { format!("Add a bridge to {}", kind.name) };
     let page = BridgeForm {
         page: reader.page(title),
         action: filled.action.clone(),
         kind_name: kind.name,
-        edit: filled.edit,
+        edit: filled.bridge.is_some(),
+        head: match filled.bridge {
+            Some(bridge) => Some(Head::of(reader, bridge, "Settings").await?),
+            None => None,
+        },
         name: entered.name.clone(),
         name_error: error("name"),
         enabled: entered.enabled,
@@ -161,8 +169,9 @@ pub async fn new(reader: Reader, Path(name): Path<String>) -> Result<Response, E
     let entered = Entered { name: kind.name.to_owned(), enabled: true, ..Entered::default() };
     form(
         &reader,
-        &Filled { kind, action: format!("/admin/bridges/new/{}", kind.kind), edit: false, entered: &entered, stored: &[], faults: &[] },
+        &Filled { kind, action: format!("/admin/bridges/new/{}", kind.kind), bridge: None, entered: &entered, stored: &[], faults: &[] },
     )
+    .await
 }
 
 /// POST /admin/bridges/new/{kind}: stores the bridge, and has it tested at once.
@@ -173,7 +182,7 @@ pub async fn create(reader: Reader, Path(name): Path<String>, Form(sent): Form<S
     let faults = check(kind, &entered, &[]);
     if !faults.is_empty() {
         let action = format!("/admin/bridges/new/{}", kind.kind);
-        return form(&reader, &Filled { kind, action, edit: false, entered: &entered, stored: &[], faults: &faults });
+        return form(&reader, &Filled { kind, action, bridge: None, entered: &entered, stored: &[], faults: &faults }).await;
     }
     let app = &reader.app;
     let who = reader.session.actor(app);
@@ -193,7 +202,7 @@ pub async fn edit(reader: Reader, Path(id): Path<String>) -> Result<Response, Er
     let stored = bridge.secret_names()?;
     let entered = Entered { name: bridge.name.clone(), settings: bridge.settings()?, secrets: BTreeMap::new(), enabled: bridge.enabled };
     let action = format!("{}/edit", links::bridge(bridge.created_at, bridge.id));
-    form(&reader, &Filled { kind, action, edit: true, entered: &entered, stored: &stored, faults: &[] })
+    form(&reader, &Filled { kind, action, bridge: Some(&bridge), entered: &entered, stored: &stored, faults: &[] }).await
 }
 
 /// POST /admin/bridges/{id}/edit
@@ -209,7 +218,7 @@ pub async fn update(reader: Reader, Path(id): Path<String>, Form(sent): Form<Sen
     let faults = check(kind, &entered, &stored);
     if !faults.is_empty() {
         let action = format!("{}/edit", links::bridge(bridge.created_at, bridge.id));
-        return form(&reader, &Filled { kind, action, edit: true, entered: &entered, stored: &stored, faults: &faults });
+        return form(&reader, &Filled { kind, action, bridge: Some(&bridge), entered: &entered, stored: &stored, faults: &faults }).await;
     }
     let who = reader.session.actor(app);
     let mut tx = app.db.write().await?;

@@ -4,16 +4,15 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{Html, Response};
 use rialto_core::permissions::Permission;
-use rialto_core::run::RunKind;
 use rialto_store::views::groups::{self, Filter};
 use rialto_store::views::runs;
 use rialto_store::{bridges as store, people};
 
-use super::links;
 use super::shell::{Page, Reader};
 use super::table::Action;
 use super::text::{self, Chip, When};
 use super::toast::{self, Toast};
+use super::{bridge_head, links};
 use crate::error::Error;
 use serde::Deserialize;
 
@@ -53,20 +52,13 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
         .map(|b| Line {
             href: links::bridge(b.created_at, b.id),
             name: b.name.clone(),
-            kind: rialto_connectors::kind(&b.kind).map_or("Unknown kind", |k| k.name),
+            kind: kind_name(b),
             chip: chip(b),
             tested: here.maybe(b.tested_at),
             test_ok: b.test_ok == Some(true),
             test_message: b.test_message.clone(),
             lists: here.maybe(b.lists_synced_at),
-            running: open
-                .iter()
-                .filter(|r| r.run.bridge_id == Some(b.id))
-                .map(|r| {
-                    let words = if r.run.kind() == RunKind::Test { "Testing …" } else { "Reading lists …" };
-                    (links::run(r.run.created_at, r.run.id), words)
-                })
-                .collect(),
+            running: open.iter().filter(|r| r.run.bridge_id == Some(b.id)).map(bridge_head::running).collect(),
             enabled: b.enabled,
             menu: if may_admin { menu(b) } else { Vec::new() },
         })
@@ -117,7 +109,13 @@ pub async fn switch(reader: Reader, Path(id): Path<String>, Query(switch): Query
     toast::done(&reader, "/admin/bridges", &Toast::new(format!("{} {said}.", bridge.name)).undo(back, &[]))
 }
 
-fn chip(b: &store::Bridge) -> Chip {
+/// What the system of a bridge is called.
+pub fn kind_name(b: &store::Bridge) -> &'static str {
+    rialto_connectors::kind(&b.kind).map_or("Unknown kind", |k| k.name)
+}
+
+/// How a bridge stands.
+pub fn chip(b: &store::Bridge) -> Chip {
     match (b.enabled, b.test_ok) {
         (false, _) => Chip::off("Switched off"),
         (true, Some(true)) => Chip::ok("Connected"),

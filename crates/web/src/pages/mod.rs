@@ -1,7 +1,10 @@
 //! The pages. Every page is a struct and its template side by side; all of them work without JavaScript.
 
 pub mod assets;
+mod bridge;
+mod bridge_fields;
 mod bridge_form;
+mod bridge_head;
 mod bridges;
 mod decide;
 mod group;
@@ -18,14 +21,21 @@ mod run;
 mod run_changes;
 mod runs;
 mod runs_table;
+mod schedule;
+mod schedules;
 mod search;
+mod settings;
+mod settings_audit;
 mod shell;
 pub mod sign_in;
 mod start;
 mod stations;
+mod status;
 #[cfg(debug_assertions)]
 mod style;
 mod subscriber;
+mod subscriber_act;
+mod subscriber_history;
 mod subscribers;
 mod table;
 mod text;
@@ -56,19 +66,32 @@ pub fn router() -> Router<App> {
         .route("/sync-runs", get(runs::show))
         .route("/sync-runs/export.csv", get(runs::export))
         .route("/sync-runs/{id}", get(run::show))
+        .route("/sync-runs/{id}/export.csv", get(run::export))
         .route("/sync-runs/{id}/progress", get(run::progress))
         .route("/sync-runs/{id}/decide", post(decide::submit))
         .route("/admin/bridges", get(bridges::show))
         .route("/admin/bridges/new", get(bridge_form::kinds))
         .route("/admin/bridges/new/{kind}", get(bridge_form::new).post(bridge_form::create))
+        .route("/admin/bridges/{id}", get(bridge::show))
+        .route("/admin/bridges/{id}/fields", get(bridge_fields::show).post(bridge_fields::save))
+        .route("/admin/bridges/{id}/schedule", get(schedule::show).post(schedule::save))
+        .route("/admin/bridges/{id}/schedule/run", post(schedule::run))
         .route("/admin/bridges/{id}/edit", get(bridge_form::edit).post(bridge_form::update))
         .route("/admin/bridges/{id}/delete", get(bridges::ask_delete).post(bridges::delete))
         .route("/admin/bridges/{id}/switch", post(bridges::switch))
         .route("/admin/bridges/{id}/refresh", post(start::refresh_bridge))
         .route("/admin/bridges/{id}/test", post(start::test_bridge))
+        .route("/admin/status", get(status::show))
+        .route("/admin/status/test", post(status::test_all))
+        .route("/admin/schedules", get(schedules::show))
+        .route("/settings", get(settings::show).post(settings::save))
+        .route("/settings/audit", get(settings_audit::show))
+        .route("/settings/audit/export.csv", get(settings_audit::export))
         .route("/subscribers", get(subscribers::show))
         .route("/subscribers/export.csv", get(subscribers::export))
         .route("/subscribers/{id}", get(subscriber::show))
+        .route("/subscribers/{id}/unsubscribe", get(subscriber_act::ask_unsubscribe).post(subscriber_act::unsubscribe))
+        .route("/subscribers/{id}/resubscribe", get(subscriber_act::ask_resubscribe).post(subscriber_act::resubscribe))
         .merge(assets::router());
     // The living style page is for those who build, not for those who use.
     #[cfg(debug_assertions)]

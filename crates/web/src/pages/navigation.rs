@@ -1,11 +1,17 @@
 //! The navigation: only what exists, under the names of the source systems, so that nobody has to relearn.
 //! A new page adds its line here; a group appears with its first line.
 
+use rialto_core::permissions::Permission;
+
 const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
     ("", &[("Overview", "/")]),
     ("Subscribers", &[("Search", "/subscribers"), ("Target Groups", "/target-groups")]),
     ("Data Exchange", &[("Sync runs", "/sync-runs")]),
-    ("Admin › Setup", &[("Bridge Configuration", "/admin/bridges")]),
+    (
+        "Admin › Setup",
+        &[("Bridge Configuration", "/admin/bridges"), ("Check Bridge Status", "/admin/status"), ("Schedules", "/admin/schedules")],
+    ),
+    ("Settings", &[("System Settings", "/settings"), ("Audit", "/settings/audit")]),
 ];
 
 pub struct NavGroup {
@@ -20,15 +26,23 @@ pub struct NavEntry {
     pub current: bool,
 }
 
-/// The navigation of the page at `path`: the entry with the longest path that leads to it is current.
-pub fn at(path: &str) -> Vec<NavGroup> {
+/// Pages that only some may open.
+const GUARDED: &[(&str, Permission)] = &[("/settings/audit", Permission::AuditRead)];
+
+/// The navigation of the page at `path`, without what the reader may not open: the entry with the longest path that leads to it is current.
+pub fn at(path: &str, may: impl Fn(Permission) -> bool) -> Vec<NavGroup> {
+    let open = |to: &str| GUARDED.iter().all(|(guarded, p)| *guarded != to || may(*p));
     let leads = |to: &str| if to == "/" { path == "/" } else { path == to || path.starts_with(&format!("{to}/")) };
     let current = NAVIGATION.iter().flat_map(|(_, entries)| *entries).map(|(_, to)| *to).filter(|to| leads(to)).max_by_key(|to| to.len());
     NAVIGATION
         .iter()
         .map(|(name, entries)| NavGroup {
             name,
-            entries: entries.iter().map(|(name, path)| NavEntry { name, path, current: current == Some(*path) }).collect(),
+            entries: entries
+                .iter()
+                .filter(|(_, to)| open(to))
+                .map(|(name, path)| NavEntry { name, path, current: current == Some(*path) })
+                .collect(),
         })
         .collect()
 }
@@ -39,8 +53,9 @@ mod tests {
 
     #[test]
     fn one_entry_at_most_is_current() {
-        let current =
-            |path: &str| -> Vec<&str> { at(path).iter().flat_map(|g| &g.entries).filter(|e| e.current).map(|e| e.name).collect() };
+        let current = |path: &str| -> Vec<&str> {
+            at(path, |_| true).iter().flat_map(|g| &g.entries).filter(|e| e.current).map(|e| e.name).collect()
+        };
         assert_eq!(current("/"), ["Overview"]);
         assert_eq!(current("/target-groups/x/subscribers"), ["Target Groups"]);
         assert_eq!(current("/target-groupsies"), Vec::<&str>::new());

@@ -69,7 +69,7 @@ pub fn columns(reader: &Reader, bridge: bool) -> Vec<Column<Person>> {
 /// A column for a personalization field. Its key is `f<number>`, as the store names it.
 pub fn field_column(field: &Field) -> Column<Person> {
     let (number, kind) = (field.number, field.kind.clone());
-    Column::new(format!("f{number}"), field.label.clone(), move |p: &Person| Cell::Text(value(p.profile.get(&number), &kind)))
+    Column::new(format!("f{number}"), field.title().to_owned(), move |p: &Person| Cell::Text(value(p.profile.get(&number), &kind)))
         .wide()
         .on_request()
 }

@@ -142,6 +142,15 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
     Ok(Html(page.render()?))
 }
 
+/// GET /sync-runs/{id}/export.csv: everybody of the list asked for.
+pub async fn export(reader: Reader, Path(id): Path<String>, Query(asked): Query<Asked>) -> Result<Response, Error> {
+    let row = links::find_run(&reader.app, &id).await?;
+    let changes = view::changes(reader.app.db.read(), row.run.id).await?;
+    let tabs = run_changes::tabs(&changes, "", &asked.show);
+    let tab = tabs.iter().find(|t| t.current).ok_or(Error::NotFound)?;
+    Ok(run_changes::export(reader.app.clone(), row, tab))
+}
+
 /// GET /sync-runs/{id}/progress: the moving part alone; when the run is over, the whole page is wanted anew.
 pub async fn progress(reader: Reader, Path(id): Path<String>) -> Result<Response, Error> {
     let row = links::find_run(&reader.app, &id).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use axum::response::Response;
 use rialto_store::fields::{self, Field};
 use rialto_store::views::api::{self, ChangeKind, Changed};
 use rialto_store::views::people::{self, Profile};
@@ -9,7 +10,9 @@ use rialto_store::views::runs::{self as view, Changes, NoteRow, RunRow};
 
 use super::links;
 use super::shell::Reader;
+use super::table::{Cell, Column, csv};
 use crate::error::Error;
+use crate::state::App;
 
 const LIMIT: i64 = 50;
 
@@ -56,6 +59,8 @@ pub struct Shown {
     pub detail_name: &'static str,
     pub first: Option<String>,
     pub next: Option<String>,
+    /// All of it as a download.
+    pub csv: String,
 }
 
 /// The tabs that have something to show; the one asked for, or the first, is current.
@@ -118,34 +123,66 @@ fn help(key: &str) -> &'static str {
 
 /// Reads the page of a tab after a number.
 pub async fn read(reader: &Reader, row: &RunRow, tab: &Tab, after: i64) -> Result<Shown, Error> {
-    let db = &reader.app.db;
-    let run_id = row.run.id;
-    let base = links::run(row.run.created_at, run_id);
-    let place = |n: i64| format!("{base}?show={}&after={n}#changes", tab.key);
-    let mut shown = Shown { help: help(tab.key), first: (after > 0).then(|| tab.href.clone()), ..Shown::default() };
-    match tab.source {
+    let base = links::run(row.run.created_at, row.run.id);
+    let mut lines = lines(&reader.app, row, tab.source, after, LIMIT + 1).await?;
+    let more = lines.len() as i64 > LIMIT;
+    lines.truncate(LIMIT as usize);
+    let (rows_only, detailed, detail_name) = match tab.source {
+        Source::Change(kind) => (false, kind == ChangeKind::Person, "Before → now"),
+        Source::Note(kind) => (!kind.starts_with("plan_"), !kind.starts_with("plan_"), "Why"),
+    };
+    Ok(Shown {
+        help: help(tab.key),
+        rows_only,
+        detailed,
+        detail_name,
+        first: (after > 0).then(|| tab.href.clone()),
+        next: lines.last().filter(|_| more).map(|l| format!("{base}?show={}&after={}#changes", tab.key, l.number)),
+        csv: format!("{base}/export.csv?show={}", tab.key),
+        lines,
+    })
+}
+
+/// Lines after a number.
+async fn lines(app: &App, row: &RunRow, source: Source, after: i64, limit: i64) -> Result<Vec<Line>, Error> {
+    let (db, run_id) = (&app.db, row.run.id);
+    Ok(match source {
         Source::Change(kind) => {
-            let mut found = api::changes(db.read(), run_id, kind, after, LIMIT + 1).await?;
-            let more = found.len() as i64 > LIMIT;
-            found.truncate(LIMIT as usize);
-            shown.next = found.last().filter(|_| more).map(|c| place(c.number));
-            shown.detailed = kind == ChangeKind::Person;
-            shown.detail_name = "Before → now";
-            let compare = if shown.detailed { Some(Now::read(reader, row, &found).await?) } else { None };
-            shown.lines = found.into_iter().map(|c| line(c, compare.as_ref())).collect();
+            let found = api::changes(db.read(), run_id, kind, after, limit).await?;
+            let compare = if kind == ChangeKind::Person { Some(Now::read(app, row, &found).await?) } else { None };
+            found.into_iter().map(|c| line(c, compare.as_ref())).collect()
         }
-        Source::Note(kind) => {
-            let mut found = view::notes(db.read(), run_id, &[kind], after, LIMIT + 1).await?;
-            let more = found.len() as i64 > LIMIT;
-            found.truncate(LIMIT as usize);
-            shown.next = found.last().filter(|_| more).map(|n| place(n.number));
-            shown.rows_only = !kind.starts_with("plan_");
-            shown.detailed = shown.rows_only;
-            shown.detail_name = "Why";
-            shown.lines = found.into_iter().map(noted).collect();
+        Source::Note(kind) => view::notes(db.read(), run_id, &[kind], after, limit).await?.into_iter().map(noted).collect(),
+    })
+}
+
+/// All lines of a tab as a download.
+pub fn export(app: App, row: RunRow, tab: &Tab) -> Response {
+    let source = tab.source;
+    let columns = vec![
+        Column::new("person", "Person", |l: &Line| Cell::Text(l.address.clone())),
+        Column::new("remote_id", "Remote ID", |l: &Line| Cell::Code(l.remote_id.clone())),
+        Column::new("detail", "Detail", |l: &Line| Cell::Text(l.told())),
+    ];
+    let name = format!("sync-run-{}", tab.key);
+    let slices = async_stream::try_stream! {
+        let mut after = 0;
+        loop {
+            let found = lines(&app, &row, source, after, csv::SLICE).await?;
+            let Some(last) = found.last() else { break };
+            after = last.number;
+            yield found;
         }
+    };
+    csv::download(&name, columns, slices)
+}
+
+impl Line {
+    /// Why, or what differs, in one text.
+    fn told(&self) -> String {
+        let differences = self.differences.iter().map(|d| format!("{}: {} → {}", d.label, d.before, d.after));
+        Some(self.detail.clone()).filter(|d| !d.is_empty()).into_iter().chain(differences).collect::<Vec<_>>().join("; ")
     }
-    Ok(shown)
 }
 
 fn line(c: Changed, now: Option<&Now>) -> Line {
@@ -178,8 +215,8 @@ struct Now {
 }
 
 impl Now {
-    async fn read(reader: &Reader, row: &RunRow, found: &[Changed]) -> Result<Self, Error> {
-        let db = &reader.app.db;
+    async fn read(app: &App, row: &RunRow, found: &[Changed]) -> Result<Self, Error> {
+        let db = &app.db;
         let Some(bridge_id) = row.run.bridge_id else { return Ok(Self { fields: Vec::new(), profiles: HashMap::new() }) };
         let fields = fields::list(db.read(), bridge_id).await?;
         let ids: Vec<i64> = found.iter().map(|c| c.number).collect();
@@ -189,21 +226,26 @@ impl Now {
 
     fn differences(&self, c: &Changed) -> Vec<Difference> {
         let Ok(kept) = serde_json::from_str::<serde_json::Value>(&c.detail) else { return Vec::new() };
-        let mut found = Vec::new();
-        let mut add = |label: &str, before: String, after: String| {
-            if before != after {
-                found.push(Difference { label: label.to_owned(), before, after });
-            }
-        };
-        add("Address", kept["address"].as_str().unwrap_or_default().to_owned(), c.address.clone());
         let before = kept["profile"].as_object().cloned().map(people::profile_of).unwrap_or_default();
         let none = Profile::new();
         let after = self.profiles.get(&c.number).unwrap_or(&none);
-        for f in self.fields.iter().filter(|f| f.gone_at.is_none()) {
-            add(&f.label, value(before.get(&f.number), &f.kind), value(after.get(&f.number), &f.kind));
-        }
-        found
+        compare(&self.fields, (kept["address"].as_str().unwrap_or_default(), &before), (&c.address, after))
     }
+}
+
+/// What differs between two states of a record: address and values of the fields that the remote still offers.
+pub fn compare(fields: &[Field], before: (&str, &Profile), after: (&str, &Profile)) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let mut add = |label: &str, before: String, after: String| {
+        if before != after {
+            found.push(Difference { label: label.to_owned(), before, after });
+        }
+    };
+    add("Address", before.0.to_owned(), after.0.to_owned());
+    for f in fields.iter().filter(|f| f.gone_at.is_none()) {
+        add(f.title(), value(before.1.get(&f.number), &f.kind), value(after.1.get(&f.number), &f.kind));
+    }
+    found
 }
 
 /// A stored value as people read it; empty for none.

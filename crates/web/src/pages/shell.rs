@@ -60,7 +60,7 @@ impl Reader {
             nonce: self.nonce.0.clone(),
             version: self.app.settings.version,
             assets: &assets::BASE,
-            nav: navigation::at(&self.path),
+            nav: navigation::at(&self.path, |p| self.may(p)),
             here: self.here.clone(),
             refresh: None,
             theme: preferences::theme(&self.headers),

@@ -1,6 +1,6 @@
 //! Buttons that start runs. What a run does, the engine does; these only ask for it, and lead to where it can be watched.
 
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::Redirect;
 use rialto_core::permissions::Permission;
 use rialto_core::run::{RunKind, Trigger};
@@ -53,23 +53,41 @@ pub async fn refresh_groups(reader: Reader, Form(which): Form<Which>) -> Result<
     Ok(Redirect::to("/target-groups"))
 }
 
+/// Which page a button of a bridge stood on.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct From {
+    /// `bridge`, `status`, or nothing for the list of bridges.
+    back: String,
+}
+
+impl From {
+    fn to(&self, bridge: &bridges::Bridge) -> Redirect {
+        match self.back.as_str() {
+            "bridge" => Redirect::to(&links::bridge(bridge.created_at, bridge.id)),
+            "status" => Redirect::to("/admin/status"),
+            _ => Redirect::to("/admin/bridges"),
+        }
+    }
+}
+
 /// POST /admin/bridges/{id}/refresh: for those who set bridges up too.
-pub async fn refresh_bridge(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Error> {
+pub async fn refresh_bridge(reader: Reader, Path(id): Path<String>, Query(from): Query<From>) -> Result<Redirect, Error> {
     if !reader.may(Permission::BridgesAdmin) {
         reader.session.require(Permission::GroupsSync)?;
     }
     let bridge = links::find_bridge(&reader.app, &id).await?;
     let bridge = usable(&reader, bridge.id).await?;
     ask(&reader, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id: bridge.id }, Trigger::RefreshBridge)).await?;
-    Ok(Redirect::to("/admin/bridges"))
+    Ok(from.to(&bridge))
 }
 
 /// POST /admin/bridges/{id}/test
-pub async fn test_bridge(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Error> {
+pub async fn test_bridge(reader: Reader, Path(id): Path<String>, Query(from): Query<From>) -> Result<Redirect, Error> {
     reader.session.require(Permission::BridgesAdmin)?;
     let bridge = links::find_bridge(&reader.app, &id).await?;
     ask(&reader, NewRun::of(RunKind::Test, Subject::Test { bridge_id: bridge.id }, Trigger::RefreshBridge)).await?;
-    Ok(Redirect::to("/admin/bridges"))
+    Ok(from.to(&bridge))
 }
 
 /// POST /target-groups/{id}/resync

@@ -1,28 +1,44 @@
-//! One person as one source knows them: who, whether they may be mailed and why, where they are, what they decided.
+//! One person as one source knows them: whether they may be mailed and what proves it, who they are, where they are, what happened.
 
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Html;
 use rialto_core::consent::Cause;
+use rialto_core::permissions::Permission;
 use rialto_core::{AddressState, Instant, Kind, PublicId};
-use rialto_store::bridges;
-use rialto_store::fields;
+use rialto_store::bridges::{self, Bridge};
+use rialto_store::fields::{self, Field};
 use rialto_store::views::members::{self, Member};
-use rialto_store::views::{api, people, runs};
+use rialto_store::views::people::{self, Profile};
+use rialto_store::views::{api, history, runs};
 
 use super::group_subscribers::same_address;
-use super::links;
 use super::people_table::chips;
 use super::run_changes::value;
 use super::shell::{Page, Reader};
+use super::subscriber_history::{self, Moment};
 use super::table::Table;
 use super::text::{self, Chip, When};
+use super::{bridges as bridge_pages, links};
+use crate::api::consent::BY_ADMIN;
 use crate::error::Error;
 
-/// One reason not to mail somebody, and what can change it.
+/// What the ledger holds of a cause.
+struct Proof {
+    source: String,
+    run: Option<String>,
+    who: String,
+    reason: String,
+    evidence: String,
+}
+
+/// One reason not to mail somebody, what proves it, and what can change it.
 struct Reason {
+    label: &'static str,
+    /// So that it reads on after "because".
     what: String,
     since: Option<When>,
+    proof: Option<Proof>,
     lifted_by: &'static str,
 }
 
@@ -33,7 +49,23 @@ struct Entry {
     source: String,
     actor: String,
     reason: String,
+    evidence: String,
     run: Option<String>,
+}
+
+/// A personalization field as a mailing would fill it.
+struct Attribute {
+    name: String,
+    value: String,
+    /// The value is the bridge's default: the person has none.
+    default: bool,
+}
+
+struct InGroup {
+    href: String,
+    name: String,
+    gone: bool,
+    synced: Option<When>,
 }
 
 #[derive(Template)]
@@ -41,123 +73,201 @@ struct Entry {
 struct Subscriber {
     page: Page,
     id: String,
+    href: String,
     address: String,
+    /// Empty when no field says it.
+    name: String,
+    /// As the questions call them: a first name, or `this person`.
+    called: String,
     remote_id: String,
     bridge: String,
+    bridge_href: Option<String>,
+    source: String,
     created: When,
     chips: Vec<Chip>,
     mailable: bool,
-    in_no_group: bool,
     reasons: Vec<Reason>,
     flag: &'static str,
-    fields: Vec<(String, String)>,
-    empty_fields: usize,
-    groups: Vec<(String, String, bool)>,
+    may_unsubscribe: bool,
+    may_resubscribe: bool,
+    attributes: Vec<Attribute>,
+    empty: usize,
+    hidden: usize,
+    groups: Vec<InGroup>,
     same: Option<Table>,
     ledger: Vec<Entry>,
     ledger_more: i64,
+    moments: Vec<Moment>,
+    moments_more: bool,
+    window: String,
+}
+
+/// The person whom an address names.
+pub async fn find(reader: &Reader, id: &str) -> Result<Member, Error> {
+    let public = PublicId::parse(id, Kind::Subscriber).ok_or(Error::NotFound)?;
+    let person = people::one(reader.app.db.read(), public.id).await?;
+    person.filter(|p| public.fits(Instant(p.created_at))).ok_or(Error::NotFound)
 }
 
 /// GET /subscribers/{id}
 pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>, Error> {
-    let (app, here) = (&reader.app, reader.here());
-    let db = &app.db;
-    let public = PublicId::parse(&id, Kind::Subscriber).ok_or(Error::NotFound)?;
-    let person = people::one(db.read(), public.id).await?.filter(|p| public.fits(Instant(p.created_at))).ok_or(Error::NotFound)?;
+    let (db, here) = (&reader.app.db, reader.here());
+    let person = find(&reader, &id).await?;
     let more = people::more(db.read(), person.id).await?;
-    let bridge = bridges::list(db.read())
-        .await?
-        .into_iter()
-        .find(|b| b.id == person.bridge_id)
-        .map_or_else(|| "a deleted bridge".into(), |b| b.name);
+    let bridge = bridges::get(db.read(), person.bridge_id).await?;
     let causes = members::causes(db, std::slice::from_ref(&person)).await?.remove(&person.id).unwrap_or_default();
-    let (fields, empty_fields) = profile(&reader, &person).await?;
+    let fields = fields::list(db.read(), person.bridge_id).await?;
+    let values = people::profiles(db, person.bridge_id, &fields, &[person.id]).await?.remove(&person.id).unwrap_or_default();
+    let bridge_name = bridge.as_ref().map_or_else(|| "a deleted bridge".to_owned(), |b| b.name.clone());
+    let (name, called) = names(&fields, &values);
+    let (attributes, empty, hidden) = attributes(&fields, &values);
     let groups = people::groups(db.read(), person.id).await?;
     let same = people::same_address(db.read(), &person).await?;
     let (ledger, ledger_more) = ledger(&reader, &person).await?;
-    let chips = chips(person.address_state, &causes);
+    let (moments, moments_more) = subscriber_history::read(&reader, &person, more.created_run, &fields, &values).await?;
     let page = Subscriber {
         page: reader.page(if person.address.is_empty() { person.remote_id.clone() } else { person.address.clone() }),
         mailable: causes.is_empty() && person.address_state == AddressState::Usable as i16,
-        in_no_group: groups.is_empty(),
-        reasons: reasons(&reader, &person, &causes, &bridge).await?,
-        flag: match more.remote_flag_seen {
-            1 => "yes",
-            _ => "no",
-        },
+        reasons: reasons(&reader, &person, &causes, &bridge_name).await?,
+        flag: if more.remote_flag_seen == 1 { "yes" } else { "no" },
+        may_unsubscribe: reader.may(Permission::ListsEdit) && !causes.contains(&Cause::OwnUnsubscribe),
+        may_resubscribe: reader.may(Permission::UsersAdmin) && causes.iter().any(|c| c.lifted_by(BY_ADMIN)),
+        href: links::person(person.created_at, person.id),
         id,
         created: here.when(person.created_at),
-        groups: groups.into_iter().map(|g| (links::group(g.created_at, g.id), g.name, g.state == "gone")).collect(),
+        groups: groups
+            .into_iter()
+            .map(|g| InGroup {
+                href: links::group(g.created_at, g.id),
+                gone: g.state == "gone",
+                synced: here.maybe(g.synced_at),
+                name: g.name,
+            })
+            .collect(),
         same: same_address(&reader, same).await?,
+        chips: chips(person.address_state, &causes),
+        bridge_href: bridge.as_ref().map(|b| links::bridge(b.created_at, b.id)),
+        source: source(bridge.as_ref()),
+        bridge: bridge_name,
         address: person.address,
         remote_id: person.remote_id,
-        bridge,
-        chips,
-        fields,
-        empty_fields,
+        name,
+        called,
+        attributes,
+        empty,
+        hidden,
         ledger,
         ledger_more,
+        moments,
+        moments_more,
+        window: text::num(history::WINDOW),
     };
     Ok(Html(page.render()?))
 }
 
+/// Where the record comes from, as the platforms' Source column says it.
+fn source(bridge: Option<&Bridge>) -> String {
+    bridge.map_or_else(|| "integration".to_owned(), |b| format!("{} integration", bridge_pages::kind_name(b)))
+}
+
+/// Full name, and what to call them; from fields named as most systems name them.
+pub fn names(fields: &[Field], values: &Profile) -> (String, String) {
+    let of = |wanted: &str| {
+        let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        let field = fields.iter().find(|f| f.is_valid() && plain(&f.name) == wanted);
+        field.map(|f| value(values.get(&f.number), &f.kind).trim().to_owned()).unwrap_or_default()
+    };
+    let (first, last) = (of("firstname"), of("lastname"));
+    let full = format!("{first} {last}").trim().to_owned();
+    let called = if !first.is_empty() { first } else { full.clone() };
+    (full, if called.is_empty() { "this person".into() } else { called })
+}
+
 async fn reasons(reader: &Reader, person: &Member, causes: &[Cause], bridge: &str) -> Result<Vec<Reason>, Error> {
-    let (db, here) = (&reader.app.db, reader.here());
+    let (app, here) = (&reader.app, reader.here());
     let mut reasons = Vec::new();
+    let address = |label, what, lifted_by| Reason { label, what, since: None, proof: None, lifted_by };
     match AddressState::from_i16(person.address_state) {
         AddressState::Usable => {}
-        AddressState::Missing => reasons.push(Reason {
-            what: format!("{bridge} has no address for this record."),
-            since: None,
-            lifted_by: "An address there, and a sync, change that.",
-        }),
-        AddressState::Malformed => reasons.push(Reason {
-            what: format!("“{}” is no address that mail could reach.", person.address),
-            since: None,
-            lifted_by: "A better address in the remote system, and a sync, change that.",
-        }),
+        AddressState::Missing => {
+            reasons.push(address(
+                "No address",
+                format!("{bridge} has no address for this record"),
+                "An address there, and a sync, change that.",
+            ));
+        }
+        AddressState::Malformed => reasons.push(address(
+            "Malformed address",
+            format!("“{}” is no address that mail could reach", person.address),
+            "A better address in the remote system, and a sync, change that.",
+        )),
     }
-    let open = people::causes(db.read(), person).await?;
+    let open = people::causes(app.db.read(), person).await?;
+    let key = if person.canonical.is_empty() { String::new() } else { app.vault.address_key(&person.canonical) };
     for cause in causes {
-        let since = open.iter().find(|o| o.cause == cause.name()).map(|o| o.created_at);
         let (what, lifted_by) = sentence(*cause, bridge);
-        let since = match (since, cause) {
-            (None, Cause::RemoteFlag) => runs::created_at(db.read(), person.remote_flag_run).await?,
-            (since, _) => since,
+        let found = history::proof(app.db.read(), person.id, &key, cause.name()).await?;
+        let since = open.iter().find(|o| o.cause == cause.name()).map(|o| o.created_at).or(found.as_ref().map(|e| e.created_at));
+        let proof = match found {
+            Some(e) => Some(Proof {
+                run: run_link(reader, e.run_id).await?,
+                who: text::actor(&e.actor),
+                source: said_by(&e.source),
+                reason: e.reason,
+                evidence: e.evidence,
+            }),
+            None => None,
         };
-        reasons.push(Reason { what, since: here.maybe(since), lifted_by });
+        reasons.push(Reason { label: cause.label(), what, since: here.maybe(since), proof, lifted_by });
     }
     Ok(reasons)
 }
 
-fn sentence(cause: Cause, bridge: &str) -> (String, &'static str) {
-    match cause {
-        Cause::OwnUnsubscribe => {
-            ("They unsubscribed here.".into(), "Only they themselves can change that, or an administrator with evidence of their word.")
-        }
-        Cause::Complaint => ("They reported a mailing as unwanted.".into(), "Only an administrator with evidence can change that."),
-        Cause::InvalidAddress => ("Mail to this address bounced.".into(), "A new address changes that, or an administrator."),
-        Cause::RemoteFlag => (
-            format!("{bridge} says no to mail for this record: Unsubscribed from remote system."),
-            "Only that system can change it, by saying yes; a sync brings it.",
-        ),
-        Cause::Upload => (
-            "The address was uploaded in a list of people who unsubscribed.".into(),
-            "Only an administrator with evidence can change that.",
-        ),
-        Cause::Admin => ("An administrator blocked this person.".into(), "An administrator can change that."),
+/// Where an act happened, in words.
+fn said_by(source: &str) -> String {
+    match source {
+        "api" => "the API".into(),
+        "page" => "this page".into(),
+        other => other.to_owned(),
     }
 }
 
-/// The bridge's fields with their values; and how many are empty.
-async fn profile(reader: &Reader, person: &Member) -> Result<(Vec<(String, String)>, usize), Error> {
-    let db = &reader.app.db;
-    let all = fields::list(db.read(), person.bridge_id).await?;
-    let values = people::profiles(db, person.bridge_id, &all, &[person.id]).await?.remove(&person.id).unwrap_or_default();
-    let current = all.iter().filter(|f| f.gone_at.is_none());
-    let (set, empty): (Vec<_>, Vec<_>) =
-        current.map(|f| (f.label.clone(), value(values.get(&f.number), &f.kind))).partition(|(_, v)| !v.is_empty());
-    Ok((set, empty.len()))
+async fn run_link(reader: &Reader, run: Option<i64>) -> Result<Option<String>, Error> {
+    let Some(id) = run else { return Ok(None) };
+    Ok(runs::created_at(reader.app.db.read(), id).await?.map(|at| links::run(at, id)))
+}
+
+/// Why, so that it reads on after "because"; and what changes it.
+pub fn sentence(cause: Cause, bridge: &str) -> (String, &'static str) {
+    match cause {
+        Cause::OwnUnsubscribe => {
+            ("they unsubscribed here".into(), "Only they themselves can change that, or an administrator with evidence of their word.")
+        }
+        Cause::Complaint => ("they reported a mailing as unwanted".into(), "Only an administrator with evidence can change that."),
+        Cause::InvalidAddress => ("mail to this address bounced".into(), "A new address changes that, or an administrator."),
+        Cause::RemoteFlag => {
+            (format!("{bridge} says no to mail for this record"), "Only that system can change it, by saying yes; a sync brings it.")
+        }
+        Cause::Upload => {
+            ("the address was uploaded in a list of people who unsubscribed".into(), "Only an administrator with evidence can change that.")
+        }
+        Cause::Admin => ("an administrator blocked this person".into(), "An administrator can change that."),
+    }
+}
+
+/// Fields that mailings can use, empty ones by their default; how many are empty without one, and how many are hidden.
+fn attributes(fields: &[Field], values: &Profile) -> (Vec<Attribute>, usize, usize) {
+    let (mut found, mut empty, mut hidden) = (Vec::new(), 0, 0);
+    for f in fields.iter().filter(|f| f.is_valid()) {
+        let own = value(values.get(&f.number), &f.kind);
+        match (f.shown, own.is_empty(), f.default_value.is_empty()) {
+            (false, ..) => hidden += 1,
+            (_, false, _) => found.push(Attribute { name: f.title().to_owned(), value: own, default: false }),
+            (_, _, false) => found.push(Attribute { name: f.title().to_owned(), value: f.default_shown(), default: true }),
+            _ => empty += 1,
+        }
+    }
+    (found, empty, hidden)
 }
 
 /// The newest acts; and how many older ones there are.
@@ -167,18 +277,15 @@ async fn ledger(reader: &Reader, person: &Member) -> Result<(Vec<Entry>, i64), E
     let (rows, total) = api::ledger(app.db.read(), person.id, &key, i64::MAX, 50).await?;
     let mut entries = Vec::with_capacity(rows.len());
     for e in rows {
-        let run = match e.run_id {
-            Some(id) => runs::created_at(app.db.read(), id).await?.map(|at| links::run(at, id)),
-            None => None,
-        };
         entries.push(Entry {
             at: here.when(e.created_at),
             act: if e.act == "lift" { "lifted" } else { "opened" },
             cause: Cause::from_name(&e.cause).map_or("a cause", Cause::label),
-            source: e.source,
+            run: run_link(reader, e.run_id).await?,
+            source: said_by(&e.source),
             actor: text::actor(&e.actor),
             reason: e.reason,
-            run,
+            evidence: e.evidence,
         });
     }
     let older = total - entries.len() as i64;

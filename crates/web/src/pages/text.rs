@@ -18,18 +18,7 @@ pub mod filters {
 
 /// `1,204`; a real minus sign for what is below zero.
 pub fn num(n: i64) -> String {
-    let digits = n.unsigned_abs().to_string();
-    let mut out = String::with_capacity(digits.len() + 4);
-    if n < 0 {
-        out.push('−');
-    }
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
+    rialto_core::figure(n)
 }
 
 /// `1 person`, `2 people`.
@@ -76,6 +65,11 @@ impl Here {
         let at = Instant(at);
         let exact = at.timestamp().to_zoned(self.zone.clone()).strftime("%A, %-d %B %Y, %H:%M:%S %Z").to_string();
         When { ago: ago(self.now.seconds_since(at)), exact: escape(&exact), iso: at.to_string() }
+    }
+
+    /// A moment written out, to the minute, in the reader's zone: `Monday, 5 January 2026, 08:57 CET`.
+    pub fn minute(&self, at: i64) -> String {
+        Instant(at).timestamp().to_zoned(self.zone.clone()).strftime("%A, %-d %B %Y, %H:%M %Z").to_string()
     }
 
     pub fn maybe(&self, at: Option<i64>) -> Option<When> {

@@ -2,6 +2,7 @@
 
 mod access;
 mod acts;
+mod attributes;
 mod bridges;
 mod compound;
 mod described;

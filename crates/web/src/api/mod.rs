@@ -3,11 +3,11 @@
 mod admin;
 pub mod bridge_input;
 mod bridges;
-mod compound;
+pub mod compound;
 mod consent;
-mod extract;
+pub mod extract;
 mod folders;
-mod groups;
+pub mod groups;
 mod idempotency;
 mod runs;
 mod schedules;

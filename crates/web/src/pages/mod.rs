@@ -3,11 +3,20 @@
 pub mod assets;
 mod bridge_form;
 mod bridges;
+mod compound;
+mod compound_form;
+mod compound_made;
 mod decide;
+mod folders;
 mod group;
+mod group_age;
+mod group_edit;
 mod group_subscribers;
 mod group_tabs;
 mod groups;
+mod groups_routes;
+mod groups_table;
+mod info;
 mod keyboard;
 mod links;
 mod navigation;
@@ -21,6 +30,7 @@ mod runs_table;
 mod search;
 mod shell;
 pub mod sign_in;
+mod split;
 mod start;
 mod stations;
 #[cfg(debug_assertions)]
@@ -69,6 +79,7 @@ pub fn router() -> Router<App> {
         .route("/subscribers", get(subscribers::show))
         .route("/subscribers/export.csv", get(subscribers::export))
         .route("/subscribers/{id}", get(subscriber::show))
+        .merge(groups_routes::router())
         .merge(assets::router());
     // The living style page is for those who build, not for those who use.
     #[cfg(debug_assertions)]

@@ -15,7 +15,7 @@ async function resync(page, name) {
 export async function makeCompound(page, name, folder = 'Spring/Newsletters') {
   await page.goto('/target-groups/new');
   await page.getByLabel('Name', { exact: true }).fill(name);
-  await page.getByLabel('Folder', { exact: false }).first().fill(folder);
+  await page.getByLabel(/^Folder/).fill(folder);
   await page.getByLabel(/^Newsletter/).selectOption('include');
   await page.getByLabel(/^Board/).selectOption('exclude');
   await page.getByRole('button', { name: 'Make the group' }).click();

@@ -170,7 +170,7 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<Str
         busy,
         filtered: !(filter.q.is_empty() && asked.bridge.is_empty() && filter.state.is_empty()),
         total,
-        table: table(&reader, &asked, &found, total, (all_bridges.len() > 1, tree.several(&asked.folder))),
+        table: table(&reader, &asked, &found, total, tree.several(&asked.folder)),
         bridges: all_bridges.iter().map(|b| choice(&links::bridge_id(b).to_string(), &b.name, &asked.bridge)).collect(),
         may_edit: reader.may(Permission::ListsEdit),
         states: STATES.iter().map(|(v, l)| choice(v, l, &filter.state)).collect(),
@@ -204,8 +204,8 @@ async fn refreshes(reader: &Reader, all: &[bridges::Bridge], tree: &Tree) -> Res
         .collect())
 }
 
-/// The list as its template shows it. `tells`: whether bridges tell groups apart, and folders.
-fn table(reader: &Reader, asked: &Asked, found: &Found, total: i64, tells: (bool, bool)) -> Table {
+/// The list as its template shows it. `noted`: groups of several folders stand in it.
+fn table(reader: &Reader, asked: &Asked, found: &Found, total: i64, noted: bool) -> Table {
     let (sort, order) = asked.order();
     let by = |o: Order<'_>| {
         let dir = match (o.key, o.down) {
@@ -215,7 +215,7 @@ fn table(reader: &Reader, asked: &Asked, found: &Found, total: i64, tells: (bool
         };
         asked.link("/target-groups", (if o.key == "name" { "" } else { o.key }, dir), ("", ""))
     };
-    let mut table = Table::of(TABLE, reader, &columns(reader, tells), &found.rows, Some((order, &by)))
+    let mut table = Table::of(TABLE, reader, &columns(reader, noted), &found.rows, Some((order, &by)))
         .with_menus(&found.rows, |r| (r.group.name.clone(), actions(reader, r, reader.address())));
     let place = |row: Option<&GroupRow>| row.map(|r| r.place(sort).to_string()).unwrap_or_default();
     table.csv = Some(asked.link("/target-groups/export.csv", (&asked.sort, &asked.dir), ("", "")));
@@ -232,9 +232,7 @@ fn table(reader: &Reader, asked: &Asked, found: &Found, total: i64, tells: (bool
 
 /// GET /target-groups/export.csv
 pub async fn export(reader: Reader, Query(asked): Query<Asked>) -> Result<Response, Error> {
-    let db = &reader.app.db;
-    let several = bridges::list(db.read()).await?.len() > 1;
-    let columns = chosen(&reader, TABLE, columns(&reader, (several, false)));
+    let columns = chosen(&reader, TABLE, columns(&reader, false));
     let (app, filter, (sort, order)) = (reader.app.clone(), asked.filter(), asked.order());
     let slices = async_stream::try_stream! {
         let mut place = None;

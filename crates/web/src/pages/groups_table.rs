@@ -11,7 +11,7 @@ use super::table::{Action, Cell, Column, Sorting};
 use super::text::Chip;
 
 /// `noted`: the folder stands below the name, for lists of several folders.
-pub fn columns(reader: &Reader, (bridges, noted): (bool, bool)) -> Vec<Column<GroupRow>> {
+pub fn columns(reader: &Reader, noted: bool) -> Vec<Column<GroupRow>> {
     let (synced, made, states) = (reader.here(), reader.here(), reader.here());
     let name = move |r: &GroupRow| Cell::Link {
         href: links::group(r.group.created_at, r.group.id),
@@ -19,11 +19,9 @@ pub fn columns(reader: &Reader, (bridges, noted): (bool, bool)) -> Vec<Column<Gr
         note: if noted { r.group.folder.clone() } else { String::new() },
     };
     let both = |first_down| Sorting::Both { first_down };
-    let bridge = Column::new("bridge", "Bridge", |r: &GroupRow| Cell::Text(r.bridge_name.clone()));
     vec![
         Column::new("name", "Name", name).always().wide().sorted(both(false)),
-        // Where it tells nothing apart it is there for those who ask.
-        if bridges { bridge } else { bridge.on_request() },
+        Column::new("bridge", "Bridge", |r: &GroupRow| Cell::Text(r.bridge_name.clone())).on_request(),
         Column::new("folder", "Folder", |r: &GroupRow| Cell::Text(r.group.folder.clone())).on_request(),
         Column::new("members", "Members", |r: &GroupRow| Cell::Number(r.group.members)).number().sorted(both(true)),
         Column::new("mailable", "Mailable", |r: &GroupRow| Cell::number(r.group.waterfall().map(|w| w.mailable))).number(),

@@ -4,6 +4,7 @@ mod access;
 mod acts;
 mod bridges;
 mod compound;
+mod group_pages;
 mod harness;
 mod lists;
 mod pages;

@@ -11,7 +11,18 @@ async function resync(page, name) {
   await runEnds(page);
 }
 
-/** People in some groups, a run that waits, and a plan. */
+/** A compound group in a folder: Newsletter without Board. */
+export async function makeCompound(page, name, folder = 'Spring/Newsletters') {
+  await page.goto('/target-groups/new');
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByLabel(/^Folder/).fill(folder);
+  await page.getByLabel(/^Newsletter/).selectOption('include');
+  await page.getByLabel(/^Board/).selectOption('exclude');
+  await page.getByRole('button', { name: 'Make the group' }).click();
+  await page.getByRole('heading', { level: 1, name }).waitFor();
+}
+
+/** People in some groups, a run that waits, a plan, and a group made of others. */
 export async function furnish(page, demo) {
   for (const name of ['Newsletter', 'All members', 'Annual conference', 'Board']) await resync(page, name);
   await sandbox(demo, '/lists/CONFERENCE/remove', { count: 60 });
@@ -20,6 +31,7 @@ export async function furnish(page, demo) {
   await page.getByRole('button', { name: 'Plan only' }).click();
   await page.waitForURL(/\/sync-runs\//);
   await runEnds(page);
+  await makeCompound(page, 'Newsletter without the board');
 }
 
 /** What can go wrong: a list that is gone with people on it, a bridge that nobody answers. */
@@ -49,6 +61,13 @@ async function firstLink(page, on, begins) {
 
 const openMenu = (name) => async (page) => page.locator('summary', { hasText: name }).first().click();
 
+const popUp = async (page) => {
+  await page.locator('summary', { hasText: 'Actions for Newsletter' }).first().click();
+  await page.getByRole('link', { name: 'Info', exact: true }).filter({ visible: true }).click();
+  await page.getByRole('dialog').getByRole('link', { name: 'Counts', exact: true }).click();
+  await page.getByRole('dialog').locator('table.waterfall').waitFor();
+};
+
 /** `{name, path, act}` of every page; `act` brings it into a state worth looking at. */
 export async function everyPage(page) {
   await openGroup(page, 'Newsletter');
@@ -57,6 +76,10 @@ export async function everyPage(page) {
   const waiting = new URL(page.url()).pathname;
   await openGroup(page, 'Region West');
   const untouched = new URL(page.url()).pathname;
+  await openGroup(page, 'Newsletter without the board');
+  const made = new URL(page.url()).pathname;
+  await page.goto('/target-groups?folder=Spring%2FNewsletters');
+  const folder = await page.getByRole('link', { name: 'Rename or move …', includeHidden: true }).getAttribute('href');
   const run = await firstLink(page, `${group}/sync-runs`, '/sync-runs/');
   const held = await firstLink(page, '/sync-runs?state=held', '/sync-runs/');
   await page.goto('/sync-runs?state=succeeded&kind=people');
@@ -73,6 +96,25 @@ export async function everyPage(page) {
     { name: 'target-groups-menu', path: '/target-groups', act: openMenu('Actions for') },
     { name: 'target-groups-columns', path: '/target-groups', act: openMenu('Columns') },
     { name: 'target-groups-none', path: '/target-groups?q=no+such+group' },
+    { name: 'groups-folder', path: '/target-groups?folder=Spring%2FNewsletters' },
+    { name: 'groups-folder-empty', path: '/target-groups?folder=Spring' },
+    { name: 'folder-new', path: '/target-groups/folders/new?in=Spring' },
+    { name: 'folder-edit', path: folder },
+    { name: 'folder-delete', path: folder.replace('/edit', '/delete') },
+    { name: 'compound-new', path: '/target-groups/new' },
+    { name: 'compound-edit', path: `${made}/edit` },
+    { name: 'compound-counts', path: made },
+    { name: 'compound-made-of', path: `${made}/made-of` },
+    { name: 'compound-delete', path: `${made}/delete` },
+    { name: 'group-split', path: `${group}/split` },
+    { name: 'group-split-preview', path: `${group}/split`, act: async (p) => { await p.getByRole('button', { name: 'Preview' }).click(); await p.waitForLoadState(); await p.getByRole('button', { name: 'Make 2 target groups' }).waitFor(); } },
+    { name: 'group-move', path: `${group}/move` },
+    { name: 'info', path: `${group}/info` },
+    { name: 'info-counts', path: `${group}/info/counts` },
+    { name: 'info-subscribers', path: `${group}/info/subscribers` },
+    { name: 'info-mailings', path: `${group}/info/mailings` },
+    { name: 'info-empty', path: `${untouched}/info/counts` },
+    { name: 'info-pop-up', path: '/target-groups', act: popUp },
     { name: 'group-counts', path: group },
     { name: 'group-held', path: waiting },
     { name: 'group-empty', path: untouched },

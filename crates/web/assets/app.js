@@ -19,14 +19,17 @@
   });
 
   // A link that opens in a dialog: the page behind it is what it shows, and where it leads without JavaScript.
+  // With data-dialog="page" the address follows: it can be kept, and Back leads to the tab before, then to the page behind.
   let opener;
+  const home = location.href.split('#')[0];
+  const follow = (href) => history.pushState({ dialog: href, depth: (history.state?.depth ?? 0) + 1 }, '', href);
   async function show(href, from) {
     const answer = await fetch(href, { headers: { accept: 'text/html' } }).catch(() => undefined);
     const read = answer?.ok && !answer.redirected && new DOMParser().parseFromString(await answer.text(), 'text/html');
     const main = read && $('main', read);
     if (!main) return location.assign(href);
     $('dialog')?.remove();
-    opener = from;
+    if (!from.closest('dialog')) opener = from;
     const dialog = document.createElement('dialog');
     const title = $('h1', main);
     title.id = 'dialog-title';
@@ -43,20 +46,29 @@
     document.body.append(dialog);
     globalThis.htmx?.process(dialog);
     dialog.showModal();
-    ($('[data-close]:not(.close)', dialog) ?? close).focus();
+    const first = from.closest('.tabs') && !from.isConnected ? $('.tabs [aria-current]', dialog) : $('.form input:not([type=hidden]), .form select', dialog);
+    (first ?? $('[data-close]:not(.close)', dialog) ?? close).focus();
   }
   new MutationObserver(() => {
     if (opener && !$('dialog')) {
       if (opener.isConnected) opener.focus();
       opener = undefined;
+      if (history.state?.dialog) history.go(-history.state.depth);
     }
   }).observe(document.body, { childList: true });
+  addEventListener('popstate', (event) => {
+    const to = event.state?.dialog;
+    if (to && opener) show(to, opener);
+    else if (!to && $('dialog')) $('dialog').remove();
+    else if (location.href.split('#')[0] !== home) location.reload();
+  });
   document.addEventListener('click', (event) => {
     const link = event.target.closest('a[data-dialog]');
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
     const menu = link.closest('details.menu');
     if (menu) shut(menu);
+    if (link.dataset.dialog === 'page') follow(link.href);
     show(link.href, menu ? $('summary', menu) : link);
   });
 

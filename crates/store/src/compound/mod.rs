@@ -27,7 +27,7 @@ statements! {
     GET = sql!("SELECT form, include_mode, exclude_mode, seed, buckets, first_bucket, end_bucket, blocked FROM compound WHERE group_id = $1");
     SIDES = sql!("SELECT part_group, side FROM compound_part WHERE group_id = $1 ORDER BY part_group");
     /// With the state of each part (`rialto_core::compound::PartState`): 0 ready, 1 never synced, 2 held, 3 gone, 4 blocked.
-    PARTS = sql!("SELECT t.id, t.created_at, t.name, t.kind, t.members, t.applied_run, t.synced_at, t.data_as_of, p.side, h.id AS held_id,
+    PARTS = sql!("SELECT t.id, t.created_at, t.name, t.kind, t.members, t.applied_run, t.synced_at, t.data_as_of, t.regeneration, p.side, h.id AS held_id,
         h.created_at AS held_created_at, CAST(CASE
             WHEN t.state = 'gone' OR t.deleted_at IS NOT NULL OR b.deleted_at IS NOT NULL THEN 3
             WHEN h.id IS NOT NULL THEN 2 WHEN c.blocked <> '' THEN 4 WHEN t.synced_run IS NULL THEN 1 ELSE 0 END AS BIGINT) AS state
@@ -75,6 +75,8 @@ pub struct Part {
     pub applied_run: i64,
     pub synced_at: Option<i64>,
     pub data_as_of: Option<i64>,
+    /// How often the remote makes the list anew; empty for groups of other kinds.
+    pub regeneration: String,
     /// `include`, `exclude`, or `parent` of a share.
     pub side: String,
     /// The run that waits for a decision.

@@ -14,6 +14,7 @@ statements! {
         description = COALESCE($4, description), folder = COALESCE($5, folder), edited_at = $6 WHERE id = $1 AND deleted_at IS NULL");
     OFFERED = sql!("SELECT COUNT(*) FROM target_group g JOIN bridge b ON b.id = g.bridge_id
         WHERE g.id = $1 AND g.state = 'active' AND b.deleted_at IS NULL");
+    RESUME = sql!("UPDATE target_group SET plan_only = FALSE WHERE id = $1 AND deleted_at IS NULL AND plan_only = TRUE");
     OPEN_RUNS = sql!("SELECT COUNT(*) FROM sync_run WHERE group_id = $1 AND state IN ('queued', 'running')");
     DELETE = sql!("UPDATE target_group SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL");
     END_HELD = sql!("UPDATE sync_run SET state = 'superseded', reason = $2 WHERE group_id = $1 AND state = 'held'");
@@ -53,8 +54,16 @@ pub async fn edit(tx: &mut Tx, id: i64, edit: &Edit, who: &Actor) -> Result<(), 
     audit::write(tx, who, "target_group.update", "target_group", Some(id), detail).await
 }
 
+/// Lets automatic syncs of a group that only planned change it again. `Conflict` when they do already.
+pub async fn resume(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError> {
+    if tx.run(RESUME, args![id]).await? == 0 {
+        return Err(StoreError::Conflict("Syncs of this target group are not paused.".into()));
+    }
+    audit::write(tx, who, "target_group.resume", "target_group", Some(id), serde_json::json!({})).await
+}
+
 /// Deletes a group; its people stay in Rialto, its runs stay readable. `Conflict` (with what to do) while the remote system offers
-/// its list a run is under way, or another group is made of
+/// its list, a run is under way, or another group is made of
 /// it. Who was in it is cleared away later, by `purge`.
 pub async fn delete(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError> {
     let group: Group = tx.one(GET, args![id]).await?;

@@ -14,7 +14,7 @@ use crate::waterfall::Basis;
 
 #[cfg(test)]
 pub(crate) use edit::ALL as EDIT_ALL;
-pub use edit::{Edit, delete, edit, purge};
+pub use edit::{Edit, delete, edit, purge, resume};
 #[cfg(test)]
 pub(crate) use mirror::ALL as MIRROR_ALL;
 pub use mirror::{Described, Mirrored, mirror};

@@ -10,7 +10,7 @@ use crate::sql::{sql, statements};
 
 statements! {
     /// As `compound::parts`, for groups that are chosen but not saved.
-    STATES = sql!("SELECT t.id, t.created_at, t.name, t.kind, t.members, t.applied_run, t.synced_at, t.data_as_of, '' AS side, h.id AS held_id,
+    STATES = sql!("SELECT t.id, t.created_at, t.name, t.kind, t.members, t.applied_run, t.synced_at, t.data_as_of, t.regeneration, '' AS side, h.id AS held_id,
         h.created_at AS held_created_at, CAST(CASE
             WHEN t.state = 'gone' OR t.deleted_at IS NOT NULL OR b.deleted_at IS NOT NULL THEN 3
             WHEN h.id IS NOT NULL THEN 2 WHEN c.blocked <> '' THEN 4 WHEN t.synced_run IS NULL THEN 1 ELSE 0 END AS BIGINT) AS state

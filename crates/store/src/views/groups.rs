@@ -36,7 +36,9 @@ macro_rules! rows {
     ($tail:literal) => {
         listing!(
             "SELECT g.*, COALESCE(b.name, '') AS bridge_name, COALESCE(b.kind, '') AS bridge_kind, b.created_at AS bridge_created_at,
-             g.name_folded, l.id AS last_id, l.created_at AS last_created_at, l.state AS last_state, h.id AS held_id, h.created_at AS held_created_at",
+             g.name_folded, l.id AS last_id, l.created_at AS last_created_at, l.state AS last_state, h.id AS held_id, h.created_at AS held_created_at,
+             CAST(CASE WHEN b.deleted_at IS NULL THEN 0 ELSE 1 END AS BIGINT) AS bridge_gone,
+             COALESCE((SELECT c.blocked FROM compound c WHERE c.group_id = g.id), '') AS blocked",
             $tail
         )
     };
@@ -56,6 +58,7 @@ statements! {
         AND ($2 = '' OR g.kind = $2) AND ($3 = FALSE OR g.folder = $4) AND ($5 = '' OR g.name_folded LIKE $5 ESCAPE '\\')");
     ONE = rows!(" AND g.id = $7");
     FOLDERS = sql!("SELECT DISTINCT folder FROM target_group WHERE deleted_at IS NULL AND folder <> '' ORDER BY folder");
+    USES = sql!("SELECT mailing_id, at FROM target_group_use WHERE group_id = $1 ORDER BY at DESC, mailing_id DESC LIMIT $2");
     MAILINGS = sql!("SELECT COUNT(*), MAX(at) FROM target_group_use WHERE group_id = $1");
 }
 
@@ -76,6 +79,9 @@ pub struct GroupRow {
     /// The newest run that waits for a decision.
     pub held_id: Option<i64>,
     pub held_created_at: Option<i64>,
+    bridge_gone: i64,
+    /// Why a group made of others keeps its last members: sentences for people; empty when it does not.
+    pub blocked: String,
 }
 
 impl GroupRow {
@@ -83,6 +89,11 @@ impl GroupRow {
     pub fn open_run(&self) -> Option<(i64, i64)> {
         let open = matches!(self.last_state.as_deref(), Some("queued" | "running"));
         self.last_id.zip(self.last_created_at).filter(|_| open)
+    }
+
+    /// The bridge that the group came over was deleted.
+    pub fn bridge_gone(&self) -> bool {
+        self.bridge_gone != 0
     }
 
     /// Where a page sorted so begins or ends.
@@ -218,6 +229,11 @@ pub async fn one(mut read: Read<'_>, id: i64) -> Result<Option<GroupRow>, StoreE
 pub async fn folders(mut read: Read<'_>) -> Result<Vec<String>, StoreError> {
     let rows: Vec<(String,)> = read.all(FOLDERS, args![]).await?;
     Ok(rows.into_iter().map(|(f,)| f).collect())
+}
+
+/// The latest mailings that used the group, as (mailing, when).
+pub async fn latest_uses(mut read: Read<'_>, id: i64, limit: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+    read.all(USES, args![id, limit]).await
 }
 
 /// In how many mailings the group was used, and when last.

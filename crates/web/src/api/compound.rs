@@ -10,7 +10,7 @@ use rialto_core::{Kind, PublicId};
 use rialto_store::compound::{self, New, Part};
 use rialto_store::groups::{self, Group};
 use rialto_store::views::compound::{self as views, Made};
-use rialto_store::{membership, runs as store_runs};
+use rialto_store::{Actor, membership, runs as store_runs};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -205,7 +205,7 @@ async fn resolve(app: &App, field: &str, side: &SideInput, faults: &mut Faults) 
 }
 
 /// A definition as entered; faults stand at the fields that are to be mended.
-pub(super) async fn compound_of(app: &App, include: &SideInput, exclude: Option<&SideInput>) -> Result<Compound, Error> {
+pub(crate) async fn compound_of(app: &App, include: &SideInput, exclude: Option<&SideInput>) -> Result<Compound, Error> {
     let mut faults = Faults::default();
     let included = resolve(app, "include", include, &mut faults).await?;
     let excluded = match exclude {
@@ -273,7 +273,7 @@ pub async fn count(State(app): State<App>, caller: Caller, body: Body<CountReque
     Ok(Json(CountAnswer { people, notes }))
 }
 
-fn notes(parts: &[Part]) -> Vec<String> {
+pub(crate) fn notes(parts: &[Part]) -> Vec<String> {
     parts.iter().filter_map(|p| p.state().sentence(&p.name)).collect()
 }
 
@@ -317,28 +317,43 @@ pub async fn split(
     let mut faults = Faults::default();
     let folder = folder(asked.folder.as_deref().unwrap_or(&group.folder), &mut faults);
     faults.none_or()?;
-    let seed = i64::from_le_bytes(app.random.bytes());
-    let parts = rules::split(group.id, seed, &shares)
-        .map_err(|fault| Error::field(if fault == SplitFault::Parts { "parts" } else { "percentages" }, &fault.to_string()))?;
-    let who = caller.actor(&app);
-    let (mut made, mut started) = (Vec::new(), Vec::new());
-    let mut tx = app.db.write().await?;
-    for (n, share) in parts.iter().enumerate() {
-        let label = part_name(&group, &shares, n, parts.len());
-        let description = format!("Part {} of {} of {}.", n + 1, parts.len(), group.name);
-        let new = New { name: &label, description: &description, folder: &folder };
-        let part = compound::create(&mut tx, &new, &Definition::Share(*share), &who).await?;
-        started.push(compound::ask(&mut tx, part, Trigger::Api, false, &who).await?.run_id);
-        made.push(part);
-    }
-    tx.commit().await?;
-    app.wake.ring();
+    let made = make_parts(&app, &caller.actor(&app), &group, &shares, (&folder, Trigger::Api)).await?;
+    let (made, started): (Vec<i64>, Vec<i64>) = made.into_iter().unzip();
     let mut rows = Vec::with_capacity(made.len());
     for part in made {
         rows.extend(groups::get(app.db.read(), part).await?);
     }
     let (items, runs) = (views_of(&app, &rows).await?, run_views(&app, &started).await?);
     Ok((StatusCode::CREATED, Json(SplitAnswer { items, runs })))
+}
+
+/// Makes the groups of a split in `folder` and asks for their runs; answers (group, run) of each. A fault stands at `parts` or
+/// `percentages`.
+pub(crate) async fn make_parts(
+    app: &App,
+    who: &Actor,
+    group: &Group,
+    shares: &Shares,
+    (folder, trigger): (&str, Trigger),
+) -> Result<Vec<(i64, i64)>, Error> {
+    let seed = i64::from_le_bytes(app.random.bytes());
+    let parts = rules::split(group.id, seed, shares).map_err(split_fault)?;
+    let mut made = Vec::with_capacity(parts.len());
+    let mut tx = app.db.write().await?;
+    for (n, share) in parts.iter().enumerate() {
+        let label = part_name(group, shares, n, parts.len());
+        let description = format!("Part {} of {} of {}.", n + 1, parts.len(), group.name);
+        let new = New { name: &label, description: &description, folder };
+        let part = compound::create(&mut tx, &new, &Definition::Share(*share), who).await?;
+        made.push((part, compound::ask(&mut tx, part, trigger, false, who).await?.run_id));
+    }
+    tx.commit().await?;
+    app.wake.ring();
+    Ok(made)
+}
+
+pub(crate) fn split_fault(fault: SplitFault) -> Error {
+    Error::field(if fault == SplitFault::Parts { "parts" } else { "percentages" }, &fault.to_string())
 }
 
 fn shares(asked: &SplitRequest) -> Result<Shares, Error> {
@@ -349,7 +364,7 @@ fn shares(asked: &SplitRequest) -> Result<Shares, Error> {
     }
 }
 
-fn part_name(group: &Group, shares: &Shares, n: usize, of: usize) -> String {
+pub(crate) fn part_name(group: &Group, shares: &Shares, n: usize, of: usize) -> String {
     let base: String = group.name.chars().take(170).collect();
     match shares {
         Shares::Equal(_) => format!("{base} ({} of {of})", n + 1),

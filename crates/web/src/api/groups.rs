@@ -138,7 +138,7 @@ impl GroupChange {
 }
 
 /// A folder's path as entered, tidied.
-pub(super) fn folder(text: &str, faults: &mut Faults) -> String {
+pub(crate) fn folder(text: &str, faults: &mut Faults) -> String {
     folders::path(text).unwrap_or_else(|fault| {
         faults.add("folder", fault);
         String::new()
@@ -146,7 +146,7 @@ pub(super) fn folder(text: &str, faults: &mut Faults) -> String {
 }
 
 /// A text as entered: trimmed, without control characters but line breaks.
-pub(super) fn text(text: &str, field: &str, longest: usize, faults: &mut Faults) -> String {
+pub(crate) fn text(text: &str, field: &str, longest: usize, faults: &mut Faults) -> String {
     let text = text.trim();
     if text.chars().count() > longest || text.chars().any(|c| c.is_control() && !(c == '\n' && longest > 200)) {
         faults.add(field, format!("Enter at most {longest} characters."));

@@ -5,9 +5,9 @@ use axum::extract::Path;
 use axum::response::Html;
 use rialto_core::run::{RunKind, RunState};
 use rialto_store::bridges::Bridge;
+use rialto_store::fields;
 use rialto_store::views::bridges::{self as views, Health};
 use rialto_store::views::runs::{self, RunFilter, RunRow};
-use rialto_store::{fields, people};
 
 use super::bridge_head::Head;
 use super::shell::{Page, Reader};
@@ -44,7 +44,7 @@ struct BridgePage {
     synced: Option<When>,
     groups: i64,
     groups_gone: i64,
-    people: i64,
+    people: String,
     fields: usize,
     fields_gone: usize,
     waits: Vec<Waits>,
@@ -76,7 +76,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
         synced: here.maybe(health.last_synced_at),
         groups: health.groups,
         groups_gone: health.groups_gone,
-        people: people::count(db.read(), bridge.id).await?,
+        people: super::bridges::people_of(db, bridge.id).await?,
         fields: all.iter().filter(|f| f.is_valid()).count(),
         fields_gone: all.iter().filter(|f| !f.is_valid()).count(),
         waits: waits(&health, &public),

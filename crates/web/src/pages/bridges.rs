@@ -6,7 +6,7 @@ use axum::response::{Html, Response};
 use rialto_core::permissions::Permission;
 use rialto_store::views::groups::{self, Filter};
 use rialto_store::views::runs;
-use rialto_store::{bridges as store, people};
+use rialto_store::{Db, bridges as store, people};
 
 use super::shell::{Page, Reader};
 use super::table::Action;
@@ -136,8 +136,14 @@ struct Delete {
     people: String,
 }
 
-/// People are not counted further than this.
-const MANY: i64 = 10_000;
+/// How many people a bridge has brought, in words; not counted further than a page has time for.
+pub(super) async fn people_of(db: &Db, bridge_id: i64) -> Result<String, Error> {
+    const MANY: i64 = 10_000;
+    Ok(match people::count(db.read(), bridge_id, MANY + 1).await? {
+        n if n > MANY => format!("more than {}", text::people(MANY)),
+        n => text::people(n),
+    })
+}
 
 /// GET /admin/bridges/{id}/delete: what it means, before it is done.
 pub async fn ask_delete(reader: Reader, Path(id): Path<String>) -> Result<Html<String>, Error> {
@@ -149,10 +155,7 @@ pub async fn ask_delete(reader: Reader, Path(id): Path<String>) -> Result<Html<S
         page: reader.page(format!("Delete {}", bridge.name)),
         href: links::bridge(bridge.created_at, bridge.id),
         groups: text::count(groups, "target group", "target groups"),
-        people: match people::count(db.read(), bridge.id, MANY + 1).await? {
-            n if n > MANY => format!("more than {}", text::people(MANY)),
-            n => text::people(n),
-        },
+        people: people_of(db, bridge.id).await?,
         name: bridge.name,
     };
     Ok(Html(page.render()?))

@@ -9,8 +9,11 @@ use rialto_store::bridges;
 use rialto_store::runs::{self, Run};
 use rialto_store::views::groups::GroupRow;
 
+use super::group_age::DataAge;
+use super::groups_table::actions;
 use super::links;
 use super::shell::{Page, Reader};
+use super::table::Action;
 use super::text::{Chip, Here, When, filters};
 use crate::error::Error;
 
@@ -25,12 +28,21 @@ pub struct Head {
     pub chips: Vec<Chip>,
     pub members: i64,
     pub synced: Option<When>,
-    pub data: Option<When>,
+    pub data: DataAge,
+    /// False while they are being counted again.
+    pub current: bool,
+    pub plan_only: bool,
+    pub may_resume: bool,
+    /// Why a group made of others keeps its last members.
+    pub blocked: String,
+    pub menu: Vec<Action>,
     pub running: Option<String>,
     pub held: Option<Held>,
     pub may_sync: bool,
     pub gone: bool,
     pub tabs: Vec<(&'static str, String, bool)>,
+    /// Made of other groups.
+    pub derived: bool,
 }
 
 /// The banner of a run that waits for a decision.
@@ -52,25 +64,45 @@ impl Head {
             Some(id) => runs::get(reader.app.db.read(), id).await?.map(|r| banner(&r, &here)),
             None => None,
         };
-        let tabs = [("Counts", ""), ("Subscribers", "/subscribers"), ("Sync runs", "/sync-runs"), ("About", "/about")]
-            .map(|(name, path)| (name, format!("{href}{path}"), name == tab));
+        let derived = g.kind == "compound";
+        let mut tabs = vec![("Count Details", ""), ("Subscribers", "/subscribers"), ("Sync runs", "/sync-runs"), ("About", "/about")];
+        if derived {
+            tabs.insert(1, ("Made of", "/made-of"));
+        }
+        let tabs = tabs.into_iter().map(|(name, path)| (name, format!("{href}{path}"), name == tab)).collect();
+        let ready = derived || bridge.as_ref().is_some_and(|b| b.enabled);
+        let mut menu = actions(reader, row, &href);
+        // They stand beside the menu, as buttons and as a tab.
+        menu.retain(|a| !matches!(a.label.as_str(), "Sync" | "Plan only" | "Subscribers"));
         Ok(Self {
             name: g.name.clone(),
             description: g.description.clone(),
             bridge: row.bridge_name.clone(),
             bridge_href: bridge.as_ref().map(|_| "/admin/bridges".to_owned()),
             folder: g.folder.clone(),
-            chips: super::groups::chips(row),
+            chips: super::groups_table::chips(row),
             members: g.members,
             synced: here.maybe(g.synced_at),
-            data: here.maybe(g.data_as_of),
+            data: DataAge::of(g, &here),
+            current: g.counts_current(),
+            plan_only: g.plan_only,
+            may_resume: reader.may(Permission::GroupsApprove),
+            blocked: row.blocked.clone(),
+            menu,
             running: row.open_run().map(|(id, created_at)| links::run(created_at, id)),
             held,
-            may_sync: reader.may(Permission::GroupsSync) && bridge.is_some_and(|b| b.enabled),
+            may_sync: reader.may(Permission::GroupsSync) && ready,
             gone: g.state == "gone",
-            tabs: tabs.into(),
+            tabs,
+            derived,
             href,
         })
+    }
+}
+
+impl Head {
+    pub fn folder_href(&self) -> String {
+        format!("/target-groups{}", links::query(&[("folder", &self.folder)]))
     }
 }
 
@@ -79,16 +111,16 @@ fn banner(run: &Run, here: &Here) -> Held {
 }
 
 /// One line of the waterfall.
-struct Line {
-    sign: &'static str,
-    label: &'static str,
-    figure: i64,
+pub struct Line {
+    pub sign: &'static str,
+    pub label: &'static str,
+    pub figure: i64,
     /// To the people or rows behind it.
-    href: Option<String>,
-    help: &'static str,
-    sum: bool,
+    pub href: Option<String>,
+    pub help: &'static str,
+    pub sum: bool,
     /// Share of the whole in percent, for the bar.
-    share: i64,
+    pub share: i64,
 }
 
 #[derive(Template)]
@@ -104,21 +136,31 @@ struct Counts {
 /// GET /target-groups/{id}
 pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>, Error> {
     let row = links::find_group(&reader.app, &id).await?;
-    let head = Head::of(&reader, &row, "Counts").await?;
-    let last = match row.group.synced_run {
-        Some(id) => runs::get(reader.app.db.read(), id).await?.map(|r| links::run(r.created_at, r.id)),
-        None => None,
-    };
+    let head = Head::of(&reader, &row, "Count Details").await?;
     let waterfall = row.group.waterfall();
     let frame = reader.page(row.group.name.clone());
     let page = Counts {
         page: if head.running.is_some() { frame.refreshing(5) } else { frame },
-        lines: waterfall.map(|w| lines(&w, &head.href, last.as_deref())).unwrap_or_default(),
+        lines: lines_of(&reader, &row).await?,
         counted: reader.here().maybe(row.group.waterfall_at),
         balances: waterfall.is_none_or(|w| w.balances()),
         head,
     };
     Ok(Html(page.render()?))
+}
+
+/// The lines of a group's counts, each with a link to its people; none before the first sync.
+pub async fn lines_of(reader: &Reader, row: &GroupRow) -> Result<Vec<Line>, Error> {
+    let last = match row.group.synced_run {
+        Some(id) => runs::get(reader.app.db.read(), id).await?.map(|r| links::run(r.created_at, r.id)),
+        None => None,
+    };
+    let href = links::group(row.group.created_at, row.group.id);
+    let mut lines = row.group.waterfall().map(|w| lines(&w, &href, last.as_deref())).unwrap_or_default();
+    if let Some(first) = lines.first_mut().filter(|_| row.group.kind == "compound") {
+        first.label = "Who belong by its definition";
+    }
+    Ok(lines)
 }
 
 fn lines(w: &Waterfall, group: &str, run: Option<&str>) -> Vec<Line> {

@@ -113,7 +113,7 @@ impl Walk {
 }
 
 /// Members by address, those without one last. A place is `<id>~<canonical address>`.
-async fn by_address(app: &App, group: &GroupRow, after: &str, wanted: i64) -> Result<Vec<Member>, Error> {
+pub async fn by_address(app: &App, group: &GroupRow, after: &str, wanted: i64) -> Result<Vec<Member>, Error> {
     let (db, group_id) = (&app.db, group.group.id);
     // Nothing sorts between no address with the highest id and the first address.
     let (id, address) = after.split_once('~').map_or((i64::MAX, ""), |(id, address)| (id.parse().unwrap_or(0), address));

@@ -11,10 +11,12 @@ use rialto_store::views::groups::{self as view, Filter, GroupRow, Sort};
 use rialto_store::views::runs;
 use serde::Deserialize;
 
+use super::folders::{NOWHERE, Tree};
+use super::groups_table::{actions, columns};
 use super::links;
 use super::shell::{Page, Reader};
-use super::table::{Action, Cell, Column, LIMIT, Order, Sorting, Table, chosen, csv};
-use super::text::{self, Chip, When, filters};
+use super::table::{LIMIT, Order, Table, chosen, csv};
+use super::text::{self, When, filters};
 use crate::error::Error;
 
 const TABLE: &str = "target-groups";
@@ -57,7 +59,11 @@ impl Asked {
         Filter {
             bridge_id: PublicId::parse(&self.bridge, Kind::Bridge).map_or(0, |id| id.id),
             kind: String::new(),
-            folder: (!self.folder.is_empty()).then(|| self.folder.clone()),
+            folder: match self.folder.as_str() {
+                "" => None,
+                NOWHERE => Some(String::new()),
+                path => Some(path.to_owned()),
+            },
             state: STATES.iter().find(|(v, _)| *v == self.state).map_or("", |(v, _)| v).to_string(),
             q: self.q.trim().to_owned(),
         }
@@ -83,6 +89,8 @@ struct Choice {
 struct Refresh {
     id: String,
     name: String,
+    /// The path of its own folder.
+    folder: String,
     running: Option<String>,
     synced: Option<When>,
 }
@@ -96,11 +104,18 @@ struct Groups {
     total: i64,
     table: Table,
     bridges: Vec<Choice>,
-    folders: Vec<Choice>,
+    tree: Tree,
     states: Vec<Choice>,
     refresh: Vec<Refresh>,
     may_sync: bool,
+    may_edit: bool,
     has_bridges: bool,
+    /// Of all folders and states.
+    total_of_all: i64,
+    /// Query that makes a new group stand in the folder shown.
+    new_in: Option<String>,
+    /// The same folder without filters.
+    clear: String,
     busy: bool,
 }
 
@@ -144,48 +159,54 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<Str
     let db = &reader.app.db;
     let all_bridges = bridges::list(db.read()).await?;
     crate::api::extract::search(&asked.q)?;
-    let folders = view::folders(db.read()).await?;
     let filter = asked.filter();
+    let tree = Tree::read(&reader, &asked.folder).await?;
     let total = view::total(db.read(), &filter).await?;
     let found = find(&reader, &asked, &filter).await?;
-    let refresh = refreshes(&reader, &all_bridges).await?;
+    let refresh = refreshes(&reader, &all_bridges, &tree).await?;
     let busy = refresh.iter().any(|r| r.running.is_some()) || found.rows.iter().any(|r| r.open_run().is_some());
     let frame = reader.page("Target Groups");
     let page = Groups {
         page: if busy { frame.refreshing(5) } else { frame },
         busy,
-        filtered: !(filter.q.is_empty() && asked.bridge.is_empty() && asked.folder.is_empty() && filter.state.is_empty()),
+        filtered: !(filter.q.is_empty() && asked.bridge.is_empty() && filter.state.is_empty()),
         total,
-        table: table(&reader, &asked, &found, total, (all_bridges.len() > 1, folders.len() > 1)),
+        table: table(&reader, &asked, &found, total, tree.several(&asked.folder)),
         bridges: all_bridges.iter().map(|b| choice(&links::bridge_id(b).to_string(), &b.name, &asked.bridge)).collect(),
-        folders: folders.iter().map(|f| choice(f, f, &asked.folder)).collect(),
+        may_edit: reader.may(Permission::ListsEdit),
         states: STATES.iter().map(|(v, l)| choice(v, l, &filter.state)).collect(),
         refresh,
         may_sync: reader.may(Permission::GroupsSync),
         has_bridges: !all_bridges.is_empty(),
+        total_of_all: tree.all,
+        new_in: tree.shown.as_ref().map(|_| links::query(&[("folder", &asked.folder)])),
+        clear: format!("/target-groups{}", links::query(&[("folder", &asked.folder)])),
+        tree,
         asked,
     };
     Ok(Html(page.render()?))
 }
 
-async fn refreshes(reader: &Reader, all: &[bridges::Bridge]) -> Result<Vec<Refresh>, Error> {
+/// The bridges whose lists stand in what is shown.
+async fn refreshes(reader: &Reader, all: &[bridges::Bridge], tree: &Tree) -> Result<Vec<Refresh>, Error> {
     let here = reader.here();
     let open = runs::open_of_bridges(reader.app.db.read()).await?;
     let running = |id: i64| open.iter().find(|r| r.run.kind() == RunKind::Lists && r.run.bridge_id == Some(id));
     Ok(all
         .iter()
-        .filter(|b| b.enabled)
+        .filter(|b| b.enabled && tree.shows_bridge(b.id))
         .map(|b| Refresh {
             id: links::bridge_id(b).to_string(),
             name: b.name.clone(),
+            folder: tree.own_folder(b.id).unwrap_or_else(|| b.name.clone()),
             running: running(b.id).map(|r| links::run(r.run.created_at, r.run.id)),
             synced: here.maybe(b.lists_synced_at),
         })
         .collect())
 }
 
-/// The list as its template shows it. `tells`: whether bridges and folders tell groups apart.
-fn table(reader: &Reader, asked: &Asked, found: &Found, total: i64, tells: (bool, bool)) -> Table {
+/// The list as its template shows it. `noted`: groups of several folders stand in it.
+fn table(reader: &Reader, asked: &Asked, found: &Found, total: i64, noted: bool) -> Table {
     let (sort, order) = asked.order();
     let by = |o: Order<'_>| {
         let dir = match (o.key, o.down) {
@@ -195,9 +216,8 @@ fn table(reader: &Reader, asked: &Asked, found: &Found, total: i64, tells: (bool
         };
         asked.link("/target-groups", (if o.key == "name" { "" } else { o.key }, dir), ("", ""))
     };
-    let may_sync = reader.may(Permission::GroupsSync);
-    let mut table = Table::of(TABLE, reader, &columns(reader, tells), &found.rows, Some((order, &by)))
-        .with_menus(&found.rows, |r| (r.group.name.clone(), actions(r, may_sync)));
+    let mut table = Table::of(TABLE, reader, &columns(reader, noted), &found.rows, Some((order, &by)))
+        .with_menus(&found.rows, |r| (r.group.name.clone(), actions(reader, r, reader.address())));
     let place = |row: Option<&GroupRow>| row.map(|r| r.place(sort).to_string()).unwrap_or_default();
     table.csv = Some(asked.link("/target-groups/export.csv", (&asked.sort, &asked.dir), ("", "")));
     table.counted = text::count(total, "target group", "target groups");
@@ -211,50 +231,9 @@ fn table(reader: &Reader, asked: &Asked, found: &Found, total: i64, tells: (bool
     table
 }
 
-fn actions(r: &GroupRow, may_sync: bool) -> Vec<Action> {
-    let href = links::group(r.group.created_at, r.group.id);
-    let mut actions =
-        vec![Action::link("Subscribers", format!("{href}/subscribers")), Action::link("Sync runs", format!("{href}/sync-runs"))];
-    if may_sync && r.group.bridge_id.is_some() && r.open_run().is_none() {
-        actions.push(Action::post("Resync", format!("{href}/resync")));
-        actions.push(Action::post("Plan only", format!("{href}/plan")));
-    }
-    actions
-}
-
-fn columns(reader: &Reader, (bridges, folders): (bool, bool)) -> Vec<Column<GroupRow>> {
-    let (synced, made) = (reader.here(), reader.here());
-    let name = |r: &GroupRow| Cell::link(links::group(r.group.created_at, r.group.id), &*r.group.name);
-    let both = |first_down| Sorting::Both { first_down };
-    let mut columns = vec![
-        Column::new("name", "Name", name).always().wide().sorted(both(false)),
-        Column::new("members", "Members", |r: &GroupRow| Cell::Number(r.group.members)).number().sorted(both(true)),
-        Column::new("mailable", "Mailable", |r: &GroupRow| Cell::number(r.group.waterfall().map(|w| w.mailable))).number(),
-        Column::new("synced", "Synced", move |r: &GroupRow| Cell::time(synced.maybe(r.group.synced_at), "never"))
-            .short()
-            .sorted(both(true)),
-        Column::new("made", "List made", move |r: &GroupRow| {
-            Cell::time(made.maybe(r.group.remote_refreshed_at.or(r.group.data_as_of)), "unknown")
-        })
-        .short(),
-        Column::new("state", "State", |r: &GroupRow| Cell::Chips(chips(r))),
-        Column::new("there", "People there", |r: &GroupRow| Cell::number(r.group.remote_members)).number().on_request(),
-        Column::new("code", "Code", |r: &GroupRow| Cell::Code(r.group.code.clone().unwrap_or_default())).on_request(),
-        Column::new("description", "Description", |r: &GroupRow| Cell::Text(r.group.description.clone())).wide().on_request(),
-    ];
-    // Where they tell nothing apart they are there for those who ask.
-    let bridge = Column::new("bridge", "Bridge", |r: &GroupRow| Cell::Text(r.bridge_name.clone()));
-    let folder = Column::new("folder", "Folder", |r: &GroupRow| Cell::Text(r.group.folder.clone()));
-    columns.insert(1, if folders { folder } else { folder.on_request() });
-    columns.insert(1, if bridges { bridge } else { bridge.on_request() });
-    columns
-}
-
 /// GET /target-groups/export.csv
 pub async fn export(reader: Reader, Query(asked): Query<Asked>) -> Result<Response, Error> {
-    let db = &reader.app.db;
-    let tells = (bridges::list(db.read()).await?.len() > 1, view::folders(db.read()).await?.len() > 1);
-    let columns = chosen(&reader, TABLE, columns(&reader, tells));
+    let columns = chosen(&reader, TABLE, columns(&reader, false));
     let (app, filter, (sort, order)) = (reader.app.clone(), asked.filter(), asked.order());
     let slices = async_stream::try_stream! {
         let mut place = None;
@@ -270,29 +249,4 @@ pub async fn export(reader: Reader, Query(asked): Query<Asked>) -> Result<Respon
 
 fn choice(value: &str, label: &str, chosen: &str) -> Choice {
     Choice { value: value.into(), label: label.into(), chosen: value == chosen }
-}
-
-/// The states of a group, most urgent first; never empty.
-pub fn chips(r: &GroupRow) -> Vec<Chip> {
-    let mut chips = Vec::new();
-    if r.group.state == "gone" {
-        chips.push(Chip::stop("Gone"));
-    }
-    if r.held_id.is_some() {
-        chips.push(Chip::look("Held"));
-    }
-    match r.last_state.as_deref() {
-        Some("queued") => chips.push(Chip::go("Queued")),
-        Some("running") => chips.push(Chip::go("Running")),
-        Some("failed") => chips.push(Chip::stop("Failed")),
-        Some("incomplete") => chips.push(Chip::look("Incomplete")),
-        _ => {}
-    }
-    if !r.group.remote_active {
-        chips.push(Chip::off("Inactive there"));
-    }
-    if chips.is_empty() {
-        chips.push(if r.group.synced_at.is_some() { Chip::ok("Synced") } else { Chip::off("Never synced") });
-    }
-    chips
 }

@@ -6,11 +6,20 @@ mod bridge_fields;
 mod bridge_form;
 mod bridge_head;
 mod bridges;
+mod compound;
+mod compound_form;
+mod compound_made;
 mod decide;
+mod folders;
 mod group;
+mod group_age;
+mod group_edit;
 mod group_subscribers;
 mod group_tabs;
 mod groups;
+mod groups_routes;
+mod groups_table;
+mod info;
 mod keyboard;
 mod links;
 mod navigation;
@@ -28,6 +37,7 @@ mod settings;
 mod settings_audit;
 mod shell;
 pub mod sign_in;
+mod split;
 mod start;
 mod stations;
 mod status;
@@ -92,6 +102,7 @@ pub fn router() -> Router<App> {
         .route("/subscribers/{id}", get(subscriber::show))
         .route("/subscribers/{id}/unsubscribe", get(subscriber_act::ask_unsubscribe).post(subscriber_act::unsubscribe))
         .route("/subscribers/{id}/resubscribe", get(subscriber_act::ask_resubscribe).post(subscriber_act::resubscribe))
+        .merge(groups_routes::router())
         .merge(assets::router());
     // The living style page is for those who build, not for those who use.
     #[cfg(debug_assertions)]

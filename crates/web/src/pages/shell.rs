@@ -51,6 +51,11 @@ impl Reader {
         self.session.allows(p)
     }
 
+    /// Path and query of the page that is read.
+    pub fn address(&self) -> &str {
+        &self.here
+    }
+
     pub fn page(&self, title: impl Into<String>) -> Page {
         Page {
             title: title.into(),

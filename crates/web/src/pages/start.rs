@@ -5,13 +5,14 @@ use axum::response::Redirect;
 use rialto_core::permissions::Permission;
 use rialto_core::run::{RunKind, Trigger};
 use rialto_core::{Instant, Kind, PublicId};
-use rialto_store::bridges;
 use rialto_store::runs::{self, NewRun, Requested, Subject};
+use rialto_store::views::groups::GroupRow;
+use rialto_store::{bridges, compound};
 use serde::Deserialize;
 
 use super::links;
 use super::shell::Reader;
-use crate::auth::Form;
+use crate::auth::{Form, local};
 use crate::error::Error;
 
 async fn ask(reader: &Reader, new: NewRun) -> Result<Requested, Error> {
@@ -42,6 +43,9 @@ async fn usable(reader: &Reader, bridge_id: i64) -> Result<bridges::Bridge, Erro
 pub struct Which {
     /// The bridge's public id.
     bridge: String,
+    /// The page it was asked from.
+    #[serde(default)]
+    back: String,
 }
 
 /// POST /target-groups/refresh
@@ -50,7 +54,7 @@ pub async fn refresh_groups(reader: Reader, Form(which): Form<Which>) -> Result<
     let bridge = links::find_bridge(&reader.app, &which.bridge).await?;
     let bridge = usable(&reader, bridge.id).await?;
     ask(&reader, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id: bridge.id }, Trigger::RefreshGroups)).await?;
-    Ok(Redirect::to("/target-groups"))
+    Ok(Redirect::to(if which.back.is_empty() { "/target-groups" } else { local(&which.back) }))
 }
 
 /// Which page a button of a bridge stood on.
@@ -103,11 +107,24 @@ pub async fn plan(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Er
 async fn people(reader: &Reader, id: &str, plan_only: bool) -> Result<Redirect, Error> {
     reader.session.require(Permission::GroupsSync)?;
     let row = links::find_group(&reader.app, id).await?;
+    let asked = ask_people(reader, &row, Trigger::Resync, plan_only).await?;
+    let run = PublicId::new(Kind::SyncRun, Instant(asked.created_at), asked.run_id);
+    Ok(Redirect::to(&format!("/sync-runs/{run}")))
+}
+
+/// Asks for the run that brings a group's people: from its bridge, or from the groups it is made of.
+pub async fn ask_people(reader: &Reader, row: &GroupRow, trigger: Trigger, plan_only: bool) -> Result<Requested, Error> {
+    if row.group.kind == "compound" {
+        let app = &reader.app;
+        let mut tx = app.db.write().await?;
+        let requested = compound::ask(&mut tx, row.group.id, trigger, plan_only, &reader.session.actor(app)).await?;
+        tx.commit().await?;
+        app.wake.ring();
+        return Ok(requested);
+    }
     let none = || Error::Conflict("This target group mirrors no remote list; there is nothing to sync.".into());
     let bridge_id = row.group.bridge_id.ok_or_else(none)?;
     usable(reader, bridge_id).await?;
     let subject = Subject::Group { group_id: row.group.id, bridge_id };
-    let asked = ask(reader, NewRun { plan_only, ..NewRun::of(RunKind::People, subject, Trigger::Resync) }).await?;
-    let run = PublicId::new(Kind::SyncRun, Instant(asked.created_at), asked.run_id);
-    Ok(Redirect::to(&format!("/sync-runs/{run}")))
+    ask(reader, NewRun { plan_only, ..NewRun::of(RunKind::People, subject, trigger) }).await
 }

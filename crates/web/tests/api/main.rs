@@ -6,6 +6,7 @@ mod attributes;
 mod bridges;
 mod compound;
 mod described;
+mod group_pages;
 mod harness;
 mod hostile;
 mod inputs;

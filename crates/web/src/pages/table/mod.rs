@@ -123,6 +123,8 @@ enum ActionKind {
     Link,
     /// A page that opens as a dialog where there is JavaScript.
     Dialog,
+    /// The same, with an address that can be kept.
+    Look,
     /// A form with nothing but a button.
     Post,
 }
@@ -136,6 +138,11 @@ impl Action {
         Self { label: label.into(), href: href.into(), kind: ActionKind::Dialog }
     }
 
+    /// A dialog with tabs: its address can be kept, and Back leads out of it.
+    pub fn look(label: impl Into<String>, href: impl Into<String>) -> Self {
+        Self { label: label.into(), href: href.into(), kind: ActionKind::Look }
+    }
+
     pub fn post(label: impl Into<String>, href: impl Into<String>) -> Self {
         Self { label: label.into(), href: href.into(), kind: ActionKind::Post }
     }
@@ -145,7 +152,11 @@ impl Action {
     }
 
     pub fn is_dialog(&self) -> bool {
-        self.kind == ActionKind::Dialog
+        matches!(self.kind, ActionKind::Dialog | ActionKind::Look)
+    }
+
+    pub fn is_look(&self) -> bool {
+        self.kind == ActionKind::Look
     }
 }
 

@@ -113,11 +113,6 @@ impl Engine {
         schedules::look(self.parts()).await.map(|looked| looked.steps)
     }
 
-    /// Carries out one queued run and no other: for the command line beside a server. False when another worker has it.
-    pub async fn run_only(&self, run_id: i64, stop: &CancellationToken) -> Result<bool, rialto_store::StoreError> {
-        worker::only(self, run_id, stop).await
-    }
-
     /// Carries out all queued runs, one after another, then returns: for the command line and tests.
     pub async fn run_until_idle(&self) -> Result<(), rialto_store::StoreError> {
         worker::until_idle(self, &CancellationToken::new()).await

@@ -51,18 +51,6 @@ async fn step(engine: &Engine, worker: &str, stop: &CancellationToken) -> Result
     Ok(true)
 }
 
-/// Carries out one run that was asked for, unless another worker has it. True when it was this one's to do.
-pub(crate) async fn only(engine: &Engine, run_id: i64, stop: &CancellationToken) -> Result<bool, StoreError> {
-    let parts = engine.parts();
-    let name = format!("{}-only", engine.inner.name);
-    let mut tx = parts.db.write().await?;
-    let run = runs::claim_one(&mut tx, run_id, &name, parts.clock.now(), parts.settings.lease_seconds).await?;
-    tx.commit().await?;
-    let Some(run) = run else { return Ok(false) };
-    carry_out(engine, &run, &name, stop).await?;
-    Ok(true)
-}
-
 async fn carry_out(engine: &Engine, run: &Run, worker: &str, stop: &CancellationToken) -> Result<(), StoreError> {
     let parts = engine.parts();
     let lease = Lease::new(run.id, worker, stop);

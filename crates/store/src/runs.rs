@@ -35,8 +35,6 @@ statements! {
         postgres "UPDATE sync_run SET state = 'running', phase = 'reading', worker = $1, lease_until = $2, started_at = $3
             WHERE id = (SELECT id FROM sync_run WHERE state = 'queued' ORDER BY patient, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *"
     );
-    CLAIM_ONE = sql!("UPDATE sync_run SET state = 'running', phase = 'reading', worker = $1, lease_until = $2, started_at = $3
-        WHERE id = $4 AND state = 'queued' RETURNING *");
     LOCK = sql!(
         sqlite "SELECT * FROM sync_run WHERE id = $1 AND worker = $2 AND state = 'running'",
         postgres "SELECT * FROM sync_run WHERE id = $1 AND worker = $2 AND state = 'running' FOR UPDATE"
@@ -269,11 +267,6 @@ pub async fn hand_on(tx: &mut Tx, from: i64, to: i64) -> Result<(), StoreError> 
 /// Takes the oldest queued run under a lease; those of the night after all others.
 pub async fn claim(tx: &mut Tx, worker: &str, now: Instant, lease_seconds: i64) -> Result<Option<Run>, StoreError> {
     tx.opt(CLAIM, args![worker, now.plus_seconds(lease_seconds), now]).await
-}
-
-/// Takes one queued run under a lease; `None` when somebody else has taken it.
-pub async fn claim_one(tx: &mut Tx, id: i64, worker: &str, now: Instant, lease_seconds: i64) -> Result<Option<Run>, StoreError> {
-    tx.opt(CLAIM_ONE, args![worker, now.plus_seconds(lease_seconds), now, id]).await
 }
 
 /// A running run as it is, until the end of the transaction; `None` when it is not this worker's.

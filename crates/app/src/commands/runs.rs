@@ -7,7 +7,8 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rialto_core::run::RunState;
 use rialto_core::{Instant, Kind, PublicId};
-use rialto_store::runs::{self, NewRun, Run};
+use rialto_store::compound;
+use rialto_store::runs::{self, NewRun, Run, Subject};
 use rialto_store::views::api::{self as views, RunFilter};
 use serde_json::json;
 
@@ -25,7 +26,11 @@ const NEWEST: i64 = 20;
 /// Asks for a run and waits until it has ended. It is carried out in this process, unless another one takes it first.
 pub async fn carry_out(parts: &Parts, new: NewRun, quiet: bool) -> anyhow::Result<Run> {
     let mut tx = parts.db.write().await?;
-    let asked = runs::request(&mut tx, new, &parts.actor()).await?;
+    let asked = match new.subject {
+        // It also notes which state of its parts the run will see.
+        Subject::Derived { group_id } => compound::ask(&mut tx, group_id, new.trigger, new.plan_only, &parts.actor()).await?,
+        _ => runs::request(&mut tx, new, &parts.actor()).await?,
+    };
     tx.commit().await?;
     parts.wake.ring();
     let engine = parts.engine();

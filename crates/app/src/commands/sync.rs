@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use rialto_core::run::{RunKind, Trigger};
 use rialto_core::{Instant, Kind, PublicId};
 use rialto_store::groups::Group;
@@ -20,8 +20,11 @@ const NAMES: i64 = 1_000;
 pub async fn run(args: &Sync) -> anyhow::Result<ExitCode> {
     let parts = Parts::open(&args.configured).await?;
     let group = find(&parts, &args.target_group).await?;
-    let bridge_id = group.bridge_id.with_context(|| format!("{} mirrors no remote list", group.name))?;
-    let subject = Subject::Group { group_id: group.id, bridge_id };
+    let subject = match group.bridge_id {
+        Some(bridge_id) => Subject::Group { group_id: group.id, bridge_id },
+        None if group.kind == "compound" => Subject::Derived { group_id: group.id },
+        None => bail!("{} mirrors no remote list, and is not made of other target groups", group.name),
+    };
     let new = NewRun { plan_only: args.plan, ..NewRun::of(RunKind::People, subject, Trigger::Cli) };
     let run = runs::carry_out(&parts, new, args.json).await?;
     let names = if args.plan { names(&parts, &run).await? } else { Vec::new() };

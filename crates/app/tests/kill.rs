@@ -157,13 +157,50 @@ impl Installation {
     }
 }
 
+/// The child's first question to the remote, or its end.
+async fn asks(house: &Installation, child: &mut Child) {
+    while house.sandbox.sandbox.requests().total == 0 && child.try_wait().unwrap().is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// From a sync's first question to the end of its run, undisturbed: builds and machines differ by a factor of ten.
+async fn length(house: &Installation) -> Duration {
+    house.sandbox.sandbox.clear_requests();
+    let mut child = house.start(&["sync", LIST, "--json"]);
+    asks(house, &mut child).await;
+    let began = tokio::time::Instant::now();
+    let db = Db::connect(&house.test.url).await.unwrap();
+    loop {
+        let open: Vec<(i64,)> = db.read().all("SELECT COUNT(*) FROM sync_run WHERE state IN ('queued', 'running')", args![]).await.unwrap();
+        if open[0].0 == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let length = began.elapsed();
+    db.close().await;
+    assert!(house.finish(child).await);
+    length
+}
+
 async fn kill_and_restart(test: TestDb) {
     let house = Installation::new(test).await;
-    for round in 0..rounds() {
+    house.sync_to_the_end().await;
+    house.stir(0);
+    let length = length(&house).await;
+    for round in 1..=rounds() {
         house.stir(round);
+        house.sandbox.sandbox.clear_requests();
         let mut child = house.start(&["sync", LIST, "--json"]);
-        // From the very first statements to the apply step: the moment moves from round to round.
-        tokio::time::sleep(Duration::from_millis(30 + (round * 137) % 1_400)).await;
+        if round.is_multiple_of(8) {
+            // While it starts and asks for its run.
+            tokio::time::sleep(Duration::from_millis(2 + (round * 7) % 60)).await;
+        } else {
+            // From the first question to the apply step and the counts: the moment moves from round to round.
+            asks(&house, &mut child).await;
+            tokio::time::sleep(length.mul_f64(((round * 37) % 100) as f64 / 100.0)).await;
+        }
         let _ = child.kill();
         let _ = tokio::task::spawn_blocking(move || child.wait()).await;
         house.sync_to_the_end().await;

@@ -23,6 +23,8 @@ pub enum Kind {
     Token = 6,
     LedgerEntry = 7,
     AuditRow = 8,
+    Writeback = 9,
+    Interest = 10,
     Folder = 12,
     Schedule = 40,
 }
@@ -37,6 +39,8 @@ impl Kind {
         Kind::Token,
         Kind::LedgerEntry,
         Kind::AuditRow,
+        Kind::Writeback,
+        Kind::Interest,
         Kind::Folder,
         Kind::Schedule,
     ];

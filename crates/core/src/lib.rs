@@ -11,12 +11,14 @@ pub mod freshness;
 pub mod gate;
 pub mod hash;
 pub mod ids;
+mod names;
 pub mod permissions;
 pub mod person;
 pub mod random;
 pub mod run;
 pub mod schedule;
 pub mod time;
+pub mod writeback;
 
 pub use address::{Address, AddressState};
 pub use books::Counts;

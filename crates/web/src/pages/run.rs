@@ -19,7 +19,7 @@ use super::shell::{Page, Reader};
 use super::text::{self, Chip, Here, When, filters};
 use crate::error::Error;
 
-/// What moves while a run is under way. Polled as a fragment.
+/// What moves while a run is under way: sent as it changes, or asked for as a fragment.
 #[derive(Template)]
 #[template(path = "run_progress.html")]
 pub struct Progress {
@@ -163,7 +163,7 @@ pub async fn progress(reader: Reader, Path(id): Path<String>) -> Result<Response
     Ok((headers, Html(html)).into_response())
 }
 
-fn progress_of(run: &Run, href: &str, here: &Here) -> Progress {
+pub fn progress_of(run: &Run, href: &str, here: &Here) -> Progress {
     let at = match (run.state(), run.phase.as_deref()) {
         (RunState::Queued, _) => 0,
         (RunState::Running, Some("planning")) => 2,

@@ -152,7 +152,9 @@ async fn lines(app: &App, row: &RunRow, source: Source, after: i64, limit: i64) 
             let compare = if kind == ChangeKind::Person { Some(Now::read(app, row, &found).await?) } else { None };
             found.into_iter().map(|c| line(c, compare.as_ref())).collect()
         }
-        Source::Note(kind) => view::notes(db.read(), run_id, &[kind], after, limit).await?.into_iter().map(noted).collect(),
+        Source::Note(kind) => {
+            view::notes(db.read(), run_id, &[kind], rialto_store::views::Way::Onward, after, limit).await?.into_iter().map(noted).collect()
+        }
     })
 }
 

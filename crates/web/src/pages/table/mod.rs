@@ -5,8 +5,10 @@
 
 mod cell;
 pub mod csv;
+mod turn;
 
 pub use cell::Cell;
+pub use turn::{Turn, Turned};
 
 use std::borrow::Cow;
 

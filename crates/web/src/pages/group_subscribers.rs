@@ -32,6 +32,8 @@ pub struct Asked {
     after: String,
     /// Where the page ends instead.
     before: String,
+    /// `mailing`: an export with defaults in the place of empty values.
+    values: String,
     /// The group's state when the walk began.
     run: String,
 }
@@ -153,7 +155,7 @@ pub async fn by_address(app: &App, group: &GroupRow, turn: Turn<'_>, wanted: i64
 }
 
 /// The shared columns, sorted as this list can be, and one for each personalization field of the bridge.
-async fn all_columns(reader: &Reader, group: &GroupRow) -> Result<(Vec<Column<Person>>, Vec<Field>), Error> {
+async fn all_columns(reader: &Reader, group: &GroupRow, filled: bool) -> Result<(Vec<Column<Person>>, Vec<Field>), Error> {
     let fields: Vec<Field> = match group.group.bridge_id {
         Some(id) => fields::list(reader.app.db.read(), id).await?.into_iter().filter(|f| f.gone_at.is_none() && f.shown).collect(),
         None => Vec::new(),
@@ -162,7 +164,7 @@ async fn all_columns(reader: &Reader, group: &GroupRow) -> Result<(Vec<Column<Pe
         "address" | "came" => c.sorted(Sorting::Up),
         _ => c,
     });
-    Ok((shared.chain(fields.iter().map(field_column)).collect(), fields))
+    Ok((shared.chain(fields.iter().map(|f| field_column(f, filled))).collect(), fields))
 }
 
 /// Lines for members, with the values of the fields that are shown.
@@ -179,7 +181,7 @@ async fn lines(app: &App, bridge_id: Option<i64>, fields: &[Field], found: Vec<M
 
 /// The fields among the columns that this reader sees.
 fn asked_for(reader: &Reader, fields: Vec<Field>) -> Vec<Field> {
-    let shown = chosen(reader, TABLE, fields.iter().map(field_column).collect());
+    let shown = chosen(reader, TABLE, fields.iter().map(|f| field_column(f, false)).collect());
     fields.into_iter().filter(|f| shown.iter().any(|c| c.key == format!("f{}", f.number))).collect()
 }
 
@@ -189,9 +191,11 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
     let head = Head::of(&reader, &row, "Subscribers").await?;
     let (key, line_name, line) = asked.line();
     let walk = asked.walk();
-    let (columns, fields) = all_columns(&reader, &row).await?;
+    let (columns, fields) = all_columns(&reader, &row, false).await?;
+    let fields = asked_for(&reader, fields);
+    let defaults = fields.iter().any(|f| !f.default_value.is_empty());
     let found = walk.read(&reader.app, &row, Turn::new(&asked.after, &asked.before, LIMIT)).await?;
-    let mut people = lines(&reader.app, row.group.bridge_id, &asked_for(&reader, fields), found.rows.clone()).await?;
+    let mut people = lines(&reader.app, row.group.bridge_id, &fields, found.rows.clone()).await?;
     // All members of a remote list come over the same bridge.
     people.iter_mut().for_each(|p| p.bridge.clear());
 
@@ -205,7 +209,9 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
     };
     let by = |o: Order<'_>| link(if o.key == "came" { "came" } else { "" }, "", "");
     let mut table = Table::of(TABLE, &reader, &columns, &people, walk.order().map(|o| (o, &by as &dyn Fn(Order<'_>) -> String)));
-    table.csv = Some(format!("{base}/export.csv{}", links::query(&[("line", key), ("q", q), ("sort", sort)])));
+    let csv = |values| format!("{base}/export.csv{}", links::query(&[("line", key), ("q", q), ("sort", sort), ("values", values)]));
+    table.csv = Some(csv(""));
+    table.csv_filled = defaults.then(|| csv("mailing"));
     found.links(&mut table, |m| walk.place(m), |after, before| link(sort, after, before));
     let page = Subscribers {
         page: reader.page(format!("Subscribers of {}", row.group.name)),
@@ -224,7 +230,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
 /// GET /target-groups/{id}/subscribers/export.csv: everybody on the line asked for, with the columns this reader sees.
 pub async fn export(reader: Reader, Path(id): Path<String>, Query(asked): Query<Asked>) -> Result<Response, Error> {
     let row = links::find_group(&reader.app, &id).await?;
-    let (columns, fields) = all_columns(&reader, &row).await?;
+    let (columns, fields) = all_columns(&reader, &row, asked.values == "mailing").await?;
     let (columns, fields) = (chosen(&reader, TABLE, columns), asked_for(&reader, fields));
     let (app, walk) = (reader.app.clone(), asked.walk());
     let name = format!("subscribers-{}", row.group.code.as_deref().map(file_part).unwrap_or_default());

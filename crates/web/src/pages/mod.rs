@@ -29,6 +29,7 @@ pub(crate) mod preferences;
 mod run;
 mod run_changes;
 mod run_live;
+mod run_review;
 mod runs;
 mod runs_table;
 mod schedule;

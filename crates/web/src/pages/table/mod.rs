@@ -210,6 +210,8 @@ pub struct Table {
     pub choices: Vec<Choice>,
     /// Where the same rows can be downloaded.
     pub csv: Option<String>,
+    /// The same with defaults in the place of empty values, where the page shows defaults.
+    pub csv_filled: Option<String>,
     /// Said beside the pages: how many there are.
     pub counted: String,
     pub first: Option<String>,
@@ -242,6 +244,7 @@ impl Table {
                 })
                 .collect(),
             csv: None,
+            csv_filled: None,
             counted: String::new(),
             first: None,
             back: None,

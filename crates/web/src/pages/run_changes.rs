@@ -166,7 +166,8 @@ fn columns(reader: &Reader, source: Source) -> Vec<Column<Line>> {
     let remote_id = Column::new("remote_id", "Remote ID", |l: &Line| match l.remote_id.as_str() {
         "" => Cell::None("none"),
         id => Cell::Code(id.to_owned()),
-    });
+    })
+    .short();
     if source.of_rows() {
         let number = Column::new("number", "Row", |l: &Line| Cell::Number(l.number)).always();
         let why = Column::new("why", "Why", |l: &Line| Cell::Text(l.why.clone())).wide();
@@ -175,14 +176,17 @@ fn columns(reader: &Reader, source: Source) -> Vec<Column<Line>> {
     let both = Sorting::Both { first_down: false };
     let (by_name, by_coming) = if matches!(source, Source::Change(_)) { (both, both) } else { (Sorting::No, Sorting::No) };
     let word = |w: &&'static str| Cell::Text((*w).to_owned());
+    let says = Column::new("flag", "Remote system says", move |l: &Line| moved(l.reviewed.as_ref().map(|r| &r.flag), word));
+    // Who comes and goes is not about the remote's word; on a common screen the names need its room.
+    let of_membership = matches!(source, Source::Change(ChangeKind::Member(_)) | Source::Note("plan_join" | "plan_leave"));
     vec![
         Column::new("address", "Person", person).always().wide().sorted(by_name),
         remote_id,
-        Column::new("membership", "Membership", move |l: &Line| moved(l.reviewed.as_ref().map(|r| &r.membership), word)),
+        Column::new("membership", "Membership", move |l: &Line| moved(l.reviewed.as_ref().map(|r| &r.membership), word)).short(),
         Column::new("mailable", "May be mailed", |l: &Line| {
             moved(l.reviewed.as_ref().map(|r| &r.mailable), |chips| Cell::Chips(chips.clone()))
         }),
-        Column::new("flag", "Remote system says", move |l: &Line| moved(l.reviewed.as_ref().map(|r| &r.flag), word)),
+        if of_membership { says.on_request() } else { says },
         Column::new("changed", "Changed fields", |l: &Line| Cell::Fields(l.reviewed.as_ref().map(differences).unwrap_or_default())).wide(),
         Column::new("came", "Came", move |l: &Line| {
             Cell::time(l.reviewed.as_ref().and_then(|r| r.person.as_ref()).map(|p| here.when(p.created_at)), "not yet")

@@ -55,15 +55,14 @@ struct Side {
 const MEMBER: &str = "Member";
 const NO_MEMBER: &str = "Not a member";
 
-/// What became of members whose removal waited.
+/// What is to become, or became, of members whose removal waited.
 fn withheld(state: RunState) -> &'static str {
     match state {
-        RunState::Held => "Not a member, once approved",
-        RunState::Approved => "Not a member, by the approval",
-        RunState::Discarded => "Member: the removal was discarded",
-        RunState::Superseded => "Member: a newer sync decides",
-        RunState::Incomplete => "Member: waits for a complete read",
-        _ => "Member: the removal waits",
+        RunState::Held | RunState::Approved => NO_MEMBER,
+        RunState::Discarded => "Stays: discarded",
+        RunState::Superseded => "A newer sync decides",
+        RunState::Incomplete => "Stays: incomplete read",
+        _ => "Stays for now",
     }
 }
 
@@ -80,7 +79,7 @@ fn membership(r: &Review, state: RunState) -> Moved<&'static str> {
         (1, _) => (NO_MEMBER, MEMBER),
         (2, _) => (MEMBER, NO_MEMBER),
         (3, _) => (MEMBER, withheld(state)),
-        (4, _) => (MEMBER, "Member: was seen again"),
+        (4, _) => (MEMBER, "Stays: seen again"),
         (_, 1) => (MEMBER, MEMBER),
         _ => (NO_MEMBER, NO_MEMBER),
     };

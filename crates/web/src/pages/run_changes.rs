@@ -176,7 +176,7 @@ fn columns(reader: &Reader, source: Source) -> Vec<Column<Line>> {
     let both = Sorting::Both { first_down: false };
     let (by_name, by_coming) = if matches!(source, Source::Change(_)) { (both, both) } else { (Sorting::No, Sorting::No) };
     let word = |w: &&'static str| Cell::Text((*w).to_owned());
-    let says = Column::new("flag", "Remote system says", move |l: &Line| moved(l.reviewed.as_ref().map(|r| &r.flag), word));
+    let says = Column::new("flag", "Remote says", move |l: &Line| moved(l.reviewed.as_ref().map(|r| &r.flag), word));
     // Who comes and goes is not about the remote's word; on a common screen the names need its room.
     let of_membership = matches!(source, Source::Change(ChangeKind::Member(_)) | Source::Note("plan_join" | "plan_leave"));
     vec![
@@ -212,6 +212,7 @@ pub async fn read(reader: &Reader, row: &RunRow, tab: &Tab, asked: &Asked) -> Re
     };
     let columns = columns(reader, tab.source);
     let mut table = Table::of(tab.source.table(), reader, &columns, &found.rows, Some((asked.order(), &by)));
+    table.moved = !tab.source.of_rows();
     let order = [("sort", asked.sort.as_str()), ("dir", &asked.dir)];
     table.csv = Some(format!("{base}/export.csv{}", query(&order)));
     found.links(

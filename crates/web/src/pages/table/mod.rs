@@ -17,6 +17,8 @@ use super::shell::Reader;
 
 /// Columns that fit beside each other on a common screen.
 const BROAD: usize = 7;
+/// The same of a table whose cells hold both what was and what is.
+const BROAD_MOVED: usize = 6;
 
 /// Rows of a page.
 pub const LIMIT: i64 = 50;
@@ -206,6 +208,8 @@ pub struct Table {
     pub headings: Vec<Heading>,
     pub lines: Vec<Line>,
     pub menus: bool,
+    /// Cells hold both what was and what is.
+    pub moved: bool,
     /// Columns that can be chosen; empty when none can.
     pub choices: Vec<Choice>,
     /// Where the same rows can be downloaded.
@@ -236,6 +240,7 @@ impl Table {
             headings: shown.iter().map(|c| heading(c, order)).collect(),
             lines,
             menus: false,
+            moved: false,
             choices: choices
                 .map(|c| Choice {
                     key: c.key.clone().into_owned(),
@@ -255,7 +260,7 @@ impl Table {
 
     /// More columns than a screen holds: the table moves sideways in a frame of its own.
     pub fn broad(&self) -> bool {
-        self.headings.len() > BROAD
+        self.headings.len() > BROAD || self.moved && self.headings.len() > BROAD_MOVED
     }
 
     /// A table of a part of a page: no choice of columns, no pages.

@@ -127,6 +127,7 @@ test('what a run changed reads well on a phone and to those who cannot see it', 
 });
 
 test('a plan shows what would change of whom', async () => {
+  await page.context().clearCookies({ name: 'rialto_columns_run-people' });
   await sandbox(demo, '/lists/CONFERENCE/regenerate', {});
   const [person] = await sandbox(demo, '/lists/CONFERENCE/members?limit=1');
   const id = `${person.master_customer_id}-${person.sub_customer_id}`;

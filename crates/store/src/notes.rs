@@ -16,13 +16,16 @@ pub const MAX_PER_KIND: usize = 1_000;
 /// Longest Remote ID or detail kept, in characters.
 const MAX_TEXT: usize = 500;
 
+/// Longest detail of a planned change, in characters: a whole record fits in nearly always.
+pub const MAX_PLANNED: usize = 4_000;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// `rejected`, `duplicate`, `misfit`, or `plan_join`, `plan_leave`, `plan_update`, `plan_suppress`, `plan_lift`.
     pub kind: &'static str,
     pub remote_id: String,
     pub subscriber_id: Option<i64>,
-    /// A sentence, or for plans a JSON object with `address` (and `before`).
+    /// A sentence, or for plans a JSON object with `address`, and `flag` and `profile` as the row brings them.
     pub detail: String,
 }
 
@@ -56,13 +59,14 @@ impl Notes {
         let mut tx = db.write().await?;
         for note in self.kept.drain(..) {
             self.written += 1;
-            let (remote_id, detail) = (cut(&note.remote_id), cut(&note.detail));
+            let longest = if note.kind.starts_with("plan_") { MAX_PLANNED } else { MAX_TEXT };
+            let (remote_id, detail) = (cut(&note.remote_id, MAX_TEXT), cut(&note.detail, longest));
             tx.run(INSERT, args![run_id, self.written as i64, note.kind, remote_id, note.subscriber_id, detail]).await?;
         }
         tx.commit().await
     }
 }
 
-fn cut(text: &str) -> String {
-    text.chars().filter(|c| *c != '\0').take(MAX_TEXT).collect()
+fn cut(text: &str, longest: usize) -> String {
+    text.chars().filter(|c| *c != '\0').take(longest).collect()
 }

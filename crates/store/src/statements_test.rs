@@ -35,6 +35,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("users", crate::users::ALL),
         ("views::api", crate::views::api::ALL),
         ("views::bridges", crate::views::bridges::ALL),
+        ("views::changes", crate::views::changes::ALL),
         ("views::compound", crate::views::compound::ALL),
         ("views::folders", crate::views::folders::ALL),
         ("views::groups", crate::views::groups::ALL),

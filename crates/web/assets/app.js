@@ -124,6 +124,31 @@
     }
   });
 
+  // A run under way tells how far it is. What the stream cannot do, the asking every second does: it rests only while the stream is open.
+  let live;
+  const listen = () => {
+    const place = $('[data-live]');
+    if (!place || !globalThis.EventSource || document.hidden || live?.readyState < 2) return;
+    live = new EventSource(place.dataset.live);
+    live.addEventListener('progress', (event) => {
+      const at = $('[data-live]');
+      if (!at || at.contains(getSelection()?.isCollapsed ? null : getSelection()?.anchorNode)) return;
+      at.outerHTML = event.data;
+      globalThis.htmx?.process($('[data-live]'));
+    });
+    live.addEventListener('end', () => {
+      live.close();
+      location.reload();
+    });
+  };
+  document.addEventListener('visibilitychange', () => (document.hidden ? live?.close() : listen()));
+  addEventListener('pagehide', () => live?.close());
+  addEventListener('pageshow', (event) => { if (event.persisted) listen(); });
+  document.addEventListener('htmx:beforeRequest', (event) => {
+    if (event.detail.elt.dataset.live && live?.readyState === 1) event.preventDefault();
+  });
+  listen();
+
   // Nobody looks: ask for nothing.
   document.addEventListener('htmx:beforeRequest', (event) => { if (document.hidden) event.preventDefault(); });
 

@@ -9,6 +9,7 @@ pub mod request_id;
 pub mod security;
 mod slow;
 pub mod state;
+mod watch;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use rialto_core::consent::Flag;
 use rialto_core::figure;
 use rialto_core::gate::{self, Difference, Proof};
 use rialto_core::person::Mapped;
@@ -39,11 +40,11 @@ pub(crate) fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped], known: &Ha
         match (member, verdict.dirty) {
             (false, _) => {
                 tally.counts.added += 1;
-                note(tally, "plan_join", row, known);
+                note(job, tally, "plan_join", row, known);
             }
             (true, true) => {
                 tally.counts.updated += 1;
-                note(tally, "plan_update", row, known);
+                note(job, tally, "plan_update", row, known);
             }
             (true, false) => tally.counts.unchanged += 1,
         }
@@ -52,20 +53,26 @@ pub(crate) fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped], known: &Ha
         }
         if verdict.suppress {
             tally.suppressed += 1;
-            note(tally, "plan_suppress", row, known);
+            note(job, tally, "plan_suppress", row, known);
         }
         if let (true, Some(k)) = (verdict.lift, known) {
             tally.lifts.insert(k.id as u64);
-            note(tally, "plan_lift", row, known);
+            note(job, tally, "plan_lift", row, known);
         }
     }
 }
 
-fn note(tally: &mut Tally, kind: &'static str, row: &Mapped, known: Option<Known>) {
-    if tally.notes.wants(kind) {
-        let detail = json!({"address": row.address.written}).to_string();
-        tally.notes.add(Note { kind, remote_id: row.remote_id.clone(), subscriber_id: known.map(|k| k.id), detail });
+/// Names somebody, with what the row brings: a page sets it beside what stands here.
+fn note(job: &Job<'_>, tally: &mut Tally, kind: &'static str, row: &Mapped, known: Option<Known>) {
+    if !tally.notes.wants(kind) {
+        return;
     }
+    let flag = if row.flag == Flag::Yes { "yes" } else { "no" };
+    let full = json!({"address": row.address.written, "flag": flag, "profile": people::profile_json(&job.specs, &row.values)}).to_string();
+    // Cut, it would be no JSON any more.
+    let fits = full.chars().count() <= rialto_store::notes::MAX_PLANNED;
+    let detail = if fits { full } else { json!({"address": row.address.written, "flag": flag}).to_string() };
+    tally.notes.add(Note { kind, remote_id: row.remote_id.clone(), subscriber_id: known.map(|k| k.id), detail });
 }
 
 pub(crate) async fn conclude(job: &Job<'_>, mut tally: Tally, proof: &Proof) -> Result<Ending, Trouble> {

@@ -199,7 +199,7 @@ async fn update_known(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)]) 
     let mut by_presence: HashMap<Vec<bool>, Vec<serde_json::Value>> = HashMap::new();
     for (id, d) in rows {
         let present: Vec<bool> = d.row.values.iter().map(|v| *v != Value::Absent).collect();
-        by_presence.entry(present).or_default().push(profile_json(*id, slice.fields, &d.row.values));
+        by_presence.entry(present).or_default().push(numbered(*id, slice.fields, &d.row.values));
     }
     for (present, profiles) in by_presence {
         let fields: Vec<&FieldSpec> = slice.fields.iter().zip(&present).filter(|(_, p)| **p).map(|(f, _)| f).collect();
@@ -211,9 +211,15 @@ async fn update_known(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)]) 
     Ok(())
 }
 
-fn profile_json(id: i64, fields: &[FieldSpec], values: &[Value]) -> serde_json::Value {
-    let mut row = serde_json::Map::with_capacity(values.len() + 1);
+fn numbered(id: i64, fields: &[FieldSpec], values: &[Value]) -> serde_json::Value {
+    let mut row = profile_json(fields, values);
     row.insert("i".into(), json!(id));
+    row.into()
+}
+
+/// Values as a JSON object with keys `f<number>`; absent ones are left out, null ones are there.
+pub fn profile_json(fields: &[FieldSpec], values: &[Value]) -> serde_json::Map<String, serde_json::Value> {
+    let mut row = serde_json::Map::with_capacity(values.len() + 1);
     for (field, value) in fields.iter().zip(values) {
         let cell = match value {
             Value::Absent => continue,
@@ -225,7 +231,7 @@ fn profile_json(id: i64, fields: &[FieldSpec], values: &[Value]) -> serde_json::
         };
         row.insert(format!("f{}", field.number), cell);
     }
-    row.into()
+    row
 }
 
 /// Keeps what stood there before this run; a person changed twice in one run keeps the first.

@@ -8,53 +8,141 @@ use rialto_core::consent::Cause;
 use crate::args;
 use crate::db::{Db, Read};
 use crate::error::StoreError;
-use crate::sql::{sql, statements};
+use crate::sql::{Sql, sql, statements};
+
+use super::Way;
+
+/// One text for both databases and both directions: `$cmp` and `$dir` are `>` and an empty text onward, `<` and `DESC` back.
+macro_rules! both {
+    ($text:expr) => {
+        Sql { sqlite: $text, postgres: $text }
+    };
+}
+
+macro_rules! by_id {
+    ($cmp:literal, $dir:literal) => {
+        both!(concat!(
+            "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
+            FROM (SELECT subscriber_id FROM membership WHERE group_id = $1 AND subscriber_id ",
+            $cmp,
+            " $2 ORDER BY subscriber_id ",
+            $dir,
+            " LIMIT $3) p JOIN subscriber s ON s.id = p.subscriber_id ORDER BY s.id ",
+            $dir
+        ))
+    };
+}
+
+/// Walks the index (canonical, id): right for a group that holds a good part of all people.
+macro_rules! by_address_big {
+    ($cmp:literal, $dir:literal, $only:literal) => {
+        both!(concat!(
+            "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
+            FROM subscriber s CROSS JOIN membership m WHERE m.group_id = $1 AND m.subscriber_id = s.id
+            AND (s.canonical, s.id) ",
+            $cmp,
+            " ($2, $3) ",
+            $only,
+            " ORDER BY s.canonical ",
+            $dir,
+            ", s.id ",
+            $dir,
+            " LIMIT $4"
+        ))
+    };
+}
+
+/// Looks every member up and keeps the first ones.
+macro_rules! by_address_small {
+    ($cmp:literal, $dir:literal, $only:literal) => {
+        both!(concat!(
+            "WITH ids AS MATERIALIZED (SELECT subscriber_id FROM membership WHERE group_id = $1)
+            SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
+            FROM ids CROSS JOIN subscriber s WHERE s.id = ids.subscriber_id
+            AND (s.canonical, s.id) ",
+            $cmp,
+            " ($2, $3) ",
+            $only,
+            " ORDER BY s.canonical ",
+            $dir,
+            ", s.id ",
+            $dir,
+            " LIMIT $4"
+        ))
+    };
+}
+
+macro_rules! by_state {
+    ($cmp:literal, $dir:literal) => {
+        both!(concat!(
+            "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
+            FROM membership m JOIN subscriber s ON s.id = m.subscriber_id
+            WHERE m.group_id = $1 AND m.subscriber_id ",
+            $cmp,
+            " $2 AND s.address_state = $3 ORDER BY m.subscriber_id ",
+            $dir,
+            " LIMIT $4"
+        ))
+    };
+}
+
+/// Members whose first cause is `$3` (9 for none) and who carry their address.
+macro_rules! on_line {
+    ($cmp:literal, $dir:literal) => {
+        both!(concat!(
+            "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
+            FROM membership m JOIN subscriber s ON s.id = m.subscriber_id JOIN bridge b ON b.id = s.bridge_id
+            WHERE m.group_id = $1 AND m.subscriber_id ", $cmp, " $2 AND s.address_state = 0
+            AND COALESCE((SELECT MIN(CASE x.cause WHEN 'invalid_address' THEN 4 WHEN 'complaint' THEN 5 WHEN 'own_unsubscribe' THEN 6 ELSE 7 END)
+                FROM suppression x WHERE x.subscriber_id = s.id OR x.canonical = s.canonical),
+                CASE WHEN s.remote_flag_run <> 0 THEN 8 ELSE 9 END) = $3
+            AND NOT EXISTS (SELECT 1 FROM subscriber o JOIN bridge ob ON ob.id = o.bridge_id
+                WHERE o.canonical = s.canonical AND o.id <> s.id AND o.address_state = 0
+                AND EXISTS (SELECT 1 FROM membership om WHERE om.group_id = $1 AND om.subscriber_id = o.id)
+                AND (CASE WHEN o.remote_flag_run <> 0 OR EXISTS (SELECT 1 FROM suppression x WHERE x.subscriber_id = o.id OR x.canonical = o.canonical)
+                    THEN 1 ELSE 0 END, ob.position, o.remote_id) < (CASE WHEN $3 < 9 THEN 1 ELSE 0 END, b.position, s.remote_id))
+            ORDER BY m.subscriber_id ", $dir, " LIMIT $4"
+        ))
+    };
+}
+
+/// Members whose address another member of the group carries.
+macro_rules! same_address {
+    ($cmp:literal, $dir:literal) => {
+        both!(concat!(
+            "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
+            FROM membership m JOIN subscriber s ON s.id = m.subscriber_id JOIN bridge b ON b.id = s.bridge_id
+            WHERE m.group_id = $1 AND m.subscriber_id ", $cmp, " $2 AND s.address_state = 0
+            AND EXISTS (SELECT 1 FROM subscriber o JOIN bridge ob ON ob.id = o.bridge_id
+                WHERE o.canonical = s.canonical AND o.id <> s.id AND o.address_state = 0
+                AND EXISTS (SELECT 1 FROM membership om WHERE om.group_id = $1 AND om.subscriber_id = o.id)
+                AND (CASE WHEN o.remote_flag_run <> 0 OR EXISTS (SELECT 1 FROM suppression x WHERE x.subscriber_id = o.id OR x.canonical = o.canonical)
+                    THEN 1 ELSE 0 END, ob.position, o.remote_id)
+                  < (CASE WHEN s.remote_flag_run <> 0 OR EXISTS (SELECT 1 FROM suppression x WHERE x.subscriber_id = s.id OR x.canonical = s.canonical)
+                    THEN 1 ELSE 0 END, b.position, s.remote_id))
+            ORDER BY m.subscriber_id ", $dir, " LIMIT $3"
+        ))
+    };
+}
 
 statements! {
-    BY_ID = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-        FROM (SELECT subscriber_id FROM membership WHERE group_id = $1 AND subscriber_id > $2 ORDER BY subscriber_id LIMIT $3) p
-        JOIN subscriber s ON s.id = p.subscriber_id ORDER BY s.id");
-    /// Walks the index (canonical, id): right for a group that holds a good part of all people.
-    BY_ADDRESS_BIG = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-        FROM subscriber s CROSS JOIN membership m WHERE m.group_id = $1 AND m.subscriber_id = s.id AND (s.canonical, s.id) > ($2, $3)
-        ORDER BY s.canonical, s.id LIMIT $4");
-    /// Looks every member up and keeps the first ones.
-    BY_ADDRESS_SMALL = sql!("WITH ids AS MATERIALIZED (SELECT subscriber_id FROM membership WHERE group_id = $1)
-        SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-        FROM ids CROSS JOIN subscriber s WHERE s.id = ids.subscriber_id AND (s.canonical, s.id) > ($2, $3)
-        ORDER BY s.canonical, s.id LIMIT $4");
+    BY_ID = by_id!(">", "");
+    BY_ID_BACK = by_id!("<", "DESC");
+    BY_ADDRESS_BIG = by_address_big!(">", "", "");
+    // Backwards nobody without an address: they stand behind everybody else.
+    BY_ADDRESS_BIG_BACK = by_address_big!("<", "DESC", "AND s.canonical > ''");
+    BY_ADDRESS_SMALL = by_address_small!(">", "", "");
+    BY_ADDRESS_SMALL_BACK = by_address_small!("<", "DESC", "AND s.canonical > ''");
     FIND = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
         FROM subscriber s WHERE s.id IN (SELECT a.id FROM subscriber a WHERE a.canonical = $2
             UNION SELECT r.id FROM bridge b JOIN subscriber r ON r.bridge_id = b.id AND r.remote_id = $3)
         AND EXISTS (SELECT 1 FROM membership m WHERE m.group_id = $1 AND m.subscriber_id = s.id) ORDER BY s.canonical, s.id LIMIT $4");
-    BY_STATE = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-        FROM membership m JOIN subscriber s ON s.id = m.subscriber_id
-        WHERE m.group_id = $1 AND m.subscriber_id > $2 AND s.address_state = $3 ORDER BY m.subscriber_id LIMIT $4");
-    /// Members whose first cause is `$3` (9 for none) and who carry their address.
-    ON_LINE = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-        FROM membership m JOIN subscriber s ON s.id = m.subscriber_id JOIN bridge b ON b.id = s.bridge_id
-        WHERE m.group_id = $1 AND m.subscriber_id > $2 AND s.address_state = 0
-        AND COALESCE((SELECT MIN(CASE x.cause WHEN 'invalid_address' THEN 4 WHEN 'complaint' THEN 5 WHEN 'own_unsubscribe' THEN 6 ELSE 7 END)
-            FROM suppression x WHERE x.subscriber_id = s.id OR x.canonical = s.canonical),
-            CASE WHEN s.remote_flag_run <> 0 THEN 8 ELSE 9 END) = $3
-        AND NOT EXISTS (SELECT 1 FROM subscriber o JOIN bridge ob ON ob.id = o.bridge_id
-            WHERE o.canonical = s.canonical AND o.id <> s.id AND o.address_state = 0
-            AND EXISTS (SELECT 1 FROM membership om WHERE om.group_id = $1 AND om.subscriber_id = o.id)
-            AND (CASE WHEN o.remote_flag_run <> 0 OR EXISTS (SELECT 1 FROM suppression x WHERE x.subscriber_id = o.id OR x.canonical = o.canonical)
-                THEN 1 ELSE 0 END, ob.position, o.remote_id) < (CASE WHEN $3 < 9 THEN 1 ELSE 0 END, b.position, s.remote_id))
-        ORDER BY m.subscriber_id LIMIT $4");
-    /// Members whose address another member of the group carries.
-    SAME_ADDRESS = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-        FROM membership m JOIN subscriber s ON s.id = m.subscriber_id JOIN bridge b ON b.id = s.bridge_id
-        WHERE m.group_id = $1 AND m.subscriber_id > $2 AND s.address_state = 0
-        AND EXISTS (SELECT 1 FROM subscriber o JOIN bridge ob ON ob.id = o.bridge_id
-            WHERE o.canonical = s.canonical AND o.id <> s.id AND o.address_state = 0
-            AND EXISTS (SELECT 1 FROM membership om WHERE om.group_id = $1 AND om.subscriber_id = o.id)
-            AND (CASE WHEN o.remote_flag_run <> 0 OR EXISTS (SELECT 1 FROM suppression x WHERE x.subscriber_id = o.id OR x.canonical = o.canonical)
-                THEN 1 ELSE 0 END, ob.position, o.remote_id)
-              < (CASE WHEN s.remote_flag_run <> 0 OR EXISTS (SELECT 1 FROM suppression x WHERE x.subscriber_id = s.id OR x.canonical = s.canonical)
-                THEN 1 ELSE 0 END, b.position, s.remote_id))
-        ORDER BY m.subscriber_id LIMIT $3");
+    BY_STATE = by_state!(">", "");
+    BY_STATE_BACK = by_state!("<", "DESC");
+    ON_LINE = on_line!(">", "");
+    ON_LINE_BACK = on_line!("<", "DESC");
+    SAME_ADDRESS = same_address!(">", "");
+    SAME_ADDRESS_BACK = same_address!("<", "DESC");
     CAUSES_OF_RECORDS = sql!("SELECT subscriber_id, cause FROM suppression WHERE subscriber_id <> 0 AND subscriber_id IN ", ids 1, "");
     CAUSES_OF_ADDRESSES = sql!("SELECT canonical, cause FROM suppression WHERE canonical <> '' AND canonical IN ", texts 1, "");
     PEOPLE = sql!("SELECT COALESCE(MAX(id), 0) FROM subscriber");
@@ -79,16 +167,27 @@ fn walks(members: i64, people: i64) -> bool {
     members.saturating_mul(members) >= people.saturating_mul(50)
 }
 
-/// Members by address after (canonical address, id). `members` is the group's stored count.
-pub async fn by_address(db: &Db, group_id: i64, members: i64, after: (&str, i64), limit: i64) -> Result<Vec<Member>, StoreError> {
-    let (people,): (i64,) = db.read().one(PEOPLE, args![]).await?;
-    let sql = if walks(members, people) { BY_ADDRESS_BIG } else { BY_ADDRESS_SMALL };
-    db.read().all(sql, args![group_id, after.0, after.1, limit]).await
+/// Members by address from (canonical address, id). `members` is the group's stored count. Back, members without an address are left
+/// out: lists show them behind everybody else.
+pub async fn by_address(db: &Db, group_id: i64, members: i64, way: Way, from: (&str, i64), limit: i64) -> Result<Vec<Member>, StoreError> {
+    let sql = match (walks_index(db, members).await?, way) {
+        (true, Way::Onward) => BY_ADDRESS_BIG,
+        (true, Way::Back) => BY_ADDRESS_BIG_BACK,
+        (false, Way::Onward) => BY_ADDRESS_SMALL,
+        (false, Way::Back) => BY_ADDRESS_SMALL_BACK,
+    };
+    db.read().all(sql, args![group_id, from.0, from.1, limit]).await
 }
 
-/// Members after a subscriber id.
-pub async fn by_id(mut read: Read<'_>, group_id: i64, after: i64, limit: i64) -> Result<Vec<Member>, StoreError> {
-    read.all(BY_ID, args![group_id, after, limit]).await
+/// Whether some people are read by address faster along the index than by looking each of them up.
+pub(super) async fn walks_index(db: &Db, some: i64) -> Result<bool, StoreError> {
+    let (people,): (i64,) = db.read().one(PEOPLE, args![]).await?;
+    Ok(walks(some, people))
+}
+
+/// Members from a subscriber id.
+pub async fn by_id(mut read: Read<'_>, group_id: i64, way: Way, from: i64, limit: i64) -> Result<Vec<Member>, StoreError> {
+    read.all(way.pick(BY_ID, BY_ID_BACK), args![group_id, from, limit]).await
 }
 
 /// Members with this address or Remote ID.
@@ -96,12 +195,13 @@ pub async fn find(mut read: Read<'_>, group_id: i64, q: &str, limit: i64) -> Res
     read.all(FIND, args![group_id, rialto_core::address::canonical(q), q.trim(), limit]).await
 }
 
-/// Members who stand on one line of the waterfall, after a subscriber id. Reads members until the page is full.
-pub async fn on_line(mut read: Read<'_>, group_id: i64, line: Line, after: i64, limit: i64) -> Result<Vec<Member>, StoreError> {
+/// Members who stand on one line of the waterfall, from a subscriber id. Reads members until the page is full.
+pub async fn on_line(mut read: Read<'_>, group_id: i64, line: Line, way: Way, from: i64, limit: i64) -> Result<Vec<Member>, StoreError> {
+    let by_state = way.pick(BY_STATE, BY_STATE_BACK);
     let first_cause = match line {
-        Line::NoAddress => return read.all(BY_STATE, args![group_id, after, 1_i64, limit]).await,
-        Line::Malformed => return read.all(BY_STATE, args![group_id, after, 2_i64, limit]).await,
-        Line::SameAddress => return read.all(SAME_ADDRESS, args![group_id, after, limit]).await,
+        Line::NoAddress => return read.all(by_state, args![group_id, from, 1_i64, limit]).await,
+        Line::Malformed => return read.all(by_state, args![group_id, from, 2_i64, limit]).await,
+        Line::SameAddress => return read.all(way.pick(SAME_ADDRESS, SAME_ADDRESS_BACK), args![group_id, from, limit]).await,
         Line::Invalid => 4_i64,
         Line::Complaint => 5,
         Line::UnsubscribedHere => 6,
@@ -109,7 +209,7 @@ pub async fn on_line(mut read: Read<'_>, group_id: i64, line: Line, after: i64, 
         Line::RemoteFlag => 8,
         Line::Mailable => 9,
     };
-    read.all(ON_LINE, args![group_id, after, first_cause, limit]).await
+    read.all(way.pick(ON_LINE, ON_LINE_BACK), args![group_id, from, first_cause, limit]).await
 }
 
 /// Open causes of some people, the remote system's flag included, each person's in the order of the waterfall.

@@ -1,7 +1,10 @@
 //! Queries for reading only: what pages and API show.
 
 pub mod api;
+#[cfg(test)]
+mod back_tests;
 pub mod bridges;
+pub mod changes;
 pub mod compound;
 pub mod folders;
 pub mod groups;
@@ -14,3 +17,22 @@ pub mod schedules;
 pub mod search;
 #[cfg(test)]
 mod tests;
+
+use crate::sql::Sql;
+
+/// The direction in which a list is read from a place. What is read comes nearest first; back, that is the list turned round.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Way {
+    #[default]
+    Onward,
+    Back,
+}
+
+impl Way {
+    fn pick(self, onward: Sql, back: Sql) -> Sql {
+        match self {
+            Self::Onward => onward,
+            Self::Back => back,
+        }
+    }
+}

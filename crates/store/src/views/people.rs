@@ -14,6 +14,9 @@ statements! {
     /// One lower bound: given two, PostgreSQL begins at the first of the index.
     BY_ADDRESS = sql!("SELECT id, created_at, bridge_id, remote_id, address, canonical, address_state, remote_flag_run FROM subscriber
         WHERE canonical < $1 AND (canonical, id) > ($2, $3) ORDER BY canonical, id LIMIT $4");
+    /// The bound below keeps the walk within the beginning that was asked for.
+    BY_ADDRESS_BACK = sql!("SELECT id, created_at, bridge_id, remote_id, address, canonical, address_state, remote_flag_run FROM subscriber
+        WHERE canonical >= $1 AND (canonical, id) < ($2, $3) ORDER BY canonical DESC, id DESC LIMIT $4");
     BY_REMOTE_ID = sql!("SELECT id, created_at, bridge_id, remote_id, address, canonical, address_state, remote_flag_run FROM subscriber
         WHERE bridge_id IN (SELECT id FROM bridge) AND remote_id = $1 ORDER BY bridge_id LIMIT $2");
     ONE = sql!("SELECT id, created_at, bridge_id, remote_id, address, canonical, address_state, remote_flag_run FROM subscriber WHERE id = $1");
@@ -35,6 +38,11 @@ pub async fn by_address(mut read: Read<'_>, start: &str, after: (&str, i64), lim
     // Ids begin at 1, so nobody with this very address is left out.
     let from = if after.0 < start.as_str() { (start.as_str(), 0) } else { after };
     read.all(BY_ADDRESS, args![end, from.0, from.1, limit]).await
+}
+
+/// As `by_address`, before (canonical address, id), nearest first.
+pub async fn by_address_back(mut read: Read<'_>, start: &str, before: (&str, i64), limit: i64) -> Result<Vec<Member>, StoreError> {
+    read.all(BY_ADDRESS_BACK, args![rialto_core::address::canonical(start), before.0, before.1, limit]).await
 }
 
 /// People with this Remote ID, one a bridge.

@@ -6,6 +6,8 @@ use crate::error::StoreError;
 use crate::runs::Run;
 use crate::sql::{sql, statements};
 
+use super::Way;
+
 /// Runs with the names of what they are about.
 macro_rules! runs {
     ($tail:literal) => {
@@ -26,11 +28,23 @@ statements! {
     OF_GROUP = runs!("WHERE r.group_id = $1 AND r.id < $2 AND ($3 = '' OR r.kind = $3) ORDER BY r.id DESC LIMIT $4");
     OF_GROUP_AND_STATE = runs!("WHERE r.group_id = $1 AND r.state = $2 AND r.id < $3 AND ($4 = '' OR r.kind = $4)
         ORDER BY r.id DESC LIMIT $5");
+    // The same back towards the newest.
+    PAGE_BACK = runs!("WHERE r.id > $1 ORDER BY r.id LIMIT $2");
+    OF_STATE_BACK = runs!("WHERE r.state = $1 AND r.id > $2 AND ($3 = 0 OR r.bridge_id = $3) AND ($4 = '' OR r.kind = $4)
+        ORDER BY r.id LIMIT $5");
+    OF_KIND_BACK = runs!("WHERE r.kind = $1 AND r.id > $2 AND ($3 = 0 OR r.bridge_id = $3) ORDER BY r.id LIMIT $4");
+    OF_BRIDGE_BACK = runs!("WHERE r.bridge_id = $1 AND r.id > $2 ORDER BY r.id LIMIT $3");
+    OF_GROUP_BACK = runs!("WHERE r.group_id = $1 AND r.id > $2 AND ($3 = '' OR r.kind = $3) ORDER BY r.id LIMIT $4");
+    OF_GROUP_AND_STATE_BACK = runs!("WHERE r.group_id = $1 AND r.state = $2 AND r.id > $3 AND ($4 = '' OR r.kind = $4)
+        ORDER BY r.id LIMIT $5");
     ONE = runs!("WHERE r.id = $1");
     OPEN_OF_BRIDGE = runs!("WHERE r.state IN ('queued', 'running') AND r.kind IN ('lists', 'test') ORDER BY r.id");
     NOTES = sql!("SELECT n.number, n.kind, n.remote_id, n.subscriber_id, s.created_at AS subscriber_created_at, n.detail
         FROM sync_run_note n LEFT JOIN subscriber s ON s.id = n.subscriber_id
         WHERE n.run_id = $1 AND n.kind IN ", texts 2, " AND n.number > $3 ORDER BY n.number LIMIT $4");
+    NOTES_BACK = sql!("SELECT n.number, n.kind, n.remote_id, n.subscriber_id, s.created_at AS subscriber_created_at, n.detail
+        FROM sync_run_note n LEFT JOIN subscriber s ON s.id = n.subscriber_id
+        WHERE n.run_id = $1 AND n.kind IN ", texts 2, " AND n.number < $3 ORDER BY n.number DESC LIMIT $4");
     NOTE_COUNTS = sql!("SELECT kind, COUNT(*) FROM sync_run_note WHERE run_id = $1 GROUP BY kind");
     CHANGE_COUNTS = sql!("SELECT op, COUNT(*) FROM membership_change WHERE run_id = $1 GROUP BY op");
     FLAG_COUNTS = sql!("SELECT op, COUNT(*) FROM flag_change WHERE run_id = $1 GROUP BY op");
@@ -54,18 +68,25 @@ pub struct RunRow {
 
 pub use super::api::RunFilter;
 
-/// Runs older than `before`, newest first, along the narrowest index that the filter offers.
-pub async fn page(mut read: Read<'_>, filter: &RunFilter, before: i64, limit: i64) -> Result<Vec<RunRow>, StoreError> {
+/// Runs older than the place (`i64::MAX` for the newest), newest first, along the narrowest index that the filter offers; back, those
+/// newer than it, oldest first.
+pub async fn turn(mut read: Read<'_>, filter: &RunFilter, way: Way, from: i64, limit: i64) -> Result<Vec<RunRow>, StoreError> {
     let RunFilter { bridge_id, group_id, state, kind } = filter;
     let (bridge_id, group_id) = (*bridge_id, *group_id);
-    match (group_id, state.is_empty(), kind.is_empty(), bridge_id) {
-        (1.., true, ..) => read.all(OF_GROUP, args![group_id, before, kind, limit]).await,
-        (1.., false, ..) => read.all(OF_GROUP_AND_STATE, args![group_id, state, before, kind, limit]).await,
-        (_, false, ..) => read.all(OF_STATE, args![state, before, bridge_id, kind, limit]).await,
-        (_, _, false, _) => read.all(OF_KIND, args![kind, before, bridge_id, limit]).await,
-        (_, _, _, 1..) => read.all(OF_BRIDGE, args![bridge_id, before, limit]).await,
-        _ => read.all(PAGE, args![before, limit]).await,
-    }
+    let (sql, args) = match (group_id, state.is_empty(), kind.is_empty(), bridge_id) {
+        (1.., true, ..) => (way.pick(OF_GROUP, OF_GROUP_BACK), args![group_id, from, kind, limit]),
+        (1.., false, ..) => (way.pick(OF_GROUP_AND_STATE, OF_GROUP_AND_STATE_BACK), args![group_id, state, from, kind, limit]),
+        (_, false, ..) => (way.pick(OF_STATE, OF_STATE_BACK), args![state, from, bridge_id, kind, limit]),
+        (_, _, false, _) => (way.pick(OF_KIND, OF_KIND_BACK), args![kind, from, bridge_id, limit]),
+        (_, _, _, 1..) => (way.pick(OF_BRIDGE, OF_BRIDGE_BACK), args![bridge_id, from, limit]),
+        _ => (way.pick(PAGE, PAGE_BACK), args![from, limit]),
+    };
+    read.all(sql, args).await
+}
+
+/// As `turn`, onward.
+pub async fn page(read: Read<'_>, filter: &RunFilter, before: i64, limit: i64) -> Result<Vec<RunRow>, StoreError> {
+    turn(read, filter, Way::Onward, before, limit).await
 }
 
 pub async fn one(mut read: Read<'_>, id: i64) -> Result<Option<RunRow>, StoreError> {
@@ -97,9 +118,9 @@ pub struct NoteRow {
     pub detail: String,
 }
 
-/// Notes of some kinds after a number.
-pub async fn notes(mut read: Read<'_>, run_id: i64, kinds: &[&str], after: i64, limit: i64) -> Result<Vec<NoteRow>, StoreError> {
-    read.all(NOTES, args![run_id, serde_json::Value::from(kinds).to_string(), after, limit]).await
+/// Notes of some kinds from a number.
+pub async fn notes(mut read: Read<'_>, run_id: i64, kinds: &[&str], way: Way, from: i64, limit: i64) -> Result<Vec<NoteRow>, StoreError> {
+    read.all(way.pick(NOTES, NOTES_BACK), args![run_id, serde_json::Value::from(kinds).to_string(), from, limit]).await
 }
 
 /// How much there is to show of a run.

@@ -1,13 +1,13 @@
 //! `/sync-runs`: what was read, what it changed, and the decision on a held run.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::StreamExt;
 use rialto_core::permissions::Permission;
 use rialto_core::run::{RunKind, RunState, Trigger};
 use rialto_core::{Counts, Instant, Kind, PublicId};
@@ -21,9 +21,7 @@ use super::extract::{Id, List, Params, Problem, after, found, limit, maybe_time,
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::state::App;
-
-/// How often a watched run is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+use crate::watch;
 
 #[derive(Serialize, ToSchema)]
 pub struct RunView {
@@ -333,25 +331,19 @@ pub async fn discard(State(app): State<App>, caller: Caller, id: Id) -> Result<J
 #[utoipa::path(get, path = "/sync-runs/{id}/events", tag = "sync-runs", params(("id" = String, Path)),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 404, body = Problem)))]
 pub async fn events(State(app): State<App>, _: Caller, id: Id) -> Result<impl IntoResponse, Error> {
-    let mut run = load(&app, &id).await?;
+    let run = load(&app, &id).await?;
     let stream = async_stream::stream! {
+        let states = watch::run(app.clone(), run, async || true);
         let mut sent = String::new();
-        loop {
-            let (run_id, ended) = (run.id, run.state().ended());
+        futures::pin_mut!(states);
+        while let Some(run) = states.next().await {
+            let ended = run.state().ended();
             let Ok(shown) = view(&app, run).await else { break };
             let Ok(text) = serde_json::to_string(&shown) else { break };
             if text != sent || ended {
                 let name = if ended { "end" } else { "run" };
                 yield Ok::<_, Infallible>(Event::default().event(name).data(text.clone()));
                 sent = text;
-            }
-            if ended {
-                break;
-            }
-            tokio::select! { () = tokio::time::sleep(LOOK_EVERY) => {}, () = app.stop.cancelled() => break }
-            match runs::get(app.db.read(), run_id).await {
-                Ok(Some(next)) => run = next,
-                _ => break,
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use rialto_core::permissions::{Access, Permission};
@@ -41,6 +41,11 @@ impl Session {
         if self.access.allows(p) { Ok(()) } else { Err(Error::Lacks(p)) }
     }
 
+    /// Whether it still is: neither signed out nor run out, and its user may sign in. For answers that outlast a request.
+    pub async fn goes_on(&self, app: &App) -> bool {
+        sessions::find(app.db.read(), &self.id_hash, app.clock.now()).await.is_ok_and(|found| found.is_some())
+    }
+
     /// Who acts, for the audit trail.
     pub fn actor(&self, app: &App) -> Actor {
         Actor { name: format!("user:{}", self.email), request_id: self.request_id.clone(), at: app.clock.now() }
@@ -68,7 +73,8 @@ pub(super) async fn load(app: &App, parts: &mut Parts) -> Result<Option<Session>
     let (now, id_hash) = (app.clock.now(), super::secret_hash(&secret));
     let Some(found) = sessions::find(app.db.read(), &id_hash, now).await? else { return Ok(None) };
     // A page that updates itself is no sign that somebody is there: it must not keep a session alive.
-    let by_itself = parts.headers.contains_key("hx-request");
+    let streams = parts.headers.get(header::ACCEPT).is_some_and(|a| a == "text/event-stream");
+    let by_itself = streams || parts.headers.contains_key("hx-request");
     if !by_itself && now.seconds_since(Instant(found.seen_at)) >= SEEN_EVERY {
         let mut tx = app.db.write().await?;
         sessions::touch(&mut tx, &id_hash, now).await?;

@@ -8,6 +8,7 @@ use rialto_core::permissions::Permission;
 use rialto_store::bridges;
 use rialto_store::runs::{self, Run};
 use rialto_store::views::groups::GroupRow;
+use rialto_store::views::runs as view;
 
 use super::group_age::DataAge;
 use super::groups_table::actions;
@@ -152,18 +153,29 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
 /// The lines of a group's counts, each with a link to its people; none before the first sync.
 pub async fn lines_of(reader: &Reader, row: &GroupRow) -> Result<Vec<Line>, Error> {
     let last = match row.group.synced_run {
-        Some(id) => runs::get(reader.app.db.read(), id).await?.map(|r| links::run(r.created_at, r.id)),
+        Some(id) => runs::get(reader.app.db.read(), id).await?,
         None => None,
     };
+    let withheld = match &last {
+        Some(run) => view::changes(reader.app.db.read(), run.id).await?.withheld != 0,
+        None => false,
+    };
+    let last = last.map(|r| Last { href: links::run(r.created_at, r.id), withheld });
     let href = links::group(row.group.created_at, row.group.id);
-    let mut lines = row.group.waterfall().map(|w| lines(&w, &href, last.as_deref())).unwrap_or_default();
+    let mut lines = row.group.waterfall().map(|w| lines(&w, &href, last.as_ref())).unwrap_or_default();
     if let Some(first) = lines.first_mut().filter(|_| row.group.kind == "compound") {
         first.label = "Who belong by its definition";
     }
     Ok(lines)
 }
 
-fn lines(w: &Waterfall, group: &str, run: Option<&str>) -> Vec<Line> {
+/// The last sync of a group, and whether it names people whose removal waits.
+struct Last {
+    href: String,
+    withheld: bool,
+}
+
+fn lines(w: &Waterfall, group: &str, run: Option<&Last>) -> Vec<Line> {
     let whole = w.read.max(w.members).max(1);
     let row = |sign, label, figure: i64, href: Option<String>, help, sum| Line {
         sign,
@@ -174,12 +186,13 @@ fn lines(w: &Waterfall, group: &str, run: Option<&str>) -> Vec<Line> {
         sum,
         share: (figure.abs() * 100 / whole).min(100),
     };
-    let noted = |tab: &str| run.map(|r| format!("{r}?show={tab}"));
+    let noted = |tab: &str| run.map(|r| format!("{}?show={tab}#changes", r.href));
     let on = |line: &str| Some(format!("{group}/subscribers?line={line}"));
     let mut lines = vec![
-        row("", "Read from the remote list", w.read, run.map(str::to_owned), "", true),
+        row("", "Read from the remote list", w.read, run.map(|r| r.href.clone()), "", true),
         row("−", "Rejected", w.rejected, noted("rejected"), "rows without a readable key", false),
         row("−", "Duplicate", w.duplicate, noted("duplicate"), "the same key twice in one read; the first counts", false),
+        // Whoever is left out is not brought over: there is nobody to show.
         row("−", "Left out", w.left_out, None, "said no, in a system whose no means: do not bring over", false),
     ];
     if w.kept != 0 {
@@ -187,7 +200,8 @@ fn lines(w: &Waterfall, group: &str, run: Option<&str>) -> Vec<Line> {
             if w.kept < 0 { "−" } else { "+" },
             "Kept",
             w.kept.abs(),
-            None,
+            // A read that was not complete names nobody.
+            run.filter(|r| r.withheld).and_then(|_| noted("withheld")),
             "members the last read did not list; removing them waits",
             false,
         ));

@@ -5,6 +5,7 @@ use axum::extract::{Path, Query};
 use axum::response::{Html, Response};
 use rialto_core::books::Line;
 use rialto_store::fields::{self, Field};
+use rialto_store::views::Way;
 use rialto_store::views::groups::GroupRow;
 use rialto_store::views::members::{self, Member};
 use rialto_store::views::people;
@@ -14,7 +15,7 @@ use super::group::Head;
 use super::links;
 use super::people_table::{self, Person, columns, field_column, persons};
 use super::shell::{Page, Reader};
-use super::table::{Column, LIMIT, Order, Sorting, Table, chosen, csv};
+use super::table::{Column, LIMIT, Order, Sorting, Table, Turn, Turned, chosen, csv};
 use super::text::filters;
 use crate::error::Error;
 use crate::state::App;
@@ -29,6 +30,10 @@ pub struct Asked {
     sort: String,
     /// Where the page begins: an id, or `<id>~<canonical address>`.
     after: String,
+    /// Where the page ends instead.
+    before: String,
+    /// `mailing`: an export with defaults in the place of empty values.
+    values: String,
     /// The group's state when the walk began.
     run: String,
 }
@@ -44,6 +49,8 @@ struct Subscribers {
     q: String,
     filtered: bool,
     changed: bool,
+    /// The first page.
+    start: String,
 }
 
 const LINES: [(&str, &str, Option<Line>); 10] = [
@@ -94,42 +101,61 @@ impl Walk {
         }
     }
 
-    /// Members after a place; and where the next page begins.
-    async fn read(&self, app: &App, group: &GroupRow, after: &str, limit: i64) -> Result<(Vec<Member>, Option<String>), Error> {
-        let (db, id, wanted) = (&app.db, group.group.id, limit + 1);
-        let number: i64 = after.parse().unwrap_or(0);
-        let mut found = match self {
-            Self::Find(q) => members::find(db.read(), id, q, limit).await?,
-            Self::OnLine(line) => members::on_line(db.read(), id, *line, number, wanted).await?,
-            Self::ByAddress => by_address(app, group, after, wanted).await?,
-            Self::ById => members::by_id(db.read(), id, number, wanted).await?,
+    /// One page of members.
+    async fn read(&self, app: &App, group: &GroupRow, turn: Turn<'_>) -> Result<Turned<Member>, Error> {
+        let (db, id, wanted) = (&app.db, group.group.id, turn.wanted());
+        let number: i64 = turn.place.parse().unwrap_or(0);
+        if let Self::Find(q) = self {
+            return Ok(Turned { rows: members::find(db.read(), id, q, wanted - 1).await?, before: false, behind: false });
+        }
+        let found = match self {
+            Self::OnLine(line) => members::on_line(db.read(), id, *line, turn.way, number, wanted).await?,
+            Self::ById => members::by_id(db.read(), id, turn.way, number, wanted).await?,
+            _ => by_address(app, group, turn, wanted).await?,
         };
-        let more = found.len() as i64 > limit;
-        found.truncate(limit as usize);
-        let place = |m: &Member| if matches!(self, Self::ByAddress) { format!("{}~{}", m.id, m.canonical) } else { m.id.to_string() };
-        let next = found.last().filter(|_| more).map(place);
-        Ok((found, next))
+        Ok(turn.page(found))
+    }
+
+    /// Where somebody stands in the list.
+    fn place(&self, m: &Member) -> String {
+        if matches!(self, Self::ByAddress) { address_place(m) } else { m.id.to_string() }
     }
 }
 
-/// Members by address, those without one last. A place is `<id>~<canonical address>`.
-pub async fn by_address(app: &App, group: &GroupRow, after: &str, wanted: i64) -> Result<Vec<Member>, Error> {
-    let (db, group_id) = (&app.db, group.group.id);
+/// Where somebody stands among members by address: `<id>~<canonical address>`.
+pub fn address_place(m: &Member) -> String {
+    format!("{}~{}", m.id, m.canonical)
+}
+
+/// Members by address, those without one last.
+pub async fn by_address(app: &App, group: &GroupRow, turn: Turn<'_>, wanted: i64) -> Result<Vec<Member>, Error> {
+    let (db, group_id, members) = (&app.db, group.group.id, group.group.members);
+    let without = async |from, wanted| members::on_line(db.read(), group_id, Line::NoAddress, turn.way, from, wanted).await;
     // Nothing sorts between no address with the highest id and the first address.
-    let (id, address) = after.split_once('~').map_or((i64::MAX, ""), |(id, address)| (id.parse().unwrap_or(0), address));
-    if !after.is_empty() && address.is_empty() {
-        return Ok(members::on_line(db.read(), group_id, Line::NoAddress, id, wanted).await?);
+    let (id, address) = turn.place.split_once('~').map_or((i64::MAX, ""), |(id, address)| (id.parse().unwrap_or(0), address));
+    let among_those_without = !turn.begins() && address.is_empty();
+    if turn.way == Way::Back {
+        let mut found = if among_those_without { without(id, wanted).await? } else { Vec::new() };
+        let missing = wanted - found.len() as i64;
+        if missing > 0 {
+            let from = if among_those_without { ("\u{10FFFF}", i64::MAX) } else { (address, id) };
+            found.extend(members::by_address(db, group_id, members, turn.way, from, missing).await?);
+        }
+        return Ok(found);
     }
-    let mut found = members::by_address(db, group_id, group.group.members, (address, id), wanted).await?;
+    if among_those_without {
+        return Ok(without(id, wanted).await?);
+    }
+    let mut found = members::by_address(db, group_id, members, turn.way, (address, id), wanted).await?;
     let missing = wanted - found.len() as i64;
     if missing > 0 {
-        found.extend(members::on_line(db.read(), group_id, Line::NoAddress, 0, missing).await?);
+        found.extend(without(0, missing).await?);
     }
     Ok(found)
 }
 
 /// The shared columns, sorted as this list can be, and one for each personalization field of the bridge.
-async fn all_columns(reader: &Reader, group: &GroupRow) -> Result<(Vec<Column<Person>>, Vec<Field>), Error> {
+async fn all_columns(reader: &Reader, group: &GroupRow, filled: bool) -> Result<(Vec<Column<Person>>, Vec<Field>), Error> {
     let fields: Vec<Field> = match group.group.bridge_id {
         Some(id) => fields::list(reader.app.db.read(), id).await?.into_iter().filter(|f| f.gone_at.is_none() && f.shown).collect(),
         None => Vec::new(),
@@ -138,7 +164,7 @@ async fn all_columns(reader: &Reader, group: &GroupRow) -> Result<(Vec<Column<Pe
         "address" | "came" => c.sorted(Sorting::Up),
         _ => c,
     });
-    Ok((shared.chain(fields.iter().map(field_column)).collect(), fields))
+    Ok((shared.chain(fields.iter().map(|f| field_column(f, filled))).collect(), fields))
 }
 
 /// Lines for members, with the values of the fields that are shown.
@@ -155,7 +181,7 @@ async fn lines(app: &App, bridge_id: Option<i64>, fields: &[Field], found: Vec<M
 
 /// The fields among the columns that this reader sees.
 fn asked_for(reader: &Reader, fields: Vec<Field>) -> Vec<Field> {
-    let shown = chosen(reader, TABLE, fields.iter().map(field_column).collect());
+    let shown = chosen(reader, TABLE, fields.iter().map(|f| field_column(f, false)).collect());
     fields.into_iter().filter(|f| shown.iter().any(|c| c.key == format!("f{}", f.number))).collect()
 }
 
@@ -165,23 +191,28 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
     let head = Head::of(&reader, &row, "Subscribers").await?;
     let (key, line_name, line) = asked.line();
     let walk = asked.walk();
-    let (columns, fields) = all_columns(&reader, &row).await?;
-    let (found, next) = walk.read(&reader.app, &row, &asked.after, LIMIT).await?;
-    let mut people = lines(&reader.app, row.group.bridge_id, &asked_for(&reader, fields), found).await?;
+    let (columns, fields) = all_columns(&reader, &row, false).await?;
+    let fields = asked_for(&reader, fields);
+    let defaults = fields.iter().any(|f| !f.default_value.is_empty());
+    let found = walk.read(&reader.app, &row, Turn::new(&asked.after, &asked.before, LIMIT)).await?;
+    let mut people = lines(&reader.app, row.group.bridge_id, &fields, found.rows.clone()).await?;
     // All members of a remote list come over the same bridge.
     people.iter_mut().for_each(|p| p.bridge.clear());
 
     let state = row.group.applied_run.to_string();
     let base = format!("{}/subscribers", head.href);
     let (q, sort) = (crate::api::extract::search(&asked.q)?, if asked.sort == "came" { "came" } else { "" });
-    let link = |sort: &str, after: &str, run: &str| {
-        format!("{base}{}", links::query(&[("line", key), ("q", q), ("sort", sort), ("after", after), ("run", run)]))
+    let link = |sort: &str, after: &str, before: &str| {
+        let run = if after.is_empty() && before.is_empty() { "" } else { &state };
+        let pairs = [("line", key), ("q", q), ("sort", sort), ("after", after), ("before", before), ("run", run)];
+        format!("{base}{}", links::query(&pairs))
     };
     let by = |o: Order<'_>| link(if o.key == "came" { "came" } else { "" }, "", "");
     let mut table = Table::of(TABLE, &reader, &columns, &people, walk.order().map(|o| (o, &by as &dyn Fn(Order<'_>) -> String)));
-    table.csv = Some(format!("{base}/export.csv{}", links::query(&[("line", key), ("q", q), ("sort", sort)])));
-    table.first = (!asked.after.is_empty()).then(|| link(sort, "", ""));
-    table.next = next.map(|after| link(sort, &after, &state));
+    let csv = |values| format!("{base}/export.csv{}", links::query(&[("line", key), ("q", q), ("sort", sort), ("values", values)]));
+    table.csv = Some(csv(""));
+    table.csv_filled = defaults.then(|| csv("mailing"));
+    found.links(&mut table, |m| walk.place(m), |after, before| link(sort, after, before));
     let page = Subscribers {
         page: reader.page(format!("Subscribers of {}", row.group.name)),
         table,
@@ -189,7 +220,8 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
         line_name,
         filtered: line.is_some() || !q.is_empty(),
         q: q.to_owned(),
-        changed: !asked.after.is_empty() && asked.run != state,
+        changed: !(asked.after.is_empty() && asked.before.is_empty()) && asked.run != state,
+        start: link(sort, "", ""),
         head,
     };
     Ok(Html(page.render()?))
@@ -198,16 +230,16 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
 /// GET /target-groups/{id}/subscribers/export.csv: everybody on the line asked for, with the columns this reader sees.
 pub async fn export(reader: Reader, Path(id): Path<String>, Query(asked): Query<Asked>) -> Result<Response, Error> {
     let row = links::find_group(&reader.app, &id).await?;
-    let (columns, fields) = all_columns(&reader, &row).await?;
+    let (columns, fields) = all_columns(&reader, &row, asked.values == "mailing").await?;
     let (columns, fields) = (chosen(&reader, TABLE, columns), asked_for(&reader, fields));
     let (app, walk) = (reader.app.clone(), asked.walk());
     let name = format!("subscribers-{}", row.group.code.as_deref().map(file_part).unwrap_or_default());
     let slices = async_stream::try_stream! {
         let mut after = Some(String::new());
         while let Some(place) = after {
-            let (found, next) = walk.read(&app, &row, &place, csv::SLICE).await?;
-            after = next;
-            yield lines(&app, row.group.bridge_id, &fields, found).await?;
+            let found = walk.read(&app, &row, Turn::new(&place, "", csv::SLICE)).await?;
+            after = found.rows.last().filter(|_| found.behind).map(|m| walk.place(m));
+            yield lines(&app, row.group.bridge_id, &fields, found.rows).await?;
         }
     };
     Ok(csv::download(name.trim_end_matches('-'), columns, slices))

@@ -4,14 +4,15 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::Html;
 use rialto_store::views::groups as view;
-use rialto_store::views::runs::{self, RunFilter};
+use rialto_store::views::runs::RunFilter;
 use serde::Deserialize;
 
 use super::group::Head;
 use super::links;
+use super::runs::turn;
 use super::runs_table::columns;
 use super::shell::{Page, Reader};
-use super::table::{LIMIT, Table};
+use super::table::Table;
 use super::text::{When, filters};
 use crate::error::Error;
 
@@ -19,6 +20,7 @@ use crate::error::Error;
 #[serde(default)]
 pub struct Before {
     before: String,
+    newer: String,
 }
 
 #[derive(Template)]
@@ -34,13 +36,10 @@ pub async fn sync_runs(reader: Reader, Path(id): Path<String>, Query(asked): Que
     let row = links::find_group(&reader.app, &id).await?;
     let head = Head::of(&reader, &row, "Sync runs").await?;
     let filter = RunFilter { group_id: row.group.id, ..RunFilter::default() };
-    let mut found = runs::page(reader.app.db.read(), &filter, asked.before.parse().unwrap_or(i64::MAX), LIMIT + 1).await?;
-    let more = found.len() as i64 > LIMIT;
-    found.truncate(LIMIT as usize);
-    let mut table = Table::of("group-runs", &reader, &columns(&reader), &found, None);
-    table.first = (!asked.before.is_empty()).then(|| format!("{}/sync-runs", head.href));
-    table.next = found.last().filter(|_| more).map(|r| format!("{}/sync-runs?before={}", head.href, r.run.id));
-    table.next_name = "Older";
+    let (_, found) = turn(&reader, &filter, (&asked.before, &asked.newer)).await?;
+    let mut table = Table::of("group-runs", &reader, &columns(&reader), &found.rows, None);
+    let link = |before: &str, newer: &str| format!("{}/sync-runs{}", head.href, links::query(&[("before", before), ("newer", newer)]));
+    found.links(&mut table, |r| r.run.id.to_string(), link);
     Ok(Html(Runs { page: reader.page(format!("Sync runs of {}", row.group.name)), table, head }.render()?))
 }
 

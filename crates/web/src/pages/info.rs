@@ -10,12 +10,12 @@ use rialto_store::views::groups::{self as view, GroupRow};
 use serde::Deserialize;
 
 use super::group::{Head, Line, lines_of};
-use super::group_subscribers::by_address;
+use super::group_subscribers::{address_place, by_address};
 use super::links;
 use super::people_table::{self, Person, persons};
 use super::shell::{Page, Reader};
 use super::start;
-use super::table::{Cell, Column, Table};
+use super::table::{Cell, Column, Table, Turn};
 use super::text::{When, filters};
 use crate::error::Error;
 
@@ -110,39 +110,35 @@ struct Subscribers {
     page: Page,
     top: Top,
     table: Table,
-    next: Option<String>,
-    first: Option<String>,
+    pages: Table,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub struct After {
+pub struct Places {
     after: String,
+    before: String,
 }
 
 /// GET /target-groups/{id}/info/subscribers
-pub async fn subscribers(reader: Reader, Path(id): Path<String>, Query(asked): Query<After>) -> Result<Html<String>, Error> {
+pub async fn subscribers(reader: Reader, Path(id): Path<String>, Query(asked): Query<Places>) -> Result<Html<String>, Error> {
     let row = links::find_group(&reader.app, &id).await?;
     let top = Top::of(&reader, &row, "Subscribers").await?;
     let base = format!("{}/info/subscribers", top.head.href);
-    let mut found = by_address(&reader.app, &row, &asked.after, PEOPLE + 1).await?;
-    let more = found.len() as i64 > PEOPLE;
-    found.truncate(PEOPLE as usize);
-    let next = found.last().filter(|_| more).map(|m| format!("{base}{}", links::query(&[("after", &format!("{}~{}", m.id, m.canonical))])));
-    let mut people = persons(&reader.app, found).await?;
+    let turn = Turn::new(&asked.after, &asked.before, PEOPLE);
+    let found = turn.page(by_address(&reader.app, &row, turn, turn.wanted()).await?);
+    let mut people = persons(&reader.app, found.rows.clone()).await?;
     let names = bridges::list(reader.app.db.read()).await?;
     for p in &mut people {
         p.bridge = names.iter().find(|b| b.id == p.member.bridge_id).map_or_else(|| "a deleted bridge".into(), |b| b.name.clone());
     }
     let mut columns: Vec<Column<Person>> = people_table::columns(&reader, false);
     columns.insert(2, Column::new("source", "Source", |p: &Person| Cell::Text(p.bridge.clone())));
-    let page = Subscribers {
-        page: top.page(&reader),
-        table: Table::plain(&reader, &columns, &people),
-        first: (!asked.after.is_empty()).then_some(base),
-        next,
-        top,
-    };
+    let table = Table::plain(&reader, &columns, &people);
+    // Turned inside the pop-up, so below the table by links of its own.
+    let mut pages = Table::plain::<Person>(&reader, &[], &[]);
+    found.links(&mut pages, address_place, |after, before| format!("{base}{}", links::query(&[("after", after), ("before", before)])));
+    let page = Subscribers { page: top.page(&reader), table, pages, top };
     Ok(Html(page.render()?))
 }
 

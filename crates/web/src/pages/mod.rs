@@ -28,6 +28,8 @@ mod people_table;
 pub(crate) mod preferences;
 mod run;
 mod run_changes;
+mod run_live;
+mod run_review;
 mod runs;
 mod runs_table;
 mod schedule;
@@ -51,10 +53,11 @@ mod table;
 mod text;
 pub mod toast;
 
-use axum::Router;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use crate::state::App;
+use crate::watch::Watchers;
 
 pub fn router() -> Router<App> {
     let router = Router::new()
@@ -78,6 +81,7 @@ pub fn router() -> Router<App> {
         .route("/sync-runs/{id}", get(run::show))
         .route("/sync-runs/{id}/export.csv", get(run::export))
         .route("/sync-runs/{id}/progress", get(run::progress))
+        .route("/sync-runs/{id}/live", get(run_live::stream).layer(Extension(Watchers::default())))
         .route("/sync-runs/{id}/decide", post(decide::submit))
         .route("/admin/bridges", get(bridges::show))
         .route("/admin/bridges/new", get(bridge_form::kinds))

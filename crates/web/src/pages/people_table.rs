@@ -66,12 +66,16 @@ pub fn columns(reader: &Reader, bridge: bool) -> Vec<Column<Person>> {
     columns
 }
 
-/// A column for a personalization field. Its key is `f<number>`, as the store names it.
-pub fn field_column(field: &Field) -> Column<Person> {
-    let (number, kind) = (field.number, field.kind.clone());
-    Column::new(format!("f{number}"), field.title().to_owned(), move |p: &Person| Cell::Text(value(p.profile.get(&number), &kind)))
-        .wide()
-        .on_request()
+/// A column for a personalization field, an empty value by its default (`docs/adr/0077`). Its key is `f<number>`, as the store names
+/// it. `filled`: an export that is to hold what a mailing would use.
+pub fn field_column(field: &Field, filled: bool) -> Column<Person> {
+    let (number, kind, default) = (field.number, field.kind.clone(), field.default_shown());
+    let cell = move |p: &Person| match (value(p.profile.get(&number), &kind), filled) {
+        (own, _) if !own.is_empty() || default.is_empty() => Cell::Text(own),
+        (_, true) => Cell::Text(default.clone()),
+        _ => Cell::Default(default.clone()),
+    };
+    Column::new(format!("f{number}"), field.title().to_owned(), cell).wide().on_request()
 }
 
 /// What stands against mailing somebody; `Mailable` when nothing does.

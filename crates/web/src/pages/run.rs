@@ -10,16 +10,15 @@ use rialto_core::permissions::Permission;
 use rialto_core::run::{RunKind, RunState};
 use rialto_store::runs::{self, Run};
 use rialto_store::views::runs::{self as view, Changes, RunRow};
-use serde::Deserialize;
 
 use super::links;
-use super::run_changes::{self, Shown, Tab};
+use super::run_changes::{self, Asked, Shown, Tab};
 use super::runs_table::what;
 use super::shell::{Page, Reader};
 use super::text::{self, Chip, Here, When, filters};
 use crate::error::Error;
 
-/// What moves while a run is under way. Polled as a fragment.
+/// What moves while a run is under way: sent as it changes, or asked for as a fragment.
 #[derive(Template)]
 #[template(path = "run_progress.html")]
 pub struct Progress {
@@ -84,13 +83,6 @@ struct RunPage {
     joined: Vec<(String, When)>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Asked {
-    show: String,
-    after: String,
-}
-
 /// GET /sync-runs/{id}
 pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<Asked>) -> Result<Html<String>, Error> {
     let row = links::find_run(&reader.app, &id).await?;
@@ -99,7 +91,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
     let href = links::run(run.created_at, run.id);
     let tabs = run_changes::tabs(&changes, &href, &asked.show);
     let shown = match tabs.iter().find(|t| t.current) {
-        Some(tab) => run_changes::read(&reader, &row, tab, asked.after.parse().unwrap_or(0)).await?,
+        Some(tab) => run_changes::read(&reader, &row, tab, &asked).await?,
         None => Shown::default(),
     };
     let triggers = runs::triggers(db.read(), run.id).await?;
@@ -147,8 +139,8 @@ pub async fn export(reader: Reader, Path(id): Path<String>, Query(asked): Query<
     let row = links::find_run(&reader.app, &id).await?;
     let changes = view::changes(reader.app.db.read(), row.run.id).await?;
     let tabs = run_changes::tabs(&changes, "", &asked.show);
-    let tab = tabs.iter().find(|t| t.current).ok_or(Error::NotFound)?;
-    Ok(run_changes::export(reader.app.clone(), row, tab))
+    let tab = tabs.into_iter().find(|t| t.current).ok_or(Error::NotFound)?;
+    Ok(run_changes::export(&reader, row, tab, asked))
 }
 
 /// GET /sync-runs/{id}/progress: the moving part alone; when the run is over, the whole page is wanted anew.
@@ -163,7 +155,7 @@ pub async fn progress(reader: Reader, Path(id): Path<String>) -> Result<Response
     Ok((headers, Html(html)).into_response())
 }
 
-fn progress_of(run: &Run, href: &str, here: &Here) -> Progress {
+pub fn progress_of(run: &Run, href: &str, here: &Here) -> Progress {
     let at = match (run.state(), run.phase.as_deref()) {
         (RunState::Queued, _) => 0,
         (RunState::Running, Some("planning")) => 2,

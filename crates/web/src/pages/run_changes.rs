@@ -1,26 +1,40 @@
-//! The people and rows behind the figures of a run, with what stood there before.
+//! The people and rows behind the figures of a run, as a list that can be sorted, turned, and taken away.
 
 use std::collections::HashMap;
 
 use axum::response::Response;
-use rialto_store::fields::{self, Field};
-use rialto_store::views::api::{self, ChangeKind, Changed};
-use rialto_store::views::people::{self, Profile};
+use rialto_store::views::Way;
+use rialto_store::views::api::ChangeKind;
+use rialto_store::views::changes::{self, By, Place};
 use rialto_store::views::runs::{self as view, Changes, NoteRow, RunRow};
 
 use super::links;
+use super::run_review::{self, Moved, Reviewed};
 use super::shell::Reader;
-use super::table::{Cell, Column, csv};
+use super::table::{Cell, Column, LIMIT, Order, Sorting, Table, Turn, Turned, chosen, csv};
 use crate::error::Error;
 use crate::state::App;
 
-const LIMIT: i64 = 50;
+/// Lists of people, and of rows that no person stands behind: each with its own choice of columns.
+const PEOPLE: &str = "run-people";
+const ROWS: &str = "run-rows";
 
 /// Where a tab's rows come from.
 #[derive(Clone, Copy)]
 enum Source {
     Change(ChangeKind),
     Note(&'static str),
+}
+
+impl Source {
+    /// Rows of the remote list, rather than people.
+    fn of_rows(self) -> bool {
+        matches!(self, Self::Note(kind) if !kind.starts_with("plan_"))
+    }
+
+    fn table(self) -> &'static str {
+        if self.of_rows() { ROWS } else { PEOPLE }
+    }
 }
 
 pub struct Tab {
@@ -32,35 +46,34 @@ pub struct Tab {
     source: Source,
 }
 
-/// One field of one person, before and now.
-pub struct Difference {
-    pub label: String,
-    pub before: String,
-    pub after: String,
+/// Which page of which tab, in which order.
+#[derive(serde::Deserialize, Default, Clone)]
+#[serde(default)]
+pub struct Asked {
+    pub show: String,
+    /// `address`, else as people came.
+    sort: String,
+    /// `down` turns the order round.
+    dir: String,
+    after: String,
+    before: String,
 }
 
+/// One person or row, and where it stands.
 pub struct Line {
-    pub number: i64,
-    pub href: Option<String>,
-    pub address: String,
-    pub remote_id: String,
-    pub detail: String,
-    pub differences: Vec<Difference>,
+    place: String,
+    number: i64,
+    address: String,
+    remote_id: String,
+    why: String,
+    reviewed: Option<Reviewed>,
 }
 
 /// The page of the current tab.
 #[derive(Default)]
 pub struct Shown {
-    pub lines: Vec<Line>,
     pub help: &'static str,
-    /// Rows that no person stands behind.
-    pub rows_only: bool,
-    pub detailed: bool,
-    pub detail_name: &'static str,
-    pub first: Option<String>,
-    pub next: Option<String>,
-    /// All of it as a download.
-    pub csv: String,
+    pub table: Option<Table>,
 }
 
 /// The tabs that have something to show; the one asked for, or the first, is current.
@@ -121,131 +134,159 @@ fn help(key: &str) -> &'static str {
     }
 }
 
-/// Reads the page of a tab after a number.
-pub async fn read(reader: &Reader, row: &RunRow, tab: &Tab, after: i64) -> Result<Shown, Error> {
+impl Asked {
+    fn by(&self) -> By {
+        if self.sort == "address" { By::Address } else { By::Came }
+    }
+
+    fn order(&self) -> Order<'static> {
+        Order { key: if self.by() == By::Address { "address" } else { "came" }, down: self.dir == "down" }
+    }
+}
+
+fn moved<T: PartialEq>(moved: Option<&Moved<T>>, cell: impl Fn(&T) -> Cell) -> Cell {
+    match moved {
+        None => Cell::None("–"),
+        Some(m) if m.before == m.after => cell(&m.after),
+        Some(m) => Cell::Moved { before: cell(&m.before).plain(), after: Box::new(cell(&m.after)) },
+    }
+}
+
+fn person(l: &Line) -> Cell {
+    match l.reviewed.as_ref().and_then(|r| r.person.as_ref()) {
+        Some(p) => Cell::link(links::person(p.created_at, p.id), &*l.address),
+        None if l.address.is_empty() => Cell::None("no address"),
+        None => Cell::Text(l.address.clone()),
+    }
+}
+
+/// The columns of a tab. Rows have a number, a key and a reason; people what was and what is or would be.
+fn columns(reader: &Reader, source: Source) -> Vec<Column<Line>> {
+    let here = reader.here();
+    let remote_id = Column::new("remote_id", "Remote ID", |l: &Line| match l.remote_id.as_str() {
+        "" => Cell::None("none"),
+        id => Cell::Code(id.to_owned()),
+    })
+    .short();
+    if source.of_rows() {
+        let number = Column::new("number", "Row", |l: &Line| Cell::Number(l.number)).always();
+        let why = Column::new("why", "Why", |l: &Line| Cell::Text(l.why.clone())).wide();
+        return vec![number, remote_id, why];
+    }
+    let both = Sorting::Both { first_down: false };
+    let (by_name, by_coming) = if matches!(source, Source::Change(_)) { (both, both) } else { (Sorting::No, Sorting::No) };
+    let word = |w: &&'static str| Cell::Text((*w).to_owned());
+    let says = Column::new("flag", "Remote says", move |l: &Line| moved(l.reviewed.as_ref().map(|r| &r.flag), word));
+    // Who comes and goes is not about the remote's word; on a common screen the names need its room.
+    let of_membership = matches!(source, Source::Change(ChangeKind::Member(_)) | Source::Note("plan_join" | "plan_leave"));
+    vec![
+        Column::new("address", "Person", person).always().wide().sorted(by_name),
+        remote_id,
+        Column::new("membership", "Membership", move |l: &Line| moved(l.reviewed.as_ref().map(|r| &r.membership), word)).short(),
+        Column::new("mailable", "May be mailed", |l: &Line| {
+            moved(l.reviewed.as_ref().map(|r| &r.mailable), |chips| Cell::Chips(chips.clone()))
+        }),
+        if of_membership { says.on_request() } else { says },
+        Column::new("changed", "Changed fields", |l: &Line| Cell::Fields(l.reviewed.as_ref().map(differences).unwrap_or_default())).wide(),
+        Column::new("came", "Came", move |l: &Line| {
+            Cell::time(l.reviewed.as_ref().and_then(|r| r.person.as_ref()).map(|p| here.when(p.created_at)), "not yet")
+        })
+        .short()
+        .sorted(by_coming)
+        .on_request(),
+    ]
+}
+
+fn differences(r: &Reviewed) -> Vec<(String, String, String)> {
+    r.differences.iter().map(|d| (d.label.clone(), d.before.clone(), d.after.clone())).collect()
+}
+
+/// Reads the page of a tab.
+pub async fn read(reader: &Reader, row: &RunRow, tab: &Tab, asked: &Asked) -> Result<Shown, Error> {
     let base = links::run(row.run.created_at, row.run.id);
-    let mut lines = lines(&reader.app, row, tab.source, after, LIMIT + 1).await?;
-    let more = lines.len() as i64 > LIMIT;
-    lines.truncate(LIMIT as usize);
-    let (rows_only, detailed, detail_name) = match tab.source {
-        Source::Change(kind) => (false, kind == ChangeKind::Person, "Before → now"),
-        Source::Note(kind) => (!kind.starts_with("plan_"), !kind.starts_with("plan_"), "Why"),
+    let found = lines(&reader.app, row, tab, asked, Turn::new(&asked.after, &asked.before, LIMIT)).await?;
+    let query = |pairs: &[(&str, &str)]| links::query(&[&[("show", tab.key)], pairs].concat());
+    let by = |o: Order<'_>| {
+        let sort = if o.key == "address" { "address" } else { "" };
+        format!("{base}{}#changes", query(&[("sort", sort), ("dir", if o.down { "down" } else { "" })]))
     };
-    Ok(Shown {
-        help: help(tab.key),
-        rows_only,
-        detailed,
-        detail_name,
-        first: (after > 0).then(|| tab.href.clone()),
-        next: lines.last().filter(|_| more).map(|l| format!("{base}?show={}&after={}#changes", tab.key, l.number)),
-        csv: format!("{base}/export.csv?show={}", tab.key),
-        lines,
-    })
+    let columns = columns(reader, tab.source);
+    let mut table = Table::of(tab.source.table(), reader, &columns, &found.rows, Some((asked.order(), &by)));
+    table.moved = !tab.source.of_rows();
+    let order = [("sort", asked.sort.as_str()), ("dir", &asked.dir)];
+    table.csv = Some(format!("{base}/export.csv{}", query(&order)));
+    found.links(
+        &mut table,
+        |l| l.place.clone(),
+        |after, before| format!("{base}{}#changes", query(&[order[0], order[1], ("after", after), ("before", before)])),
+    );
+    Ok(Shown { help: help(tab.key), table: Some(table) })
 }
 
-/// Lines after a number.
-async fn lines(app: &App, row: &RunRow, source: Source, after: i64, limit: i64) -> Result<Vec<Line>, Error> {
-    let (db, run_id) = (&app.db, row.run.id);
-    Ok(match source {
-        Source::Change(kind) => {
-            let found = api::changes(db.read(), run_id, kind, after, limit).await?;
-            let compare = if kind == ChangeKind::Person { Some(Now::read(app, row, &found).await?) } else { None };
-            found.into_iter().map(|c| line(c, compare.as_ref())).collect()
+async fn lines(app: &App, row: &RunRow, tab: &Tab, asked: &Asked, turn: Turn<'_>) -> Result<Turned<Line>, Error> {
+    match tab.source {
+        Source::Change(kind) => people(app, row, (kind, tab.count), asked, turn).await,
+        Source::Note(kind) => noted(app, row, kind, turn).await,
+    }
+}
+
+async fn people(app: &App, row: &RunRow, what: (ChangeKind, i64), asked: &Asked, turn: Turn<'_>) -> Result<Turned<Line>, Error> {
+    // Turning back in a list that is turned round is reading onward.
+    let way = if (turn.way == Way::Back) == (asked.dir == "down") { Way::Onward } else { Way::Back };
+    let found = changes::places(&app.db, row.run.id, what, asked.by(), way, Place::read(turn.place), turn.wanted()).await?;
+    let page = turn.page(found);
+    let ids: Vec<i64> = page.rows.iter().map(|p| p.id).collect();
+    let mut reviewed: HashMap<i64, Reviewed> = run_review::of_changes(app, row, &ids).await?.into_iter().collect();
+    let rows = page.rows.iter().map(|place| {
+        let reviewed = reviewed.remove(&place.id);
+        let (address, remote_id) =
+            reviewed.as_ref().and_then(|r| r.person.as_ref()).map(|p| (p.address.clone(), p.remote_id.clone())).unzip();
+        Line {
+            place: place.to_string(),
+            number: place.id,
+            address: address.unwrap_or_default(),
+            remote_id: remote_id.unwrap_or_default(),
+            why: String::new(),
+            reviewed,
         }
-        Source::Note(kind) => view::notes(db.read(), run_id, &[kind], after, limit).await?.into_iter().map(noted).collect(),
-    })
+    });
+    Ok(Turned { rows: rows.collect(), before: page.before, behind: page.behind })
 }
 
-/// All lines of a tab as a download.
-pub fn export(app: App, row: RunRow, tab: &Tab) -> Response {
-    let source = tab.source;
-    let columns = vec![
-        Column::new("person", "Person", |l: &Line| Cell::Text(l.address.clone())),
-        Column::new("remote_id", "Remote ID", |l: &Line| Cell::Code(l.remote_id.clone())),
-        Column::new("detail", "Detail", |l: &Line| Cell::Text(l.told())),
-    ];
-    let name = format!("sync-run-{}", tab.key);
+async fn noted(app: &App, row: &RunRow, kind: &str, turn: Turn<'_>) -> Result<Turned<Line>, Error> {
+    let from = turn.place.parse().unwrap_or(0);
+    let page = turn.page(view::notes(app.db.read(), row.run.id, &[kind], turn.way, from, turn.wanted()).await?);
+    let reviewed = if kind.starts_with("plan_") { run_review::of_plan(app, row, &page.rows).await? } else { Vec::new() };
+    let mut reviewed = reviewed.into_iter();
+    let rows = page.rows.into_iter().map(|n| note(n, reviewed.next())).collect();
+    Ok(Turned { rows, before: page.before, behind: page.behind })
+}
+
+fn note(n: NoteRow, reviewed: Option<Reviewed>) -> Line {
+    let address = serde_json::from_str::<serde_json::Value>(&n.detail).ok().and_then(|v| Some(v.get("address")?.as_str()?.to_owned()));
+    Line {
+        place: n.number.to_string(),
+        number: n.number,
+        why: if address.is_some() { String::new() } else { n.detail },
+        address: address.unwrap_or_default(),
+        remote_id: n.remote_id,
+        reviewed,
+    }
+}
+
+/// All lines of a tab as a download, with the columns the reader sees and in the order of the page.
+pub fn export(reader: &Reader, row: RunRow, tab: Tab, asked: Asked) -> Response {
+    let columns = chosen(reader, tab.source.table(), columns(reader, tab.source));
+    let (app, name) = (reader.app.clone(), format!("sync-run-{}", tab.key));
     let slices = async_stream::try_stream! {
-        let mut after = 0;
-        loop {
-            let found = lines(&app, &row, source, after, csv::SLICE).await?;
-            let Some(last) = found.last() else { break };
-            after = last.number;
-            yield found;
+        let mut after = Some(String::new());
+        while let Some(place) = after {
+            let found = lines(&app, &row, &tab, &asked, Turn::new(&place, "", csv::SLICE)).await?;
+            after = found.rows.last().filter(|_| found.behind).map(|l| l.place.clone());
+            yield found.rows;
         }
     };
     csv::download(&name, columns, slices)
-}
-
-impl Line {
-    /// Why, or what differs, in one text.
-    fn told(&self) -> String {
-        let differences = self.differences.iter().map(|d| format!("{}: {} → {}", d.label, d.before, d.after));
-        Some(self.detail.clone()).filter(|d| !d.is_empty()).into_iter().chain(differences).collect::<Vec<_>>().join("; ")
-    }
-}
-
-fn line(c: Changed, now: Option<&Now>) -> Line {
-    Line {
-        number: c.number,
-        href: Some(links::person(c.created_at, c.number)),
-        differences: now.map(|n| n.differences(&c)).unwrap_or_default(),
-        address: c.address,
-        remote_id: c.remote_id,
-        detail: String::new(),
-    }
-}
-
-fn noted(n: NoteRow) -> Line {
-    let address = serde_json::from_str::<serde_json::Value>(&n.detail).ok().and_then(|v| Some(v.get("address")?.as_str()?.to_owned()));
-    Line {
-        number: n.number,
-        href: n.subscriber_id.zip(n.subscriber_created_at).map(|(id, at)| links::person(at, id)),
-        detail: if address.is_some() { String::new() } else { n.detail },
-        address: address.unwrap_or_default(),
-        remote_id: n.remote_id,
-        differences: Vec::new(),
-    }
-}
-
-/// Today's values of the people of a page, to set beside what was kept.
-struct Now {
-    fields: Vec<Field>,
-    profiles: HashMap<i64, Profile>,
-}
-
-impl Now {
-    async fn read(app: &App, row: &RunRow, found: &[Changed]) -> Result<Self, Error> {
-        let db = &app.db;
-        let Some(bridge_id) = row.run.bridge_id else { return Ok(Self { fields: Vec::new(), profiles: HashMap::new() }) };
-        let fields = fields::list(db.read(), bridge_id).await?;
-        let ids: Vec<i64> = found.iter().map(|c| c.number).collect();
-        let profiles = people::profiles(db, bridge_id, &fields, &ids).await?;
-        Ok(Self { fields, profiles })
-    }
-
-    fn differences(&self, c: &Changed) -> Vec<Difference> {
-        let Ok(kept) = serde_json::from_str::<serde_json::Value>(&c.detail) else { return Vec::new() };
-        let before = kept["profile"].as_object().cloned().map(people::profile_of).unwrap_or_default();
-        let none = Profile::new();
-        let after = self.profiles.get(&c.number).unwrap_or(&none);
-        compare(&self.fields, (kept["address"].as_str().unwrap_or_default(), &before), (&c.address, after))
-    }
-}
-
-/// What differs between two states of a record: address and values of the fields that the remote still offers.
-pub fn compare(fields: &[Field], before: (&str, &Profile), after: (&str, &Profile)) -> Vec<Difference> {
-    let mut found = Vec::new();
-    let mut add = |label: &str, before: String, after: String| {
-        if before != after {
-            found.push(Difference { label: label.to_owned(), before, after });
-        }
-    };
-    add("Address", before.0.to_owned(), after.0.to_owned());
-    for f in fields.iter().filter(|f| f.gone_at.is_none()) {
-        add(f.title(), value(before.1.get(&f.number), &f.kind), value(after.1.get(&f.number), &f.kind));
-    }
-    found
 }
 
 /// A stored value as people read it; empty for none.

@@ -6,13 +6,13 @@ use axum::response::{Html, Response};
 use rialto_core::run::{RunKind, RunState};
 use rialto_core::{Kind, PublicId};
 use rialto_store::bridges;
-use rialto_store::views::runs::{self as view, RunFilter};
+use rialto_store::views::runs::{self as view, RunFilter, RunRow};
 use serde::Deserialize;
 
 use super::links;
 use super::runs_table::columns;
 use super::shell::{Page, Reader};
-use super::table::{LIMIT, Table, chosen, csv};
+use super::table::{LIMIT, Table, Turn, Turned, chosen, csv};
 use crate::error::Error;
 
 const TABLE: &str = "sync-runs";
@@ -23,7 +23,9 @@ pub struct Asked {
     bridge: String,
     kind: String,
     state: String,
+    /// Ids of runs: behind which a page begins (older), or before which it ends (newer).
     before: String,
+    newer: String,
 }
 
 #[derive(Template)]
@@ -69,25 +71,28 @@ impl Asked {
         }
     }
 
-    fn link(&self, path: &str, before: &str) -> String {
-        let pairs = [("bridge", self.bridge.as_str()), ("kind", &self.kind), ("state", &self.state), ("before", before)];
+    fn link(&self, path: &str, before: &str, newer: &str) -> String {
+        let pairs = [("bridge", self.bridge.as_str()), ("kind", &self.kind), ("state", &self.state), ("before", before), ("newer", newer)];
         format!("{path}{}", links::query(&pairs))
     }
+}
+
+/// A page of runs, newest first; `places`: the ids behind which it begins, and before which it ends.
+pub async fn turn<'a>(reader: &Reader, filter: &RunFilter, places: (&'a str, &'a str)) -> Result<(Turn<'a>, Turned<RunRow>), Error> {
+    let turn = Turn::new(places.0, places.1, LIMIT);
+    let found = view::turn(reader.app.db.read(), filter, turn.way, turn.place.parse().unwrap_or(i64::MAX), turn.wanted()).await?;
+    Ok((turn, turn.page(found)))
 }
 
 /// GET /sync-runs
 pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<String>, Error> {
     let filter = asked.filter();
     let db = &reader.app.db;
-    let mut found = view::page(db.read(), &filter, asked.before.parse().unwrap_or(i64::MAX), LIMIT + 1).await?;
-    let more = found.len() as i64 > LIMIT;
-    found.truncate(LIMIT as usize);
-    let busy = asked.before.is_empty() && found.iter().any(|r| !r.run.state().ended());
-    let mut table = Table::of(TABLE, &reader, &columns(&reader), &found, None);
-    table.csv = Some(asked.link("/sync-runs/export.csv", ""));
-    table.first = (!asked.before.is_empty()).then(|| asked.link("/sync-runs", ""));
-    table.next = found.last().filter(|_| more).map(|r| asked.link("/sync-runs", &r.run.id.to_string()));
-    table.next_name = "Older";
+    let (turn, found) = turn(&reader, &filter, (&asked.before, &asked.newer)).await?;
+    let busy = turn.begins() && found.rows.iter().any(|r| !r.run.state().ended());
+    let mut table = Table::of(TABLE, &reader, &columns(&reader), &found.rows, None);
+    table.csv = Some(asked.link("/sync-runs/export.csv", "", ""));
+    found.links(&mut table, |r| r.run.id.to_string(), |before, newer| asked.link("/sync-runs", before, newer));
     let frame = reader.page("Sync runs");
     let bridges = bridges::list(db.read()).await?;
     let page = Runs {

@@ -49,7 +49,7 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
                 (true, true) => Chip::ok("On"),
             },
             holds: holds(&row, &usual),
-            next: next.map(|at| (here.minute(at.0), here.when(at.0))),
+            next: next.map(|at| (here.short(at.0), here.when(at.0))),
             last: last.map(|o| (here.when(o.occurs_at), super::schedule::chip(&o.state), o.reason)),
             bridge: row.bridge_name,
         });
@@ -63,8 +63,9 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
         .always()
         .wide(),
         Column::new("state", "State", |l: &Line| Cell::Chips(vec![l.chip])).short(),
-        Column::new("next", "Next", |l: &Line| l.next.as_ref().map_or(Cell::None("not planned"), |(exact, _)| Cell::Text(exact.clone()))),
-        Column::new("in", "In", |l: &Line| Cell::time(l.next.as_ref().map(|(_, w)| w.clone()), "–")).short(),
+        Column::new("next", "Next", |l: &Line| {
+            l.next.as_ref().map_or(Cell::None("not planned"), |(exact, w)| Cell::Noted { text: exact.clone(), note: w.clone() })
+        }),
         Column::new("last", "Last", |l: &Line| Cell::time(l.last.as_ref().map(|(w, ..)| w.clone()), "never")).short(),
         Column::new("ended", "Ended", |l: &Line| l.last.as_ref().map_or(Cell::None("–"), |(_, c, _)| Cell::Chips(vec![*c]))).short(),
         Column::new("outcome", "Outcome", |l: &Line| l.last.as_ref().map_or(Cell::None(""), |(.., r)| Cell::Text(r.clone()))).wide(),

@@ -7,7 +7,7 @@ use rialto_store::views::people::{self, Profile};
 use rialto_store::views::runs;
 
 use super::links;
-use super::run_changes::{Difference, compare};
+use super::run_review::{Difference, compare};
 use super::shell::Reader;
 use super::text::When;
 use crate::error::Error;

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::Query;
 use axum::response::{Html, Response};
+use rialto_store::views::Way;
 use rialto_store::views::members::Member;
 use rialto_store::views::people;
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use super::links;
 use super::people_table::{columns, persons, with_bridge};
 use super::shell::{Page, Reader};
-use super::table::{LIMIT, Table, chosen, csv};
+use super::table::{LIMIT, Table, Turn, Turned, chosen, csv};
 use crate::error::Error;
 use crate::state::App;
 
@@ -20,8 +21,9 @@ const TABLE: &str = "subscribers";
 #[serde(default)]
 pub struct Asked {
     q: String,
-    /// `<id>~<canonical address>`.
+    /// `<id>~<canonical address>`: behind which a page begins, or before which it ends.
     after: String,
+    before: String,
 }
 
 #[derive(Template)]
@@ -32,38 +34,46 @@ struct Subscribers {
     table: Table,
 }
 
-/// Where the next page begins.
+/// Where somebody stands in the list.
 fn place(m: &Member) -> String {
     format!("{}~{}", m.id, m.canonical)
 }
 
-/// People by the beginning of their address, after a place; on the first page those with the Remote ID come before them.
-async fn find(app: &App, q: &str, after: &str, limit: i64) -> Result<(Vec<Member>, Option<String>), Error> {
+/// People by the beginning of their address; on the first page those with the Remote ID come before them.
+async fn find(app: &App, q: &str, turn: Turn<'_>) -> Result<Turned<Member>, Error> {
     let db = &app.db;
     if q.is_empty() {
-        return Ok((Vec::new(), None));
+        return Ok(turn.page(Vec::new()));
     }
-    let (id, address) = after.split_once('~').unwrap_or(("0", ""));
-    let mut found = people::by_address(db.read(), q, (address, id.parse().unwrap_or(0)), limit + 1).await?;
-    let more = found.len() as i64 > limit;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| more).map(place);
-    if after.is_empty() {
-        found.splice(0..0, people::by_remote_id(db.read(), q, limit).await?);
+    let (id, address) = turn.place.split_once('~').unwrap_or(("0", ""));
+    let from = (address, id.parse().unwrap_or(0));
+    let mut found = turn.page(match turn.way {
+        Way::Onward => people::by_address(db.read(), q, from, turn.wanted()).await?,
+        Way::Back => people::by_address_back(db.read(), q, from, turn.wanted()).await?,
+    });
+    found.behind &= !found.rows.is_empty();
+    Ok(found)
+}
+
+/// Those with the Remote ID, when the list begins here.
+async fn exact(app: &App, q: &str, found: &Turned<Member>) -> Result<Vec<Member>, Error> {
+    if found.before || q.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok((found, next))
+    Ok(people::by_remote_id(app.db.read(), q, LIMIT).await?)
 }
 
 /// GET /subscribers
 pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<String>, Error> {
     let q = crate::api::extract::search(&asked.q)?;
-    let (found, next) = find(&reader.app, q, &asked.after, LIMIT).await?;
-    let people = persons(&reader.app, found).await?;
-    let link = |path: &str, after: &str| format!("{path}{}", links::query(&[("q", q), ("after", after)]));
+    let found = find(&reader.app, q, Turn::new(&asked.after, &asked.before, LIMIT)).await?;
+    let mut rows = exact(&reader.app, q, &found).await?;
+    rows.extend(found.rows.iter().cloned());
+    let people = persons(&reader.app, rows).await?;
+    let link = |path: &str, after: &str, before: &str| format!("{path}{}", links::query(&[("q", q), ("after", after), ("before", before)]));
     let mut table = Table::of(TABLE, &reader, &columns(&reader, with_bridge(&people)), &people, None);
-    table.csv = Some(link("/subscribers/export.csv", ""));
-    table.next = next.map(|after| link("/subscribers", &after));
-    table.first = (!asked.after.is_empty()).then(|| link("/subscribers", ""));
+    table.csv = Some(link("/subscribers/export.csv", "", ""));
+    found.links(&mut table, place, |after, before| link("/subscribers", after, before));
     Ok(Html(Subscribers { page: reader.page("Subscribers"), table, q: q.to_owned() }.render()?))
 }
 
@@ -75,9 +85,11 @@ pub async fn export(reader: Reader, Query(asked): Query<Asked>) -> Result<Respon
     let slices = async_stream::try_stream! {
         let mut after = Some(String::new());
         while let Some(place) = after {
-            let (found, next) = find(&app, &q, &place, csv::SLICE).await?;
-            after = next;
-            yield persons(&app, found).await?;
+            let found = find(&app, &q, Turn::new(&place, "", csv::SLICE)).await?;
+            let mut rows = exact(&app, &q, &found).await?;
+            after = found.rows.last().filter(|_| found.behind).map(self::place);
+            rows.extend(found.rows);
+            yield persons(&app, rows).await?;
         }
     };
     Ok(csv::download("subscribers", columns, slices))

@@ -72,6 +72,12 @@ impl Here {
         Instant(at).timestamp().to_zoned(self.zone.clone()).strftime("%A, %-d %B %Y, %H:%M %Z").to_string()
     }
 
+    /// The same where there is little room: `Mon 5 Jan, 08:57 CET`, in another year `Mon 5 Jan 2027, 08:57 CET`.
+    pub fn short(&self, at: i64) -> String {
+        let (at, now) = (Instant(at).timestamp().to_zoned(self.zone.clone()), self.now.timestamp().to_zoned(self.zone.clone()));
+        at.strftime(if at.year() == now.year() { "%a %-d %b, %H:%M %Z" } else { "%a %-d %b %Y, %H:%M %Z" }).to_string()
+    }
+
     pub fn maybe(&self, at: Option<i64>) -> Option<When> {
         at.map(|at| self.when(at))
     }

@@ -20,6 +20,20 @@ pub enum Cell {
     Number(i64),
     Time(When),
     Chips(Vec<Chip>),
+    /// What was, in words, and what is or would be.
+    Moved {
+        before: String,
+        after: Box<Cell>,
+    },
+    /// Fields: label, before, after.
+    Fields(Vec<(String, String, String)>),
+    /// What stands in for a value that nobody entered.
+    Default(String),
+    /// A moment written out, that does not break, with its distance below it.
+    Noted {
+        text: String,
+        note: When,
+    },
     /// Nothing is known: the word that says so, which an export leaves out.
     None(&'static str),
 }
@@ -42,6 +56,11 @@ impl Cell {
     pub fn plain(&self) -> String {
         match self {
             Self::Text(text) | Self::Code(text) | Self::Link { text, .. } => text.clone(),
+            Self::Noted { note, .. } => note.iso.clone(),
+            Self::Moved { before, after } => format!("{before} → {}", after.plain()),
+            Self::Fields(all) => all.iter().map(|(label, b, a)| format!("{label}: {b} → {a}")).collect::<Vec<_>>().join("; "),
+            // Nobody entered it: an export that goes elsewhere must not make a fact of it.
+            Self::Default(_) => String::new(),
             Self::Number(n) => n.to_string(),
             Self::Time(when) => when.iso.clone(),
             Self::Chips(chips) => chips.iter().map(|c| c.word).collect::<Vec<_>>().join("; "),
@@ -70,6 +89,21 @@ impl fmt::Display for Cell {
             Self::Number(n) => f.write_str(&text::num(*n)),
             Self::Time(when) => write!(f, "{when}"),
             Self::Chips(chips) => chips.iter().try_for_each(|chip| write!(f, "{chip} ")),
+            Self::Noted { text, note } => write!(f, "<span class=\"nowrap\">{}</span><small class=\"nowrap\">{note}</small>", escape(text)),
+            Self::Moved { before, after } => {
+                write!(f, "<span class=\"moved\"><del>{}</del> <span aria-hidden=\"true\">→</span> <ins>{after}</ins></span>", escape(before))
+            }
+            Self::Fields(all) => all.iter().try_for_each(|(label, before, after)| {
+                let said = |text: &str| if text.is_empty() { "empty".to_owned() } else { escape(text) };
+                write!(
+                    f,
+                    "<div class=\"diff\"><span class=\"muted\">{}</span> <del>{}</del> <span aria-hidden=\"true\">→</span> <ins>{}</ins></div>",
+                    escape(label),
+                    said(before),
+                    said(after)
+                )
+            }),
+            Self::Default(text) => write!(f, "<span class=\"moved\">{} <span class=\"muted\">default</span></span>", escape(text)),
             Self::None(word) => write!(f, "<span class=\"muted\">{word}</span>"),
         }
     }
@@ -82,6 +116,12 @@ mod tests {
     #[test]
     fn what_people_typed_is_never_markup() {
         let nasty = "<img src=x onerror=\"alert(1)\">'&";
+        let told = [
+            Cell::Moved { before: nasty.into(), after: Box::new(Cell::Text(nasty.into())) },
+            Cell::Fields(vec![(nasty.into(), nasty.into(), nasty.into())]),
+            Cell::Default(nasty.into()),
+        ];
+        assert!(told.iter().all(|cell| !cell.to_string().contains("<img")), "{told:?}");
         for cell in [Cell::Text(nasty.into()), Cell::Code(nasty.into()), Cell::link("/x?a=1&b=\"", nasty)] {
             let html = cell.to_string();
             assert!(!html.contains("<img") && !html.contains("b=\"\"") && cell.plain() == nasty, "{html}");

@@ -5,8 +5,10 @@
 
 mod cell;
 pub mod csv;
+mod turn;
 
 pub use cell::Cell;
+pub use turn::{Turn, Turned};
 
 use std::borrow::Cow;
 
@@ -15,6 +17,8 @@ use super::shell::Reader;
 
 /// Columns that fit beside each other on a common screen.
 const BROAD: usize = 7;
+/// The same of a table whose cells hold both what was and what is.
+const BROAD_MOVED: usize = 6;
 
 /// Rows of a page.
 pub const LIMIT: i64 = 50;
@@ -204,10 +208,14 @@ pub struct Table {
     pub headings: Vec<Heading>,
     pub lines: Vec<Line>,
     pub menus: bool,
+    /// Cells hold both what was and what is.
+    pub moved: bool,
     /// Columns that can be chosen; empty when none can.
     pub choices: Vec<Choice>,
     /// Where the same rows can be downloaded.
     pub csv: Option<String>,
+    /// The same with defaults in the place of empty values, where the page shows defaults.
+    pub csv_filled: Option<String>,
     /// Said beside the pages: how many there are.
     pub counted: String,
     pub first: Option<String>,
@@ -232,6 +240,7 @@ impl Table {
             headings: shown.iter().map(|c| heading(c, order)).collect(),
             lines,
             menus: false,
+            moved: false,
             choices: choices
                 .map(|c| Choice {
                     key: c.key.clone().into_owned(),
@@ -240,6 +249,7 @@ impl Table {
                 })
                 .collect(),
             csv: None,
+            csv_filled: None,
             counted: String::new(),
             first: None,
             back: None,
@@ -250,7 +260,7 @@ impl Table {
 
     /// More columns than a screen holds: the table moves sideways in a frame of its own.
     pub fn broad(&self) -> bool {
-        self.headings.len() > BROAD
+        self.headings.len() > BROAD || self.moved && self.headings.len() > BROAD_MOVED
     }
 
     /// A table of a part of a page: no choice of columns, no pages.

@@ -28,6 +28,7 @@ pub mod vault;
 pub mod views;
 mod wake;
 pub mod waterfall;
+pub mod writebacks;
 
 pub use audit::Actor;
 pub use db::{Db, Read, Row, Tx};

@@ -13,6 +13,8 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("compound::evaluate", crate::compound::EVALUATE_ALL),
         ("compound::outdated", crate::compound::OUTDATED_ALL),
         ("consent", crate::consent::ALL),
+        ("consent::act", crate::consent::ACT_ALL),
+        ("consent::book", crate::consent::BOOK_ALL),
         ("fields", crate::fields::ALL),
         ("folders", crate::folders::ALL),
         ("groups", crate::groups::ALL),
@@ -49,6 +51,11 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("waterfall", crate::waterfall::ALL),
         ("waterfall::basis", crate::waterfall::BASIS_ALL),
         ("waterfall::delta", crate::waterfall::DELTA_ALL),
+        ("writebacks", crate::writebacks::ALL),
+        ("writebacks::claim", crate::writebacks::CLAIM_ALL),
+        ("writebacks::destination", crate::writebacks::DESTINATION_ALL),
+        ("writebacks::record", crate::writebacks::RECORD_ALL),
+        ("writebacks::hand", crate::writebacks::HAND_ALL),
     ]
 }
 

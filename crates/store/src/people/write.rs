@@ -1,6 +1,6 @@
 //! One slice of people in one short transaction: new rows, changed rows with their before-values, and every new "no".
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rialto_core::Instant;
 use rialto_core::fields::{FieldType, Value};
@@ -19,16 +19,24 @@ use crate::sql::{sql, statements};
 statements! {
     UPDATE = sql!(
         sqlite "UPDATE subscriber SET address = r.a, canonical = r.c, address_state = r.s, remote_flag_seen = r.f,
-                remote_flag_delivered = CASE WHEN r.f = 1 AND remote_flag_delivered = 2 THEN 0 ELSE remote_flag_delivered END,
+                remote_flag_delivered = CASE WHEN r.f = 1 AND remote_flag_delivered = 2 AND remote_flag_delivered_at < $3
+                    THEN 0 ELSE remote_flag_delivered END,
                 remote_flag_run = CASE WHEN r.n THEN $2 ELSE remote_flag_run END, hash = r.h
             FROM (SELECT value->>'i' AS i, value->>'a' AS a, value->>'c' AS c, value->>'s' AS s, value->>'f' AS f, value->>'n' AS n,
                 value->>'h' AS h FROM json_each($1)) AS r WHERE subscriber.id = r.i",
         postgres "UPDATE subscriber SET address = r.a, canonical = r.c, address_state = r.s, remote_flag_seen = r.f,
-                remote_flag_delivered = CASE WHEN r.f = 1 AND remote_flag_delivered = 2 THEN 0 ELSE remote_flag_delivered END,
+                remote_flag_delivered = CASE WHEN r.f = 1 AND remote_flag_delivered = 2 AND remote_flag_delivered_at < $3
+                    THEN 0 ELSE remote_flag_delivered END,
                 remote_flag_run = CASE WHEN r.n THEN $2 ELSE remote_flag_run END, hash = r.h
             FROM json_to_recordset($1::json) AS r(i bigint, a text, c text, s smallint, f smallint, n boolean, h bigint)
             WHERE subscriber.id = r.i"
     );
+    /// When the run began to read; a run that nobody keeps (a test's) began now.
+    BEGAN = sql!("SELECT COALESCE((SELECT started_at FROM sync_run WHERE id = $1), 9223372036854775807)");
+    LOCK_FLAGS = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock_shared(77, 1))");
+    /// Their own decisions were on the way to the remote while it was read: what it said may be ours, or older than ours.
+    TOLD = sql!("SELECT subscriber_id FROM writeback WHERE subscriber_id IN ", ids 1, " AND kind IN ('unsubscribe', 'resubscribe')
+        AND tries > 0 AND state <> 'cancelled' AND (ended_at IS NULL OR ended_at >= $2)");
     LEDGER_OPEN = sql!("INSERT INTO consent_ledger (id, created_at, act, cause, subscriber_id, source, run_id, actor, reason)
         SELECT CAST($1 AS BIGINT) + row_number() OVER (ORDER BY value) - 1, CAST($2 AS BIGINT), 'open', 'remote_flag', value,
             CAST($4 AS TEXT), CAST($5 AS BIGINT), 'rialto', CAST($6 AS TEXT) FROM ", ids 3, " AS b");
@@ -93,6 +101,11 @@ pub async fn write_slice(db: &Db, slice: Slice<'_>, rows: &[Dirty<'_>], in_hand:
 }
 
 async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Dirty<'_>], first_person: i64, first_entry: i64) -> Result<Written, StoreError> {
+    tx.one::<(i64,)>(LOCK_FLAGS, args![]).await?;
+    let (began,): (i64,) = tx.one(BEGAN, args![slice.run_id]).await?;
+    let ours = told_meanwhile(tx, rows, began).await?;
+    let rows: Vec<Dirty<'_>> =
+        rows.iter().map(|d| Dirty { suppress: d.suppress && !d.known.is_some_and(|k| ours.contains(&k.id)), ..*d }).collect();
     let mut next = first_person;
     let numbered: Vec<(i64, Dirty<'_>)> = rows
         .iter()
@@ -109,10 +122,21 @@ async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Dirty<'_>], first_perso
         .collect();
     let (fresh, known): (Vec<_>, Vec<_>) = numbered.iter().partition(|(_, d)| d.known.is_none());
     insert_new(tx, slice, &fresh).await?;
-    update_known(tx, slice, &known).await?;
+    update_known(tx, slice, &known, began).await?;
     let hushed: Vec<i64> = numbered.iter().filter(|(_, d)| d.suppress).map(|(id, _)| *id).collect();
     open_causes(tx, slice, &hushed, first_entry).await?;
     Ok(Written { ids: numbered.iter().map(|(id, _)| *id).collect(), created: fresh.len(), suppressed: hushed.len() })
+}
+
+/// People among those to be silenced whose own decision was told to the remote after the run began to read: a "no" that was read may be
+/// ours, and is looked at again by the next sync.
+async fn told_meanwhile(tx: &mut Tx, rows: &[Dirty<'_>], began: i64) -> Result<HashSet<i64>, StoreError> {
+    let hushed: Vec<i64> = rows.iter().filter(|d| d.suppress).filter_map(|d| d.known).map(|k| k.id).collect();
+    if hushed.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let told: Vec<(i64,)> = tx.all(TOLD, args![json!(hushed).to_string(), began]).await?;
+    Ok(told.into_iter().map(|(id,)| id).collect())
 }
 
 /// Columns of `subscriber` that bulk rows fill, in the order of `person_cells`.
@@ -181,7 +205,7 @@ fn bound(value: &Value) -> Bound<'_> {
     }
 }
 
-async fn update_known(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)]) -> Result<(), StoreError> {
+async fn update_known(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)], began: i64) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -194,7 +218,7 @@ async fn update_known(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)]) 
             json!({"i": id, "a": a.written, "c": a.canonical, "s": a.state as i16, "f": flag_to(d.row.flag), "n": d.suppress, "h": d.row.hash})
         })
         .collect();
-    tx.run(UPDATE, args![serde_json::Value::from(people).to_string(), slice.run_id]).await?;
+    tx.run(UPDATE, args![serde_json::Value::from(people).to_string(), slice.run_id, began]).await?;
     // Absent is not null: rows are written by the set of fields that they carry.
     let mut by_presence: HashMap<Vec<bool>, Vec<serde_json::Value>> = HashMap::new();
     for (id, d) in rows {

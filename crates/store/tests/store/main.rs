@@ -9,3 +9,4 @@ mod schema;
 mod seed;
 mod support;
 mod throttle;
+mod writebacks;

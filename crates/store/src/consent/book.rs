@@ -1,0 +1,267 @@
+//! What stands open about some people and their addresses, and what acts make of it: decided in memory, written in sets by `act`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use rialto_core::consent::{Binding, Cause, Lifter};
+use rialto_core::writeback::{AddressFault, What};
+use serde_json::json;
+
+use super::act::{Act, Done, Step};
+use crate::args;
+use crate::db::Tx;
+use crate::error::StoreError;
+use crate::sql::{sql, statements};
+use crate::vault::Vault;
+
+statements! {
+    PEOPLE = sql!("SELECT id, canonical, bridge_id, remote_flag_run FROM subscriber WHERE id IN ", ids 1, "");
+    /// Two acts about one record or one address go one after the other; SQLite has one writer anyway.
+    LOCK = sql!(
+        sqlite "SELECT COUNT(*) FROM json_each($1)",
+        postgres "SELECT COUNT(pg_advisory_xact_lock(k)) FROM (SELECT value::bigint AS k FROM json_array_elements_text($1::json)
+            AS value ORDER BY 1) AS keys"
+    );
+    BY_RECORD = sql!("SELECT id, cause, subscriber_id, canonical FROM suppression WHERE subscriber_id <> 0 AND subscriber_id IN ", ids 1, "");
+    BY_ADDRESS = sql!("SELECT id, cause, subscriber_id, canonical FROM suppression WHERE canonical <> '' AND canonical IN ", texts 1, "");
+    /// Who bears an address in which bridge: the only one, or how many.
+    BEARERS = sql!("SELECT s.canonical, s.bridge_id, MIN(s.id), COUNT(*), MAX(s.remote_flag_run) FROM subscriber s
+        JOIN bridge b ON b.id = s.bridge_id AND b.deleted_at IS NULL
+        WHERE s.canonical <> '' AND s.canonical IN ", texts 1, " GROUP BY s.canonical, s.bridge_id");
+}
+
+/// What a row of `suppression` is bound to.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(super) enum Bound {
+    Record(i64),
+    Address(String),
+}
+
+struct Person {
+    canonical: String,
+    bridge_id: i64,
+    remote_no: bool,
+}
+
+struct Bearers {
+    bridge_id: i64,
+    first: i64,
+    number: i64,
+    remote_no: bool,
+}
+
+/// A row of the ledger to be written.
+pub(super) struct Entry {
+    pub act: usize,
+    pub verb: &'static str,
+    pub cause: Cause,
+}
+
+/// A writeback to be queued; `entry` is its cause.
+pub(super) struct Told {
+    pub act: usize,
+    pub entry: usize,
+    pub bridge_id: i64,
+    pub subscriber_id: i64,
+    pub what: What,
+}
+
+/// Several people of a bridge bear the address: listed, and not told.
+pub(super) struct Household {
+    pub act: usize,
+    pub entry: usize,
+    pub bridge_id: i64,
+}
+
+/// Open now, by what act; rows that stood before the batch have their id.
+enum Standing {
+    Row(i64),
+    By(usize),
+}
+
+#[derive(Default)]
+pub(super) struct Book {
+    people: HashMap<i64, Person>,
+    bearers: HashMap<String, Vec<Bearers>>,
+    open: BTreeMap<(Bound, &'static str), Standing>,
+    gone: Vec<i64>,
+    pub entries: Vec<Entry>,
+    pub told: Vec<Told>,
+    pub households: Vec<Household>,
+}
+
+impl Book {
+    /// Locks the people and their addresses against other acts, then reads what stands.
+    pub async fn read(tx: &mut Tx, vault: &Vault, people: &[i64]) -> Result<Self, StoreError> {
+        let ids = json!(people).to_string();
+        let seen: Vec<(i64, String, i64, i64)> = tx.all(PEOPLE, args![&ids]).await?;
+        let mut locks: Vec<i64> = seen.iter().map(|(id, ..)| -*id).collect();
+        locks.extend(seen.iter().filter(|(_, c, ..)| !c.is_empty()).map(|(_, c, ..)| lock_number(vault, c)));
+        locks.sort_unstable();
+        locks.dedup();
+        tx.one::<(i64,)>(LOCK, args![json!(locks).to_string()]).await?;
+        let mut book = Self::default();
+        let rows: Vec<(i64, String, i64, i64)> = tx.all(PEOPLE, args![&ids]).await?;
+        for (id, canonical, bridge_id, run) in rows {
+            book.people.insert(id, Person { canonical, bridge_id, remote_no: run != 0 });
+        }
+        let addresses: HashSet<&str> = book.people.values().map(|p| p.canonical.as_str()).filter(|c| !c.is_empty()).collect();
+        let addresses = json!(addresses).to_string();
+        let bearers: Vec<(String, i64, i64, i64, i64)> = tx.all(BEARERS, args![&addresses]).await?;
+        let mut records: Vec<i64> = people.to_vec();
+        for (canonical, bridge_id, first, number, run) in bearers {
+            records.push(first);
+            book.bearers.entry(canonical).or_default().push(Bearers { bridge_id, first, number, remote_no: run != 0 });
+        }
+        let mut rows: Vec<(i64, String, i64, String)> = tx.all(BY_RECORD, args![json!(records).to_string()]).await?;
+        rows.extend(tx.all::<(i64, String, i64, String)>(BY_ADDRESS, args![&addresses]).await?);
+        for (id, cause, record, canonical) in rows {
+            let bound = if record != 0 { Bound::Record(record) } else { Bound::Address(canonical) };
+            if let Some(cause) = Cause::from_name(&cause) {
+                book.open.insert((bound, cause.name()), Standing::Row(id));
+            }
+        }
+        Ok(book)
+    }
+
+    /// Decides one act on top of those before it.
+    pub fn take(&mut self, number: usize, act: &Act<'_>) -> Done {
+        if !self.people.contains_key(&act.subscriber_id) {
+            return Done { refused: Some("There is no such person any more."), ..Done::default() };
+        }
+        match act.step {
+            Step::Open(Cause::InvalidAddress) => self.open(number, act, Cause::InvalidAddress, AddressFault::RepeatBouncer),
+            Step::Invalid(fault) => self.open(number, act, Cause::InvalidAddress, fault),
+            Step::Open(cause) => self.open(number, act, cause, AddressFault::RepeatBouncer),
+            Step::Lift(lifter) => self.lift(number, act, lifter),
+        }
+    }
+
+    fn open(&mut self, number: usize, act: &Act<'_>, cause: Cause, fault: AddressFault) -> Done {
+        if cause == Cause::RemoteFlag {
+            return Done { refused: Some("Only the remote system itself sets its own flag."), ..Done::default() };
+        }
+        let canonical = self.canonical(act.subscriber_id).map(str::to_owned);
+        let binding = cause.binding();
+        if binding == Binding::Address && canonical.is_none() {
+            return Done { refused: Some("This person has no e-mail address that it could be about."), ..Done::default() };
+        }
+        let record = (binding != Binding::Address).then_some(Bound::Record(act.subscriber_id));
+        let address = canonical.filter(|_| binding != Binding::Record).map(Bound::Address);
+        let mut opened = false;
+        for bound in record.into_iter().chain(address) {
+            if let std::collections::btree_map::Entry::Vacant(place) = self.open.entry((bound, cause.name())) {
+                place.insert(Standing::By(number));
+                opened = true;
+            }
+        }
+        if !opened {
+            return Done::default();
+        }
+        self.entries.push(Entry { act: number, verb: "open", cause });
+        let before = self.told.len();
+        if cause == Cause::InvalidAddress {
+            self.tell(number, act.subscriber_id, &What::InvalidEmail { fault });
+        } else {
+            self.tell(number, act.subscriber_id, &What::Unsubscribe);
+        }
+        Done { causes: vec![cause], writebacks: self.told.len() - before, ..Done::default() }
+    }
+
+    fn lift(&mut self, number: usize, act: &Act<'_>, lifter: Lifter) -> Done {
+        let bounds = self.bounds(act.subscriber_id);
+        let mut causes = Vec::new();
+        for cause in Cause::ALL.into_iter().filter(|c| c.lifted_by(lifter)) {
+            let mut found = false;
+            for bound in &bounds {
+                match self.open.remove(&(bound.clone(), cause.name())) {
+                    Some(Standing::Row(id)) => {
+                        self.gone.push(id);
+                        found = true;
+                    }
+                    Some(Standing::By(_)) => found = true,
+                    None => {}
+                }
+            }
+            if found {
+                self.entries.push(Entry { act: number, verb: "lift", cause });
+                causes.push(cause);
+            }
+        }
+        let before = self.told.len();
+        if causes.iter().any(|c| silences_remote(*c)) && !self.silent(&bounds) {
+            self.tell(number, act.subscriber_id, &What::Resubscribe { say_yes: true });
+        }
+        Done { causes, writebacks: self.told.len() - before, ..Done::default() }
+    }
+
+    /// Whether a cause stands that the remotes were told of as a no.
+    fn silent(&self, bounds: &[Bound]) -> bool {
+        let ours = Cause::ALL.into_iter().filter(|c| silences_remote(*c));
+        ours.into_iter().any(|c| bounds.iter().any(|b| self.open.contains_key(&(b.clone(), c.name()))))
+    }
+
+    fn bounds(&self, subscriber_id: i64) -> Vec<Bound> {
+        let address = self.canonical(subscriber_id).map(|c| Bound::Address(c.to_owned()));
+        std::iter::once(Bound::Record(subscriber_id)).chain(address).collect()
+    }
+
+    /// To the record itself and, in every other bridge, to the record that alone bears the address (`rules.md` section 2).
+    fn tell(&mut self, act: usize, subscriber_id: i64, what: &What) {
+        let entry = self.entries.len().saturating_sub(1);
+        let Some(person) = self.people.get(&subscriber_id) else { return };
+        let own = person.bridge_id;
+        let mut told = Vec::new();
+        if own > 0 {
+            told.push((own, subscriber_id, person.remote_no));
+        }
+        for b in self.bearers.get(&person.canonical).into_iter().flatten() {
+            if b.bridge_id == own {
+                if b.number > 1 && *what == What::Unsubscribe {
+                    self.households.push(Household { act, entry, bridge_id: own });
+                }
+            } else if b.number > 1 {
+                if *what == What::Unsubscribe {
+                    self.households.push(Household { act, entry, bridge_id: b.bridge_id });
+                }
+            } else if !matches!(what, What::Resubscribe { .. }) || !self.silent(&[Bound::Record(b.first)]) {
+                told.push((b.bridge_id, b.first, b.remote_no));
+            }
+        }
+        self.told.extend(told.into_iter().map(|(bridge_id, subscriber_id, remote_no)| {
+            let what = match what {
+                What::Resubscribe { .. } => What::Resubscribe { say_yes: !remote_no },
+                other => other.clone(),
+            };
+            Told { act, entry, bridge_id, subscriber_id, what }
+        }));
+    }
+
+    pub fn canonical(&self, subscriber_id: i64) -> Option<&str> {
+        self.people.get(&subscriber_id).map(|p| p.canonical.as_str()).filter(|c| !c.is_empty())
+    }
+
+    /// Rows that stood before and are lifted.
+    pub fn closed(&self) -> &[i64] {
+        &self.gone
+    }
+
+    /// Causes that these acts opened and that still stand, each with its act.
+    pub fn opened(&self) -> Vec<(Cause, Bound, usize)> {
+        let fresh = self.open.iter().filter_map(|((bound, cause), standing)| match standing {
+            Standing::By(act) => Cause::from_name(cause).map(|c| (c, bound.clone(), *act)),
+            Standing::Row(_) => None,
+        });
+        fresh.collect()
+    }
+}
+
+/// Causes that are told to the remotes as a no, and their end as a yes.
+fn silences_remote(cause: Cause) -> bool {
+    matches!(cause, Cause::OwnUnsubscribe | Cause::Complaint | Cause::Admin | Cause::Upload)
+}
+
+/// The advisory lock of an address: positive, so that it never meets a record's.
+fn lock_number(vault: &Vault, canonical: &str) -> i64 {
+    let key = vault.address_key(canonical);
+    key.get(..15).and_then(|hex| i64::from_str_radix(hex, 16).ok()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,180 @@
+//! A bridge as the destination of writebacks: its cycle, whether it is away, its set-up faults, its settings and its budget.
+
+use rialto_core::Instant;
+use rialto_core::writeback::WritebackKind;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::DAY;
+use crate::args;
+use crate::audit::{self, Actor};
+use crate::db::{Read, Tx};
+use crate::error::StoreError;
+use crate::sql::{sql, statements};
+
+statements! {
+    ENSURE = sql!("INSERT INTO writeback_destination (bridge_id) SELECT id FROM bridge WHERE deleted_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM writeback_destination d WHERE d.bridge_id = bridge.id)");
+    ALL_OF_THEM = sql!("SELECT d.*, b.enabled FROM writeback_destination d JOIN bridge b ON b.id = d.bridge_id
+        WHERE b.deleted_at IS NULL ORDER BY d.bridge_id");
+    ONE = sql!("SELECT d.*, b.enabled FROM writeback_destination d JOIN bridge b ON b.id = d.bridge_id WHERE d.bridge_id = $1");
+    /// Whoever comes first begins it.
+    BEGIN = sql!("UPDATE writeback_destination SET cutoff = $2, next_cycle_at = $3, cycle_by = 'schedule'
+        WHERE bridge_id = $1 AND next_cycle_at <= $2");
+    RUN_NOW = sql!("UPDATE writeback_destination SET cutoff = $2, next_cycle_at = $3, cycle_by = $4, probe_at = 0 WHERE bridge_id = $1");
+    DUE_NOW = sql!("UPDATE writeback SET state = 'new' WHERE bridge_id = $1 AND state = 'scheduled' AND next_at <= $2");
+    BLOCK = sql!("UPDATE writeback_destination SET blocked_at = COALESCE(blocked_at, $2), blocked_reason = $3, probe_at = $4 WHERE bridge_id = $1");
+    UNBLOCK = sql!("UPDATE writeback_destination SET blocked_at = NULL, blocked_reason = '', probe_at = 0 WHERE bridge_id = $1");
+    KEEP_FAULTS = sql!("UPDATE writeback_destination SET faults = $2, faults_at = $3 WHERE bridge_id = $1");
+    HOLD = sql!("UPDATE writeback SET state = 'held', next_at = NULL, reason = $3 WHERE bridge_id = $1 AND state IN ('new', 'error') AND kind = $2
+        AND next_at IS NOT NULL");
+    RELEASE = sql!("UPDATE writeback SET state = 'new', next_at = created_at, reason = '' WHERE bridge_id = $1 AND state = 'held' AND kind = $2");
+    SETTINGS = sql!("UPDATE writeback_destination SET settings = $2 WHERE bridge_id = $1");
+    SPEND = sql!("UPDATE writeback_destination SET budget_used = CASE WHEN budget_day = $2 THEN budget_used + $3 ELSE $3 END, budget_day = $2
+        WHERE bridge_id = $1");
+}
+
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Destination {
+    pub bridge_id: i64,
+    /// What was due by then goes out in the cycle under way.
+    pub cutoff: i64,
+    pub next_cycle_at: i64,
+    pub cycle_by: String,
+    pub blocked_at: Option<i64>,
+    pub blocked_reason: String,
+    pub probe_at: i64,
+    pub faults: String,
+    pub faults_at: Option<i64>,
+    pub settings: String,
+    pub budget_day: i64,
+    pub budget_used: i64,
+    pub enabled: bool,
+}
+
+/// A fault of the remote's set-up, as kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetUp {
+    pub kinds: Vec<WritebackKind>,
+    /// What is missing, and what to do.
+    pub detail: String,
+}
+
+/// Writeback Settings of a bridge. What people decided and bad addresses cannot be switched off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    pub interests: bool,
+    /// `auto` or `manual`.
+    pub mailing_activity: String,
+    /// Days after a mailing until its activity goes out by itself.
+    pub mailing_activity_days: u32,
+    pub personas: bool,
+    /// False: cycles begin only when a person asks.
+    pub automatic: bool,
+    /// Minutes between cycles; `None` for the installation's `writeback.interval`.
+    pub every_minutes: Option<u32>,
+    /// Requests at once.
+    pub concurrency: u32,
+    /// Messages a minute; `None` for no limit.
+    pub per_minute: Option<u32>,
+    /// Messages a day (UTC); `None` for no limit.
+    pub per_day: Option<u32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            interests: true,
+            mailing_activity: "manual".into(),
+            mailing_activity_days: 3,
+            personas: false,
+            automatic: true,
+            every_minutes: None,
+            concurrency: 4,
+            per_minute: None,
+            per_day: None,
+        }
+    }
+}
+
+impl Destination {
+    pub fn read_settings(&self) -> Settings {
+        serde_json::from_str(&self.settings).unwrap_or_default()
+    }
+
+    pub fn set_up(&self) -> Vec<SetUp> {
+        serde_json::from_str(&self.faults).unwrap_or_default()
+    }
+
+    /// Messages of today's budget that are left; `None` without a budget.
+    pub fn left_today(&self, now: Instant) -> Option<i64> {
+        let used = if self.budget_day == now.0.div_euclid(DAY) { self.budget_used } else { 0 };
+        self.read_settings().per_day.map(|most| (i64::from(most) - used).max(0))
+    }
+}
+
+/// Makes the row of every bridge that has none.
+pub async fn ensure(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.run(ENSURE, args![]).await.map(drop)
+}
+
+/// All destinations, by bridge.
+pub async fn destinations(mut read: Read<'_>) -> Result<Vec<Destination>, StoreError> {
+    read.all(ALL_OF_THEM, args![]).await
+}
+
+pub async fn destination(mut read: Read<'_>, bridge_id: i64) -> Result<Option<Destination>, StoreError> {
+    read.opt(ONE, args![bridge_id]).await
+}
+
+/// Begins a cycle when one is due; false when it is not, or somebody else began it.
+pub async fn begin_cycle(tx: &mut Tx, bridge_id: i64, now: Instant, next: Instant) -> Result<bool, StoreError> {
+    let begun = tx.run(BEGIN, args![bridge_id, now, next]).await? > 0;
+    if begun {
+        tx.run(DUE_NOW, args![bridge_id, now]).await?;
+    }
+    Ok(begun)
+}
+
+/// Begins a cycle because a person asks, and lets a blocked destination be probed at once.
+pub async fn run_now(tx: &mut Tx, bridge_id: i64, next: Instant, who: &Actor) -> Result<(), StoreError> {
+    ensure(tx).await?;
+    tx.run(RUN_NOW, args![bridge_id, who.at, next, &who.name]).await?;
+    tx.run(DUE_NOW, args![bridge_id, who.at]).await?;
+    audit::write(tx, who, "writeback.run_now", "bridge", Some(bridge_id), json!({})).await
+}
+
+/// The remote is away since the try that found it: nothing is claimed until a probe succeeds.
+pub async fn block(tx: &mut Tx, bridge_id: i64, reason: &str, now: Instant, probe_at: Instant) -> Result<(), StoreError> {
+    tx.run(BLOCK, args![bridge_id, now, reason, probe_at]).await.map(drop)
+}
+
+pub async fn unblock(tx: &mut Tx, bridge_id: i64) -> Result<(), StoreError> {
+    tx.run(UNBLOCK, args![bridge_id]).await.map(drop)
+}
+
+/// Keeps what was seen of the remote's set-up: writebacks of kinds with a fault are Held, those of kinds without go on.
+pub async fn keep_faults(tx: &mut Tx, bridge_id: i64, faults: &[SetUp], now: Instant) -> Result<(), StoreError> {
+    tx.run(KEEP_FAULTS, args![bridge_id, json!(faults).to_string(), now]).await?;
+    for kind in WritebackKind::ALL {
+        match faults.iter().find(|f| f.kinds.contains(kind)) {
+            Some(fault) => tx.run(HOLD, args![bridge_id, kind.name(), &fault.detail]).await?,
+            None => tx.run(RELEASE, args![bridge_id, kind.name()]).await?,
+        };
+    }
+    Ok(())
+}
+
+/// Replaces a bridge's Writeback Settings.
+pub async fn put_settings(tx: &mut Tx, bridge_id: i64, settings: &Settings, who: &Actor) -> Result<(), StoreError> {
+    ensure(tx).await?;
+    let text = serde_json::to_string(settings).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+    tx.run(SETTINGS, args![bridge_id, &text]).await?;
+    audit::write(tx, who, "writeback.settings", "bridge", Some(bridge_id), json!(settings)).await
+}
+
+/// Counts messages against today's budget, in the transaction that claims them.
+pub(super) async fn spend(tx: &mut Tx, bridge_id: i64, number: i64, now: Instant) -> Result<(), StoreError> {
+    tx.run(SPEND, args![bridge_id, now.0.div_euclid(DAY), number]).await.map(drop)
+}

@@ -1,0 +1,151 @@
+//! The writeback queue: rows are put in with their cause, claimed with a lease and a fence, recorded once.
+//!
+//! - `claim`: what may go out now, in the order of each person.
+//! - `record`: what the remote answered.
+//! - `hand`: what people do: retry, mend, cancel.
+//! - `destination`: a bridge's cycle, outage, set-up faults, settings and budget.
+
+mod claim;
+mod destination;
+mod hand;
+mod record;
+
+use rialto_core::writeback::{Message, WritebackState};
+
+use crate::args;
+use crate::db::{Read, Tx};
+use crate::error::StoreError;
+use crate::ids;
+use crate::people::{Bound, insert_rows};
+use crate::sql::{sql, statements};
+
+pub use claim::{Claimed, claim};
+pub use destination::{
+    Destination, SetUp, Settings, begin_cycle, block, destination, destinations, ensure, keep_faults, put_settings, run_now, unblock,
+};
+pub use hand::{cancel, mend, retry, retry_all};
+pub use record::{Answer, Outcome, record};
+#[cfg(test)]
+pub(crate) use {claim::ALL as CLAIM_ALL, destination::ALL as DESTINATION_ALL, hand::ALL as HAND_ALL, record::ALL as RECORD_ALL};
+
+/// One day in microseconds: how ended writebacks and budgets are counted (UTC).
+pub const DAY: i64 = 86_400_000_000;
+
+statements! {
+    GET = sql!("SELECT * FROM writeback WHERE id = $1");
+    TRIES = sql!("SELECT number, started_at, ended_at, outcome, answer, asked_by, worker FROM writeback_try
+        WHERE writeback_id = $1 ORDER BY number DESC LIMIT 100");
+    /// The open ones are as many as there is to do; the ended ones are counted as they end.
+    OPEN_COUNTS = sql!("SELECT bridge_id, state, COUNT(*) FROM writeback WHERE state IN ('scheduled', 'new', 'held', 'processing', 'error')
+        AND ($1 = 0 OR bridge_id = $1) GROUP BY bridge_id, state");
+    ENDED_COUNTS = sql!("SELECT bridge_id, state, CAST(SUM(number) AS BIGINT) FROM writeback_ended WHERE ($1 = 0 OR bridge_id = $1)
+        GROUP BY bridge_id, state");
+}
+
+/// A writeback to be queued.
+#[derive(Clone, Debug)]
+pub struct Fresh {
+    pub bridge_id: i64,
+    pub subscriber_id: i64,
+    /// The ledger entry or act that causes it.
+    pub cause: i64,
+    pub message: Message,
+}
+
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Writeback {
+    pub id: i64,
+    pub created_at: i64,
+    pub bridge_id: i64,
+    pub kind: String,
+    /// 0 for mailing activity.
+    pub subscriber_id: i64,
+    pub mailing_id: i64,
+    pub cause: i64,
+    pub urgency: i64,
+    /// JSON of `rialto_core::writeback::Message`.
+    pub message: String,
+    pub state: String,
+    pub next_at: Option<i64>,
+    pub tries: i64,
+    pub asked_by: String,
+    pub maybe_there: bool,
+    pub fence: i64,
+    pub worker: String,
+    pub claimed_at: Option<i64>,
+    pub ended_at: Option<i64>,
+    /// Why it stands where it stands: the last error, the set-up fault, the reason of a cancellation.
+    pub reason: String,
+}
+
+impl Writeback {
+    pub fn read_message(&self) -> Result<Message, StoreError> {
+        serde_json::from_str(&self.message).map_err(|e| StoreError::Corrupt(format!("writeback {}: {e}", self.id)))
+    }
+
+    pub fn state(&self) -> Option<WritebackState> {
+        WritebackState::from_name(&self.state)
+    }
+}
+
+/// One try and what became of it.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Try {
+    pub number: i64,
+    pub started_at: i64,
+    pub ended_at: i64,
+    /// `sent`, `found_there`, `error`, `held`, or `lost` when the worker died before it could say.
+    pub outcome: String,
+    /// What the remote answered, bounded.
+    pub answer: String,
+    pub asked_by: String,
+    pub worker: String,
+}
+
+/// Puts writebacks into the queue inside the transaction of their cause. A second one for the same cause and person fails it.
+pub async fn enqueue(tx: &mut Tx, fresh: &[Fresh]) -> Result<(), StoreError> {
+    const COLUMNS: [&str; 9] = ["id", "created_at", "bridge_id", "kind", "subscriber_id", "cause", "urgency", "message", "state"];
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let first = ids::take(tx, "writeback", fresh.len() as i64).await?;
+    let messages: Vec<String> = fresh
+        .iter()
+        .map(|f| serde_json::to_string(&f.message))
+        .collect::<Result<_, _>>()
+        .map_err(|e| StoreError::Corrupt(e.to_string()))?;
+    let columns: Vec<String> = COLUMNS.iter().chain(&["next_at"]).map(|c| (*c).to_owned()).collect();
+    let mut cells = Vec::with_capacity(fresh.len() * columns.len());
+    for ((id, f), message) in (first..).zip(fresh).zip(&messages) {
+        let kind = f.message.kind();
+        cells.extend([
+            Bound::Int(id),
+            Bound::Int(f.message.at.0),
+            Bound::Int(f.bridge_id),
+            Bound::Text(kind.name()),
+            Bound::Int(f.subscriber_id),
+            Bound::Int(f.cause),
+            Bound::Int(kind.rank()),
+            Bound::Text(message),
+            Bound::Text(WritebackState::New.name()),
+            Bound::Int(f.message.at.0),
+        ]);
+    }
+    insert_rows(tx, "writeback", &columns, &cells).await
+}
+
+pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Writeback>, StoreError> {
+    read.opt(GET, args![id]).await
+}
+
+/// The tries of one, the newest first; at most 100.
+pub async fn tries(mut read: Read<'_>, id: i64) -> Result<Vec<Try>, StoreError> {
+    read.all(TRIES, args![id]).await
+}
+
+/// How many stand in each state, by bridge (0 for all bridges): `(bridge, state, number)`. The sum is all that were ever queued.
+pub async fn counts(mut read: Read<'_>, bridge_id: i64) -> Result<Vec<(i64, String, i64)>, StoreError> {
+    let mut counts: Vec<(i64, String, i64)> = read.all(OPEN_COUNTS, args![bridge_id]).await?;
+    counts.extend(read.all::<(i64, String, i64)>(ENDED_COUNTS, args![bridge_id]).await?);
+    Ok(counts)
+}

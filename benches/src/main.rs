@@ -5,6 +5,7 @@ mod browse;
 mod child;
 mod load;
 mod pages;
+mod queue;
 mod raw;
 mod table;
 
@@ -24,6 +25,9 @@ struct Args {
     /// Only the pages.
     #[arg(long)]
     pages: bool,
+    /// Only the queue of writebacks.
+    #[arg(long)]
+    writebacks: bool,
     /// Sizes to measure.
     #[arg(long, value_delimiter = ',', default_value = "100000,1000000")]
     people: Vec<u64>,
@@ -42,6 +46,8 @@ enum Part {
     Insert { base: String, db: String },
     /// Every page, in a database of sample data.
     Browse { db: String },
+    /// The queue of writebacks.
+    Queue { name: String, db: String },
     /// One sync by the engine.
     Sync { base: String, db: String },
 }
@@ -58,6 +64,10 @@ async fn main() -> Result<()> {
             print!("{}", browse::all(&db).await?);
             Ok(())
         }
+        Some(Part::Queue { name, db }) => {
+            println!("{}", queue::measure(&name, &db).await?);
+            Ok(())
+        }
         Some(Part::Sync { base, db }) => child::report(load::sync(&base, &db).await?),
         None => measure_all(&args).await,
     }
@@ -67,6 +77,9 @@ async fn measure_all(args: &Args) -> Result<()> {
     let server = args.postgres.as_deref().context("RIALTO_TEST_POSTGRES is not set: use `make bench`")?;
     if args.pages {
         return browse_all(server).await;
+    }
+    if args.writebacks {
+        return queue_all(server).await;
     }
     let mut table = Table::default();
     for people in &args.people {
@@ -85,7 +98,22 @@ async fn measure_all(args: &Args) -> Result<()> {
         }
     }
     println!("{table}");
-    browse_all(server).await
+    browse_all(server).await?;
+    queue_all(server).await
+}
+
+/// The queue of writebacks on both databases.
+async fn queue_all(server: &str) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    println!("{}", queue::HEAD);
+    for name in ["sqlite", "postgres"] {
+        let db = database(name, server, folder.path(), "queue", 0).await?;
+        let done = Command::new(std::env::current_exe()?).args(["queue", name, &db]).status().await?;
+        if !done.success() {
+            bail!("the queue on {name} failed");
+        }
+    }
+    Ok(())
 }
 
 /// Pages with a million people, 500 target groups and 50,000 sync runs, on both databases.

@@ -31,10 +31,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rialto_core::run::Trigger;
+use rialto_core::writeback::WritebackKind;
 
 use crate::catalogue::{BridgeKind, NoMode, Secrets, Settings};
 use crate::http::Outbound;
-use crate::{Connector, ConnectorError, FieldError, Page, ProbeReport, RemoteField, RemoteList};
+use crate::{
+    Acknowledged, Connector, ConnectorError, Delivery, DeliveryError, FieldError, Page, ProbeReport, RemoteField, RemoteInterest,
+    RemoteList, SetUpFault, Shown,
+};
 use fields::Offering;
 use lists::Listing;
 use service::Service;
@@ -58,6 +62,8 @@ pub static KIND: BridgeKind = BridgeKind {
         Trigger::Cli,
     ],
     no_mode: NoMode::ImportAsSuppressed,
+    writebacks: WritebackKind::ALL,
+    setup_script: Some(setup_script),
     check: settings::check,
     open,
 };
@@ -122,6 +128,26 @@ impl Connector for Personify360 {
             ListsVia::Procedures => people::ahead(move |out| people::read(service, code, fields, out)),
             ListsVia::EntitySet => people::ahead(move |out| entity_set::people(service, code, fields, out)),
         }
+    }
+
+    async fn set_up_faults(&self) -> Result<Vec<SetUpFault>, ConnectorError> {
+        Err(service::protocol("not read yet"))
+    }
+
+    async fn deliver(&self, _delivery: Delivery<'_>) -> Result<Acknowledged, DeliveryError> {
+        Err(service::protocol("not written yet").into())
+    }
+
+    async fn shown(&self, _remote_id: &str) -> Result<Shown, ConnectorError> {
+        Err(service::protocol("not read yet"))
+    }
+
+    async fn interests(&self) -> Result<Vec<RemoteInterest>, ConnectorError> {
+        Err(service::protocol("not read yet"))
+    }
+
+    async fn interests_of(&self, _remote_id: &str) -> Result<Vec<RemoteInterest>, ConnectorError> {
+        Err(service::protocol("not read yet"))
     }
 }
 

@@ -6,14 +6,21 @@
 //! - `dataset`: the escaped DataSet inside a procedure's answer; `table`: small answers as tables.
 //! - `lists`, `fields`, `probe`: what the bridge offers.
 //! - `rows`: from cells to people; `people`: page by page; `entity_set`: the same through OData; `json`: its answers.
+//! - `writeback`: what is told to the remote, `delivery` what all of it has in common; `customer`, `activity`, `interests`: the
+//!   parts; `setup`: what has to be there before; `entity`, `remote_id`: what goes to and fro.
 //! - `history`, `position`, `budget`: whether the columns are there, whether a read gets on, and when it has taken enough.
 //! - `names`: which names and texts of the remote are fit to be kept.
 
+mod activity;
 mod budget;
+mod customer;
 mod dataset;
+mod delivery;
+mod entity;
 mod entity_set;
 mod fields;
 mod history;
+mod interests;
 mod json;
 mod lists;
 mod metadata;
@@ -21,10 +28,13 @@ mod names;
 mod people;
 mod position;
 mod probe;
+mod remote_id;
 mod rows;
 mod service;
 mod settings;
+mod setup;
 mod table;
+mod writeback;
 
 use std::sync::Arc;
 
@@ -131,23 +141,23 @@ impl Connector for Personify360 {
     }
 
     async fn set_up_faults(&self) -> Result<Vec<SetUpFault>, ConnectorError> {
-        Err(service::protocol("not read yet"))
+        setup::faults(&self.service).await
     }
 
-    async fn deliver(&self, _delivery: Delivery<'_>) -> Result<Acknowledged, DeliveryError> {
-        Err(service::protocol("not written yet").into())
+    async fn deliver(&self, delivery: Delivery<'_>) -> Result<Acknowledged, DeliveryError> {
+        writeback::deliver(&self.service, delivery).await
     }
 
-    async fn shown(&self, _remote_id: &str) -> Result<Shown, ConnectorError> {
-        Err(service::protocol("not read yet"))
+    async fn shown(&self, remote_id: &str) -> Result<Shown, ConnectorError> {
+        customer::shown(&self.service, remote_id).await
     }
 
     async fn interests(&self) -> Result<Vec<RemoteInterest>, ConnectorError> {
-        Err(service::protocol("not read yet"))
+        interests::all(&self.service).await
     }
 
-    async fn interests_of(&self, _remote_id: &str) -> Result<Vec<RemoteInterest>, ConnectorError> {
-        Err(service::protocol("not read yet"))
+    async fn interests_of(&self, remote_id: &str) -> Result<Vec<RemoteInterest>, ConnectorError> {
+        interests::of(&self.service, remote_id).await
     }
 }
 

@@ -29,7 +29,7 @@ pub enum Acknowledged {
 /// `Delivery::again`.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
-    /// Something of the remote's set-up is missing, and the mark was not left. The sentence says what and what to do.
+    /// Something of the remote's set-up is missing, and this try did not leave the mark. The sentence says what and what to do.
     #[error("the remote system is not set up for this: {missing}")]
     SetUp { missing: String },
     /// The remote says that this one message cannot be taken (person unknown, validation).

@@ -47,7 +47,8 @@ proptest! {
         };
         let text = told(What::Interests { changes: vec![change; many] }, &reason);
         prop_assert!(text.encode_utf16().count() <= TEXT);
-        prop_assert!(text.ends_with(&mark()));
-        prop_assert_eq!(find_marker(&text), Some(mark().as_str()));
+        let mark = mark();
+        prop_assert!(text.ends_with(&mark));
+        prop_assert_eq!(find_marker(&text), Some(mark.as_str()));
     }
 }

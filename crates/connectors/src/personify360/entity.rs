@@ -54,6 +54,11 @@ impl Entity {
         (!words.is_empty()).then(|| names::shown(&words.join(" "), OBJECTIONS))
     }
 
+    /// Whether the property is there, null or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A property's text, trimmed; empty when it is missing or no text.
     pub(super) fn text(&self, name: &str) -> &str {
         self.0.get(name).and_then(Value::as_str).unwrap_or_default().trim()

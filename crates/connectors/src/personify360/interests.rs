@@ -55,6 +55,8 @@ fn interest(row: &Row<'_>) -> Option<RemoteInterest> {
 struct Place<'s> {
     set: &'s str,
     entity: &'s str,
+    /// What every row has, null or not: one that is missing was renamed, and must not read as "does not have it".
+    required: [&'static str; 2],
 }
 
 /// Writes what differs. Doing it twice is as good as once.
@@ -62,14 +64,14 @@ pub(super) async fn write(service: &Service, key: &Key<'_>, changes: &[InterestC
     let (sets, entities) = (&service.settings.entity_sets, &service.settings.entities);
     let (areas, codes): (Vec<_>, Vec<_>) = changes.iter().partition(|c| c.source == InterestSource::Area);
     if !areas.is_empty() {
-        let place = Place { set: &sets.opt_ins, entity: &entities.opt_in };
+        let place = Place { set: &sets.opt_ins, entity: &entities.opt_in, required: ["OptInCode", "OptInFlag"] };
         let has = rows(service, key, &place).await?;
         for change in areas {
             area(service, key, &place, &has, change, at).await?;
         }
     }
     if !codes.is_empty() {
-        let place = Place { set: &sets.demographics, entity: &entities.demographic };
+        let place = Place { set: &sets.demographics, entity: &entities.demographic, required: ["DemographicCode", "DemographicSubcode"] };
         demographics(service, key, &place, &codes).await?;
     }
     Ok(())
@@ -80,6 +82,9 @@ async fn rows(service: &Service, key: &Key<'_>, place: &Place<'_>) -> Result<Vec
     let set = place.set;
     let body = service.entities_once(set, &key.filter()).await.map_err(|e| not_offered(e, "entity set", set))?;
     let rows = Entity::collection(&body).map_err(|e| named(e, set))?;
+    if let Some(missing) = place.required.iter().find(|name| rows.iter().any(|row| !row.has(name))) {
+        return Err(protocol(format!("{set}: the property {missing} is missing")).into());
+    }
     if rows.iter().all(|row| row.is_of(key)) { Ok(rows) } else { Err(protocol(format!("{set}: rows of another person")).into()) }
 }
 

@@ -212,7 +212,8 @@ async fn interests_are_read_as_they_are_now() {
         let areas = remote.sandbox().opt_ins(&person.master, person.sub).into_iter().filter(|(_, yes)| *yes);
         let codes = remote.sandbox().demographics(&person.master, person.sub);
         let mut truth: Vec<_> = areas.map(|(code, _)| (code, String::new())).chain(codes).collect();
-        (has.sort(), truth.sort());
+        has.sort();
+        truth.sort();
         assert_eq!(has, truth, "{number}");
         assert!(has.contains(&("NEWS".into(), String::new())) && !has.contains(&("INTEREST".into(), "WOODS".into())));
     }

@@ -116,7 +116,7 @@ impl<'s> Person<'s> {
 #[tokio::test]
 async fn each_kind_is_written_once_and_changes_nothing_else() {
     let remote = Remote::start(400).await;
-    let bridge = remote.bridge(&[]);
+    let bridge = remote.bridge(&[("requests_per_second", "5000")]);
     let codes = ["RIALTO_UNSUB", "RIALTO_RESUB", "RIALTO_RESUB", "RIALTO_BADEMAIL", "RIALTO_INTEREST"];
     for (at, (what, code)) in (1..).zip(all().iter().zip(codes)) {
         for number in 1..=30 {

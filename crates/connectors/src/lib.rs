@@ -87,7 +87,7 @@ pub trait Connector: Send + Sync {
     /// far beyond what the list announced when `lists` or `list` was last asked.
     fn people<'a>(&'a self, code: &'a str, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>>;
 
-    /// What is missing at the remote before writebacks can go; empty when all is there. One request: it also serves as the
+    /// What is missing at the remote before writebacks can go; empty when all is there. A request or two: it also serves as the
     /// probe of a destination that was away.
     async fn set_up_faults(&self) -> Result<Vec<SetUpFault>, ConnectorError>;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rialto_core::run::Trigger;
+use rialto_core::writeback::WritebackKind;
 use secrecy::SecretString;
 
 use crate::Connector;
@@ -40,6 +41,10 @@ pub struct BridgeKind {
     /// What may start a lists or people run of such a bridge.
     pub triggers: &'static [Trigger],
     pub no_mode: NoMode,
+    /// What can be written back to such a bridge.
+    pub writebacks: &'static [WritebackKind],
+    /// A script that the remote's administrator runs once, when the kind needs one.
+    pub setup_script: Option<fn() -> &'static str>,
     /// Checks settings and secrets without network; every fault with its key.
     pub check: fn(&Settings, &Secrets) -> Vec<FieldError>,
     /// Makes a connector from settings that passed `check`.

@@ -6,6 +6,7 @@ pub mod error;
 pub mod form;
 pub mod http;
 pub mod personify360;
+pub mod writeback;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -15,6 +16,7 @@ use rialto_core::person::RemotePerson;
 
 pub use catalogue::{BridgeKind, has_trigger, kind, kinds};
 pub use error::{ConnectorError, FieldError};
+pub use writeback::{Acknowledged, Delivery, DeliveryError, RemoteInterest, SetUpFault, Shown};
 
 /// A list of people as the remote system names it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,4 +86,22 @@ pub trait Connector: Send + Sync {
     /// answers is `ConnectorError::Protocol` naming the column; so is a page of more rows than were asked for, and a read that goes on
     /// far beyond what the list announced when `lists` or `list` was last asked.
     fn people<'a>(&'a self, code: &'a str, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>>;
+
+    /// What is missing at the remote before writebacks can go; empty when all is there. A request or two: it also serves as the
+    /// probe of a destination that was away.
+    async fn set_up_faults(&self) -> Result<Vec<SetUpFault>, ConnectorError>;
+
+    /// Writes one writeback. Acknowledged only if the remote's own answer shows what was written; no request that writes is
+    /// repeated in here, so that a try is a try. At most one mark is left however often it is called, as long as every call
+    /// after a failed one says `again`, and no two calls for the same mark run at once.
+    async fn deliver(&self, delivery: Delivery<'_>) -> Result<Acknowledged, DeliveryError>;
+
+    /// What the remote shows about a person now.
+    async fn shown(&self, remote_id: &str) -> Result<Shown, ConnectorError>;
+
+    /// All interests that the remote offers, their names cleaned and bounded.
+    async fn interests(&self) -> Result<Vec<RemoteInterest>, ConnectorError>;
+
+    /// Those that the person has now. Names may be empty where only codes are told.
+    async fn interests_of(&self, remote_id: &str) -> Result<Vec<RemoteInterest>, ConnectorError>;
 }

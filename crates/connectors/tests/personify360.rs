@@ -2,6 +2,7 @@
 
 mod support;
 mod wire;
+mod writing;
 
 use rialto_connectors::{ConnectorError, personify360};
 use rialto_core::consent::Flag;
@@ -102,6 +103,8 @@ async fn a_probe_reports_and_warns() {
     assert!(warned(&codes.warnings, "usr_Other"));
     let members = remote.bridge(&[("procedure_list_members", "usr_Else")]).probe().await.unwrap();
     assert!(warned(&members.warnings, "usr_Else"));
+    let older = remote.bridge(&[("procedure_interests", "usr_Newer")]).probe().await.unwrap();
+    assert!(older.warnings.len() == 1 && warned(&older.warnings, "usr_Newer"), "a bridge from before interests goes on");
     remote.fault(FaultRule::always(Fault::EmptyList));
     let empty = remote.bridge(&[]).probe().await.unwrap();
     assert!(warned(&empty.warnings, "no lists") && warned(&empty.warnings, "RIALTO_UNSUB"));
@@ -116,7 +119,7 @@ async fn the_setup_script_makes_what_the_connector_calls() {
     assert!(before.to_string().contains(LISTS), "{before}");
     let report = remote.sandbox().run_setup(personify360::setup_script());
     let names = ProcedureNames::default();
-    for name in [names.lists, names.fields, names.list_members, names.activities, names.codes] {
+    for name in [names.lists, names.fields, names.list_members, names.activities, names.codes, names.interests, names.interests_of] {
         assert_eq!(report.procedures.iter().filter(|p| **p == name).count(), 1, "{name}");
     }
     let after = bridge.probe().await.unwrap();

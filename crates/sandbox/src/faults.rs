@@ -68,6 +68,17 @@ pub enum Fault {
     BadCredentials,
     /// Some rows lack MASTER_CUSTOMER_ID.
     MissingKey,
+    /// The service objects to what is sent, and nothing is carried out.
+    Validation {
+        /// 200, with the objections in place of the entity, or a status of refusal.
+        status: u16,
+        /// What it says.
+        message: String,
+    },
+    /// The request is carried out, but its answer has no body.
+    EmptyBody,
+    /// The request is carried out, but Save answers with the entity of somebody else.
+    WrongEntity,
 }
 
 /// When a fault is shown.
@@ -76,7 +87,7 @@ pub struct FaultRule {
     /// What goes wrong.
     #[serde(flatten)]
     pub fault: Fault,
-    /// Name of a stored procedure, or a part of the path; absent means every request.
+    /// Name of a stored procedure, a part of the path, an entity that is written (`CusActivity`), or both (`Save CusActivity`); absent means every request.
     #[serde(default)]
     pub procedure: Option<String>,
     /// So many matching requests are answered properly first.
@@ -116,6 +127,8 @@ impl FaultRule {
 pub(crate) struct Seen<'a> {
     pub path: &'a str,
     pub procedure: Option<&'a str>,
+    /// For Create, Save and Delete.
+    pub entity: Option<&'a str>,
     /// For list members: whether this is the first page.
     pub first_page: Option<bool>,
 }
@@ -133,7 +146,11 @@ impl Armed {
             return true;
         };
         let named = seen.procedure.is_some_and(|name| name.eq_ignore_ascii_case(wanted));
-        named || seen.path.contains(wanted.as_str())
+        let written = seen.entity.is_some_and(|entity| {
+            let act = wanted.strip_suffix(entity).and_then(|rest| rest.strip_suffix(' '));
+            wanted == entity || act == Some(seen.path)
+        });
+        named || written || seen.path.contains(wanted.as_str())
     }
 
     /// Faults between the pages of a read wait for its second page, and come once per read.
@@ -250,6 +267,10 @@ impl<'a> Tweaks<'a> {
 
     pub(crate) fn duplicates(&self) -> bool {
         matches!(self.0, Some(Fault::DuplicateRows))
+    }
+
+    pub(crate) fn wrong_entity(&self) -> bool {
+        matches!(self.0, Some(Fault::WrongEntity))
     }
 
     pub(crate) fn total(&self, count: u64) -> u64 {

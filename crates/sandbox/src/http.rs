@@ -30,6 +30,7 @@ pub(crate) async fn handle(State(sandbox): State<Sandbox>, request: axum::extrac
         method: parts.method.to_string(),
         target: target(&sandbox, &parts).chars().take(2_000).collect(),
         procedure: None,
+        entity: None,
         status: 0,
         faulty: false,
     };
@@ -42,9 +43,11 @@ pub(crate) async fn handle(State(sandbox): State<Sandbox>, request: axum::extrac
     };
     let call = request.call.as_ref().and_then(|call| call.as_ref().ok());
     seen.procedure = call.map(|call| call.name.clone());
+    seen.entity = request.entity().map(|name| name.chars().take(60).collect());
     let fault = sandbox.inner.faults.take(&Looked {
         path: &request.path,
         procedure: seen.procedure.as_deref(),
+        entity: request.entity(),
         first_page: call.and_then(Call::first_page),
     });
     seen.faulty = fault.is_some();

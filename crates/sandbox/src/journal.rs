@@ -18,6 +18,8 @@ pub struct Seen {
     pub target: String,
     /// Stored procedure, if it called one.
     pub procedure: Option<String>,
+    /// Entity, if one was created, saved or deleted.
+    pub entity: Option<String>,
     /// Status of the answer.
     pub status: u16,
     /// Whether a fault was shown.
@@ -45,7 +47,11 @@ impl Journal {
         seen.number = requests.total;
         let plain = seen.target.split(['?', '(']).next().unwrap_or_default();
         let what = seen.procedure.as_deref().unwrap_or(plain);
-        let key = format!("{} {what}", seen.method);
+        let mut key = format!("{} {what}", seen.method);
+        if let Some(entity) = &seen.entity {
+            key.push(' ');
+            key.push_str(entity);
+        }
         // Paths come from outside: keep the table of counts small.
         let key = if requests.counts.len() < 500 { key } else { "other".to_owned() };
         *requests.counts.entry(key).or_default() += 1;

@@ -25,6 +25,10 @@ pub struct ProcedureNames {
     pub activities: String,
     /// Activity codes that exist.
     pub codes: String,
+    /// Interest areas and demographic codes that exist.
+    pub interests: String,
+    /// Those of one person.
+    pub interests_of: String,
 }
 
 impl Default for ProcedureNames {
@@ -35,6 +39,8 @@ impl Default for ProcedureNames {
             list_members: "usr_Rialto_ListMembers".into(),
             activities: "usr_Rialto_Activities".into(),
             codes: "usr_Rialto_Codes".into(),
+            interests: "usr_Rialto_Interests".into(),
+            interests_of: "usr_Rialto_InterestsOf".into(),
         }
     }
 }
@@ -91,6 +97,8 @@ pub struct Options {
     pub entity_sets: EntitySetNames,
     /// Whether the procedures exist from the start, or only once the set-up script was run.
     pub installed: bool,
+    /// Whether Rialto's activity codes exist from the start, where the procedures do.
+    pub codes: bool,
     /// Refuse query options which the product does not document.
     pub strict: bool,
     /// Additional generated lists (`EXTRA_0001`, …), one person in a hundred on each.
@@ -114,6 +122,7 @@ impl Default for Options {
             procedures: ProcedureNames::default(),
             entity_sets: EntitySetNames::default(),
             installed: true,
+            codes: true,
             strict: true,
             extra_lists: 0,
             max_rows: 20_000,

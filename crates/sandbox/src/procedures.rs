@@ -1,10 +1,11 @@
-//! `GetStoredProcedureDataXML` and the five procedures.
+//! `GetStoredProcedureDataXML` and the procedures.
 
 use std::collections::HashMap;
 
 use crate::answer::Refusal;
 use crate::dataset::{DataSet, MEMBER_COLUMNS, MEMBER_VICTIM, member, no_data};
 use crate::faults::{Fault, Tweaks};
+use crate::interests::{AREAS, DEMOGRAPHICS};
 use crate::odata::value::Value;
 use crate::people::parse_master;
 use crate::sandbox::Sandbox;
@@ -89,6 +90,10 @@ pub(crate) fn run(sandbox: &Sandbox, call: &Call, tweaks: Tweaks<'_>) -> Result<
         activities(&state, call, tweaks)
     } else if is(&names.codes) {
         Ok(codes(&state, tweaks))
+    } else if is(&names.interests) {
+        Ok(interests(tweaks))
+    } else if is(&names.interests_of) {
+        interests_of(&state, call, tweaks)
     } else {
         Err(Refusal::new(500, format!("'{}' is not simulated.", call.name)))
     }
@@ -164,6 +169,49 @@ fn codes(state: &State, tweaks: Tweaks<'_>) -> String {
     set.finish()
 }
 
+fn interests(tweaks: Tweaks<'_>) -> String {
+    const COLUMNS: &[&str] = &["SOURCE", "CODE", "SUBCODE", "NAME", "ACTIVE_FLAG"];
+    let mut set = DataSet::new(COLUMNS, 3, tweaks, AREAS.len() + DEMOGRAPHICS.len());
+    let areas = AREAS.iter().map(|(code, name, active)| ("area", *code, "", *name, *active));
+    let codes = DEMOGRAPHICS.iter().map(|(code, sub, name, active)| ("demographic", *code, *sub, *name, *active));
+    for (source, code, sub, name, active) in areas.chain(codes) {
+        set.begin();
+        set.text(0, source);
+        set.text(1, code);
+        if !sub.is_empty() {
+            set.text(2, sub);
+        }
+        set.text(3, name);
+        set.flag(4, active);
+        set.end();
+    }
+    set.finish()
+}
+
+fn interests_of(state: &State, call: &Call, tweaks: Tweaks<'_>) -> Result<String, Refusal> {
+    let sub = call.number("@subcustomerid")?.unwrap_or(0);
+    let Some(index) = state.index(call.parameter("@mastercustomerid"), sub) else {
+        return Ok(no_data());
+    };
+    let (areas, codes) = (state.rows_of(Table::OptIns, index), state.rows_of(Table::Demographics, index));
+    let mut set = DataSet::new(&["SOURCE", "CODE", "SUBCODE"], 1, tweaks, areas.len() + codes.len());
+    let text = |row: &[Value], at: usize| row.get(at).map(Value::text).unwrap_or_default();
+    for row in areas.iter().filter(|row| row.get(4) == Some(&Value::Bool(true))) {
+        set.begin();
+        set.text(0, "area");
+        set.text(1, &text(row, 3));
+        set.end();
+    }
+    for row in codes.iter() {
+        set.begin();
+        set.text(0, "demographic");
+        set.text(1, &text(row, 3));
+        set.text(2, &text(row, 4));
+        set.end();
+    }
+    Ok(set.finish())
+}
+
 fn activities(state: &State, call: &Call, tweaks: Tweaks<'_>) -> Result<String, Refusal> {
     const COLUMNS: &[&str] = &["ACTIVITY_ID", "ACTIVITY_CODE", "ACTIVITY_DATE", "ACTIVITY_TEXT"];
     let sub = call.number("@subcustomerid")?.unwrap_or(0);
@@ -172,7 +220,7 @@ fn activities(state: &State, call: &Call, tweaks: Tweaks<'_>) -> Result<String, 
     };
     let rows = state.rows_of(Table::Activities, index);
     let mut set = DataSet::new(COLUMNS, 3, tweaks, rows.len());
-    for row in rows {
+    for row in rows.iter() {
         let value = |at: usize| row.get(at).unwrap_or(&Value::Null);
         set.begin();
         set.plain(0, value(0).text());

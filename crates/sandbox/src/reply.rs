@@ -10,7 +10,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 
-use crate::answer::{Answer, Refusal};
+use crate::answer::{Answer, JSON, Refusal};
 use crate::faults::{Fault, INVALID_MARK};
 
 const VERSION: HeaderName = HeaderName::from_static("dataserviceversion");
@@ -57,9 +57,17 @@ pub(crate) fn instead(fault: &Fault, json: bool) -> Option<Response> {
             Some(respond(*status, "text/plain", text))
         }
         Fault::HtmlPage => Some(respond(200, "text/html;charset=utf-8", Body::from(PAGE))),
+        Fault::Validation { status: 200, message } => Some(send(Answer::ok(JSON, objections(message)))),
+        Fault::Validation { status, message } => Some(send(Refusal::new(*status, message.clone()).answer(json))),
         Fault::BadCredentials => Some(unauthorized(json)),
         _ => None,
     }
+}
+
+/// Validation issues in place of the entity.
+fn objections(message: &str) -> String {
+    let text = crate::odata::json::quote(message);
+    format!("{{\"d\":{{\"ValidationIssues\":[{{\"Key\":\"SandboxRule\",\"Severity\":\"Error\",\"Message\":{text}}}]}}}}")
 }
 
 /// Sends an answer with what the fault does to it on its way.
@@ -73,6 +81,10 @@ pub(crate) async fn disturb(mut answer: Answer, fault: Option<Fault>) -> Respons
         Some(Fault::SlowBody { bytes_per_second }) => slow(answer, bytes_per_second),
         Some(Fault::TruncatedPayload) => {
             answer.body.truncate(half(&answer.body));
+            send(answer)
+        }
+        Some(Fault::EmptyBody) => {
+            answer.body.clear();
             send(answer)
         }
         Some(Fault::InvalidUtf8) => {

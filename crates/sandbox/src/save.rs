@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use crate::answer::Refusal;
+use crate::interests;
 use crate::odata::entities;
 use crate::odata::schema::{Entity, Kind};
 use crate::odata::value::Value;
@@ -108,8 +109,14 @@ pub(crate) fn save(sandbox: &Sandbox, entity: &Entity, values: &Given) -> Result
             check_activity(&state, entity, values)?;
             store(&mut state, entity, Table::Activities, values, now)
         }
-        Kind::CusOptInOption => store(&mut state, entity, Table::OptIns, values, now),
-        Kind::CusDemographic => store(&mut state, entity, Table::Demographics, values, now),
+        Kind::CusOptInOption => {
+            check_interest(entity, values)?;
+            store(&mut state, entity, Table::OptIns, values, now)
+        }
+        Kind::CusDemographic => {
+            check_interest(entity, values)?;
+            store(&mut state, entity, Table::Demographics, values, now)
+        }
     }
 }
 
@@ -182,6 +189,18 @@ fn check_activity(state: &State, entity: &Entity, values: &Given) -> Result<(), 
     }
 }
 
+fn check_interest(entity: &Entity, values: &Given) -> Result<(), Refusal> {
+    let text = |name: &str| given(entity, values, name).and_then(Value::as_text).unwrap_or_default();
+    let (known, name, code) = match entity.kind {
+        Kind::CusOptInOption => (interests::is_area(text("OptInCode")), "OptInCode", text("OptInCode")),
+        _ => {
+            let (code, sub) = (text("DemographicCode"), text("DemographicSubcode"));
+            (interests::is_demographic(code, sub), "DemographicCode", code)
+        }
+    };
+    if known { Ok(()) } else { Err(Refusal::bad(format!("{name} '{code}' is not a valid code."))) }
+}
+
 /// Where a row to be replaced stands: by its id, or else by its codes.
 fn position(entity: &Entity, rows: &[Row], values: &Given) -> Result<Option<usize>, Refusal> {
     let id = values.first().and_then(Option::as_ref).and_then(Value::as_int).unwrap_or(0);
@@ -201,9 +220,9 @@ fn position(entity: &Entity, rows: &[Row], values: &Given) -> Result<Option<usiz
 
 fn store(state: &mut State, entity: &Entity, table: Table, values: &Given, now: i64) -> Result<Row, Refusal> {
     let index = owner(state, entity, values)?;
-    let at = position(entity, state.rows_of(table, index), values)?;
-    let mut row = match at.and_then(|at| state.rows_of(table, index).get(at)) {
-        Some(row) => row.clone(),
+    let at = position(entity, &state.rows_of(table, index), values)?;
+    let mut row = match at.and_then(|at| state.rows_of(table, index).get(at).cloned()) {
+        Some(row) => row,
         None => blank(entity, now),
     };
     for (slot, value) in row.iter_mut().zip(values).skip(1) {
@@ -215,7 +234,7 @@ fn store(state: &mut State, entity: &Entity, table: Table, values: &Given, now: 
         let id = Value::Int(state.next_id());
         row.splice(..1, [id]);
     }
-    let rows = state.rows.entry(table).or_default().entry(index).or_default();
+    let rows = state.rows_mut(table, index);
     match at.and_then(|at| rows.get_mut(at)) {
         Some(slot) => slot.clone_from(&row),
         None => rows.push(row.clone()),
@@ -244,8 +263,8 @@ pub(crate) fn delete(sandbox: &Sandbox, entity: &Entity, values: &Given) -> Resu
     };
     let mut state = sandbox.write();
     let index = owner(&state, entity, values)?;
-    let at = position(entity, state.rows_of(table, index), values)?;
-    let rows = state.rows.entry(table).or_default().entry(index).or_default();
+    let at = position(entity, &state.rows_of(table, index), values)?;
+    let rows = state.rows_mut(table, index);
     match at.filter(|at| *at < rows.len()) {
         Some(at) => Ok(rows.remove(at)),
         None => Err(Refusal::missing(entity.name)),

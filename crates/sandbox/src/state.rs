@@ -1,9 +1,11 @@
 //! What the sandbox holds: edits on top of computed people and lists.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
+use crate::interests;
 use crate::jobs::Board;
 use crate::lists::{List, ListState, initial};
 use crate::odata::value::Value;
@@ -20,7 +22,7 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ("CONTACTTRACKING", "Contact tracking"),
 ];
 
-/// Tables whose rows come from writes alone.
+/// Tables that are written to; interests are there from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Table {
     Activities,
@@ -54,8 +56,9 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(options: &Options) -> Self {
         let names = &options.procedures;
-        let all = [&names.lists, &names.fields, &names.list_members, &names.activities, &names.codes];
-        let exists = |code: &str| options.installed || !code.starts_with("RIALTO_");
+        let all =
+            [&names.lists, &names.fields, &names.list_members, &names.activities, &names.codes, &names.interests, &names.interests_of];
+        let exists = |code: &str| (options.installed && options.codes) || !code.starts_with("RIALTO_");
         Self {
             population: Population { seed: options.seed },
             people: options.people,
@@ -168,9 +171,30 @@ impl State {
     }
 
     /// The rows a table holds for one person.
-    pub(crate) fn rows_of(&self, table: Table, index: u64) -> &[Row] {
-        let rows = self.rows.get(&table).and_then(|people| people.get(&index));
-        rows.map_or(&[], Vec::as_slice)
+    pub(crate) fn rows_of(&self, table: Table, index: u64) -> Cow<'_, [Row]> {
+        match self.rows.get(&table).and_then(|people| people.get(&index)) {
+            Some(rows) => Cow::Borrowed(rows),
+            None => Cow::Owned(self.first_rows(table, index)),
+        }
+    }
+
+    /// The same, to be changed: from now on they are kept.
+    pub(crate) fn rows_mut(&mut self, table: Table, index: u64) -> &mut Vec<Row> {
+        let known = self.rows.get(&table).is_some_and(|people| people.contains_key(&index));
+        let first = if known { Vec::new() } else { self.first_rows(table, index) };
+        self.rows.entry(table).or_default().entry(index).or_insert(first)
+    }
+
+    /// What a table holds for somebody before anything is written.
+    fn first_rows(&self, table: Table, index: u64) -> Vec<Row> {
+        if self.created.contains(&index) || !self.exists(index) {
+            return Vec::new();
+        }
+        match table {
+            Table::Activities => Vec::new(),
+            Table::OptIns => interests::opt_ins(self.population, index),
+            Table::Demographics => interests::demographics(self.population, index),
+        }
     }
 
     /// A number no row has had.

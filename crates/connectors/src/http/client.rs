@@ -34,6 +34,15 @@ pub struct Read {
     pub expect: Expect,
 }
 
+/// A request that writes. It is sent once and never repeated in here: only who asked for it can find out whether it arrived.
+#[derive(Clone, Debug)]
+pub struct Write {
+    pub url: Url,
+    /// Sent by POST with its content type.
+    pub body: (Bytes, &'static str),
+    pub expect: Expect,
+}
+
 /// A client for one remote system. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
@@ -74,8 +83,7 @@ impl Client {
         parts.outbound.check(&read.url).map_err(|d| blocked(&d))?;
         let mut pauses = Pauses::new(parts.limits(), parts.seed());
         loop {
-            parts.take_turn().await;
-            let error = match parts.attempt(read).await {
+            let error = match parts.once(&read.url, read.body.as_ref(), read.expect).await {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
             };
@@ -83,6 +91,19 @@ impl Client {
             tracing::debug!(kind = error.kind(), pause_ms = pause.as_millis(), "reading again");
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// The same with a single attempt.
+    pub async fn read_once(&self, read: &Read) -> Result<Bytes, ConnectorError> {
+        self.parts.outbound.check(&read.url).map_err(|d| blocked(&d))?;
+        self.parts.once(&read.url, read.body.as_ref(), read.expect).await
+    }
+
+    /// Carries out a write: waits for its turn, sends it once, and returns the whole decompressed body. After an error it may have
+    /// been carried out all the same.
+    pub async fn write(&self, write: &Write) -> Result<Bytes, ConnectorError> {
+        self.parts.outbound.check(&write.url).map_err(|d| blocked(&d))?;
+        self.parts.once(&write.url, Some(&write.body), write.expect).await
     }
 }
 
@@ -118,9 +139,10 @@ impl Parts {
         }
     }
 
-    async fn attempt(&self, read: &Read) -> Result<Bytes, ConnectorError> {
-        let host = read.url.host_str().unwrap_or_default();
-        let mut response = self.send(read).await.map_err(|e| broken(&e, host))?;
+    async fn once(&self, url: &Url, body: Option<&(Bytes, &'static str)>, expect: Expect) -> Result<Bytes, ConnectorError> {
+        self.take_turn().await;
+        let host = url.host_str().unwrap_or_default();
+        let mut response = self.send(url, body, expect).await.map_err(|e| broken(&e, host))?;
         let status = response.status();
         if status != reqwest::StatusCode::OK {
             let retry = header(&response, RETRY_AFTER);
@@ -129,18 +151,15 @@ impl Parts {
         }
         let kind = header(&response, CONTENT_TYPE).unwrap_or_default();
         let body = whole(&mut response, self.limits().body, host).await?;
-        read.expect.check(&kind, &body)?;
+        expect.check(&kind, &body)?;
         Ok(body)
     }
 
-    async fn send(&self, read: &Read) -> Result<Response, reqwest::Error> {
-        let method = if read.body.is_some() { Method::POST } else { Method::GET };
-        let mut request = self
-            .http
-            .request(method, read.url.clone())
-            .header(AUTHORIZATION, self.authorization.clone())
-            .header(ACCEPT, read.expect.accept());
-        if let Some((body, kind)) = &read.body {
+    async fn send(&self, url: &Url, body: Option<&(Bytes, &'static str)>, expect: Expect) -> Result<Response, reqwest::Error> {
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        let mut request =
+            self.http.request(method, url.clone()).header(AUTHORIZATION, self.authorization.clone()).header(ACCEPT, expect.accept());
+        if let Some((body, kind)) = body {
             request = request.header(CONTENT_TYPE, *kind).body(body.clone());
         }
         request.send().await

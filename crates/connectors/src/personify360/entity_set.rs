@@ -240,7 +240,7 @@ fn plain_date(text: &str) -> Option<String> {
 }
 
 /// A text literal of a filter.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 

@@ -6,14 +6,21 @@
 //! - `dataset`: the escaped DataSet inside a procedure's answer; `table`: small answers as tables.
 //! - `lists`, `fields`, `probe`: what the bridge offers.
 //! - `rows`: from cells to people; `people`: page by page; `entity_set`: the same through OData; `json`: its answers.
+//! - `writeback`: what is told to the remote, `delivery` what all of it has in common; `customer`, `activity`, `interests`: the
+//!   parts; `setup`: what has to be there before; `entity`, `remote_id`: what goes to and fro.
 //! - `history`, `position`, `budget`: whether the columns are there, whether a read gets on, and when it has taken enough.
 //! - `names`: which names and texts of the remote are fit to be kept.
 
+mod activity;
 mod budget;
+mod customer;
 mod dataset;
+mod delivery;
+mod entity;
 mod entity_set;
 mod fields;
 mod history;
+mod interests;
 mod json;
 mod lists;
 mod metadata;
@@ -21,20 +28,27 @@ mod names;
 mod people;
 mod position;
 mod probe;
+mod remote_id;
 mod rows;
 mod service;
 mod settings;
+mod setup;
 mod table;
+mod writeback;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rialto_core::run::Trigger;
+use rialto_core::writeback::WritebackKind;
 
 use crate::catalogue::{BridgeKind, NoMode, Secrets, Settings};
 use crate::http::Outbound;
-use crate::{Connector, ConnectorError, FieldError, Page, ProbeReport, RemoteField, RemoteList};
+use crate::{
+    Acknowledged, Connector, ConnectorError, Delivery, DeliveryError, FieldError, Page, ProbeReport, RemoteField, RemoteInterest,
+    RemoteList, SetUpFault, Shown,
+};
 use fields::Offering;
 use lists::Listing;
 use service::Service;
@@ -58,6 +72,8 @@ pub static KIND: BridgeKind = BridgeKind {
         Trigger::Cli,
     ],
     no_mode: NoMode::ImportAsSuppressed,
+    writebacks: WritebackKind::ALL,
+    setup_script: Some(setup_script),
     check: settings::check,
     open,
 };
@@ -122,6 +138,26 @@ impl Connector for Personify360 {
             ListsVia::Procedures => people::ahead(move |out| people::read(service, code, fields, out)),
             ListsVia::EntitySet => people::ahead(move |out| entity_set::people(service, code, fields, out)),
         }
+    }
+
+    async fn set_up_faults(&self) -> Result<Vec<SetUpFault>, ConnectorError> {
+        setup::faults(&self.service).await
+    }
+
+    async fn deliver(&self, delivery: Delivery<'_>) -> Result<Acknowledged, DeliveryError> {
+        writeback::deliver(&self.service, delivery).await
+    }
+
+    async fn shown(&self, remote_id: &str) -> Result<Shown, ConnectorError> {
+        customer::shown(&self.service, remote_id).await
+    }
+
+    async fn interests(&self) -> Result<Vec<RemoteInterest>, ConnectorError> {
+        interests::all(&self.service).await
+    }
+
+    async fn interests_of(&self, remote_id: &str) -> Result<Vec<RemoteInterest>, ConnectorError> {
+        interests::of(&self.service, remote_id).await
     }
 }
 

@@ -1,13 +1,9 @@
 //! A read-only look at a bridge: what answers, and what is not set up.
 
 use super::Personify360;
-use super::service::named;
 use super::settings::ListsVia;
-use super::table::Table;
+use super::{interests, setup};
 use crate::{ConnectorError, ProbeReport, RemoteList};
-
-/// Activity codes that writebacks use.
-const CODES: &[&str] = &["RIALTO_UNSUB", "RIALTO_RESUB", "RIALTO_BADEMAIL", "RIALTO_MAILING", "RIALTO_INTEREST"];
 
 pub(super) async fn probe(bridge: &Personify360) -> Result<ProbeReport, ConnectorError> {
     let listing = bridge.listing(None).await?;
@@ -23,7 +19,8 @@ pub(super) async fn probe(bridge: &Personify360) -> Result<ProbeReport, Connecto
             .push("The personalization view has no columns: adapt it in the set-up script if mailings are to be personalized.".to_owned());
     }
     warnings.extend(members_warning(bridge, lists.first()).await?);
-    warnings.extend(codes_warning(bridge).await?);
+    warnings.extend(setup::faults(&bridge.service).await?.into_iter().map(|f| f.detail));
+    warnings.extend(interests_warning(bridge).await?);
     Ok(ProbeReport { lists: lists.len(), fields: fields.len(), warnings })
 }
 
@@ -41,23 +38,14 @@ async fn members_warning(bridge: &Personify360, list: Option<&RemoteList>) -> Re
     }
 }
 
-async fn codes_warning(bridge: &Personify360) -> Result<Option<String>, ConnectorError> {
-    let procedure = &bridge.service.settings.procedures.codes;
-    let body = match bridge.service.call(procedure, &[]).await {
-        Ok(body) => body,
-        Err(ConnectorError::Rejected { .. }) => {
-            return Ok(Some(format!(
-                "The activity codes cannot be read: run the set-up script, or correct the name of the procedure {procedure}."
-            )));
-        }
-        Err(error) => return Err(error),
-    };
-    let table = Table::decode(&body, &["CODE", "DESCRIPTION"])
-        .and_then(|t| t.check(&["CODE"], &["DESCRIPTION"]).map(|()| t))
-        .map_err(|e| named(e, procedure))?;
-    let present: std::collections::HashSet<&str> = table.rows().filter_map(|row| row.get("CODE")).collect();
-    let missing: Vec<&str> = CODES.iter().copied().filter(|c| !present.contains(c)).collect();
-    let told =
-        format!("Activity codes are missing and have to be added in Personify360 before anything is written back: {}.", missing.join(", "));
-    Ok((!missing.is_empty()).then_some(told))
+/// Bridges that were set up before there were interests go on without them.
+async fn interests_warning(bridge: &Personify360) -> Result<Option<String>, ConnectorError> {
+    match interests::all(&bridge.service).await {
+        Ok(_) => Ok(None),
+        Err(ConnectorError::Rejected { .. }) => Ok(Some(format!(
+            "Interests cannot be read: run the present set-up script, or correct the name of the procedure {}.",
+            bridge.service.settings.procedures.interests
+        ))),
+        Err(error) => Err(error),
+    }
 }

@@ -8,10 +8,26 @@ use quick_xml::escape::escape;
 use url::Url;
 
 use super::settings::Settings;
-use crate::http::{Client, Expect, Outbound, Read};
+use crate::http::{Client, Expect, Outbound, Read, Write};
 use crate::{ConnectorError, RemoteList};
 
 const PROCEDURE_PATH: &str = "GetStoredProcedureDataXML";
+
+/// The two that change something.
+#[derive(Clone, Copy)]
+pub(super) enum Operation {
+    Save,
+    Delete,
+}
+
+impl Operation {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Save => "Save",
+            Self::Delete => "Delete",
+        }
+    }
+}
 
 /// One Personify360 data service with the settings of its bridge.
 pub(super) struct Service {
@@ -41,18 +57,55 @@ impl Service {
 
     /// Calls a stored procedure that only reads, and returns the answer's body. Errors name the procedure.
     pub(super) async fn call(&self, procedure: &str, parameters: &[(&str, &str)]) -> Result<Bytes, ConnectorError> {
+        self.client.read(&self.procedure(procedure, parameters)).await.map_err(|e| named(e, procedure))
+    }
+
+    /// The same with a single attempt.
+    pub(super) async fn call_once(&self, procedure: &str, parameters: &[(&str, &str)]) -> Result<Bytes, ConnectorError> {
+        self.client.read_once(&self.procedure(procedure, parameters)).await.map_err(|e| named(e, procedure))
+    }
+
+    fn procedure(&self, procedure: &str, parameters: &[(&str, &str)]) -> Read {
         let body = request_xml(procedure, parameters).into();
-        let read = Read { url: self.below(PROCEDURE_PATH), body: Some((body, "application/xml; charset=utf-8")), expect: Expect::Xml };
-        self.client.read(&read).await.map_err(|e| named(e, procedure))
+        Read { url: self.below(PROCEDURE_PATH), body: Some((body, "application/xml; charset=utf-8")), expect: Expect::Xml }
     }
 
     /// Reads an entity set, narrowed by a filter, as verbose JSON. Errors name the set.
     pub(super) async fn entities(&self, set: &str, filter: &str) -> Result<Bytes, ConnectorError> {
+        self.client.read(&self.entity_set(set, filter)).await.map_err(|e| named(e, set))
+    }
+
+    /// The same with a single attempt.
+    pub(super) async fn entities_once(&self, set: &str, filter: &str) -> Result<Bytes, ConnectorError> {
+        self.client.read_once(&self.entity_set(set, filter)).await.map_err(|e| named(e, set))
+    }
+
+    fn entity_set(&self, set: &str, filter: &str) -> Read {
         let mut url = self.below(set);
         if !filter.is_empty() {
             url.query_pairs_mut().append_pair("$filter", filter);
         }
-        self.client.read(&Read { url, body: None, expect: Expect::Json }).await.map_err(|e| named(e, set))
+        Read { url, body: None, expect: Expect::Json }
+    }
+
+    /// A blank entity with the service's defaults; nothing is stored yet. Errors name the entity.
+    pub(super) async fn create(&self, entity: &str) -> Result<Bytes, ConnectorError> {
+        let read = Read { url: self.operation("Create", entity), body: None, expect: Expect::Json };
+        self.client.read_once(&read).await.map_err(|e| named(e, entity))
+    }
+
+    /// Saves or deletes an entity, once. Errors name the entity.
+    pub(super) async fn write(&self, operation: Operation, entity: &str, body: String) -> Result<Bytes, ConnectorError> {
+        let url = self.operation(operation.name(), entity);
+        let write = Write { url, body: (body.into(), "application/json; charset=utf-8"), expect: Expect::Json };
+        self.client.write(&write).await.map_err(|e| named(e, entity))
+    }
+
+    fn operation(&self, name: &str, entity: &str) -> Url {
+        let mut url = self.below(name);
+        // Quotes stay as they are; a name is letters, digits and underscores.
+        url.set_query(Some(&format!("EntityName='{entity}'")));
+        url
     }
 
     /// The description of all entity sets.

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
+use rialto_core::writeback::WritebackKind;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -26,6 +27,10 @@ const fn name(key: &'static str, label: &'static str, default: &'static str) -> 
         options: &[],
         advanced: true,
     }
+}
+
+const fn code(key: &'static str, label: &'static str, default: &'static str) -> FormField {
+    FormField { help: "Up to 24 capital letters, digits and underscores, beginning with RIALTO_.", ..name(key, label, default) }
 }
 
 const fn number(key: &'static str, label: &'static str, help: &'static str, default: &'static str) -> FormField {
@@ -55,10 +60,24 @@ pub(super) static FORM: &[FormField] = &[
     name("procedure_list_members", "Procedure: list members", "usr_Rialto_ListMembers"),
     name("procedure_activities", "Procedure: activities", "usr_Rialto_Activities"),
     name("procedure_codes", "Procedure: activity codes", "usr_Rialto_Codes"),
+    name("procedure_interests", "Procedure: interests", "usr_Rialto_Interests"),
+    name("procedure_interests_of", "Procedure: interests of a person", "usr_Rialto_InterestsOf"),
     name("entity_set_lists", "Entity set: lists", "MarketingLists"),
     name("entity_set_list_members", "Entity set: list members", "MarketingListMembers"),
+    name("entity_set_customers", "Entity set: constituents", "CustomerInfos"),
+    name("entity_set_opt_ins", "Entity set: opt-in answers", "CusOptInOptions"),
+    name("entity_set_demographics", "Entity set: demographics", "CusDemographics"),
+    name("entity_customer", "Entity: constituent", "CustomerInfo"),
+    name("entity_activity", "Entity: activity", "CusActivity"),
+    name("entity_opt_in", "Entity: opt-in answer", "CusOptInOption"),
+    name("entity_demographic", "Entity: demographic", "CusDemographic"),
+    code("code_unsubscribe", "Activity code: unsubscribed", "RIALTO_UNSUB"),
+    code("code_resubscribe", "Activity code: subscribed again", "RIALTO_RESUB"),
+    code("code_invalid_email", "Activity code: invalid email address", "RIALTO_BADEMAIL"),
+    code("code_mailing", "Activity code: mailing", "RIALTO_MAILING"),
+    code("code_interest", "Activity code: interests", "RIALTO_INTEREST"),
     number("page_rows", "Rows per page", "How many people one request reads: 100 to 20,000.", "5000"),
-    number("requests_per_second", "Requests per second", "At most so many requests each second: 1 to 100.", "20"),
+    number("requests_per_second", "Requests per second", "At most so many requests each second: 1 to 5,000.", "20"),
 ];
 
 pub(super) static SECRETS: &[FormField] = &[
@@ -86,6 +105,8 @@ pub(super) struct Settings {
     pub lists_via: ListsVia,
     pub procedures: Procedures,
     pub entity_sets: EntitySets,
+    pub entities: Entities,
+    pub codes: Codes,
     pub page_rows: u32,
     pub requests_per_second: NonZeroU32,
     pub username: String,
@@ -96,12 +117,47 @@ pub(super) struct Procedures {
     pub lists: String,
     pub fields: String,
     pub list_members: String,
+    pub activities: String,
     pub codes: String,
+    pub interests: String,
+    pub interests_of: String,
+}
+
+/// Names of entities, which are written one by one.
+pub(super) struct Entities {
+    pub customer: String,
+    pub activity: String,
+    pub opt_in: String,
+    pub demographic: String,
+}
+
+/// Activity codes, one for each kind of writeback.
+pub(super) struct Codes {
+    pub unsubscribe: String,
+    pub resubscribe: String,
+    pub invalid_email: String,
+    pub mailing: String,
+    pub interest: String,
+}
+
+impl Codes {
+    pub(super) fn of(&self, kind: WritebackKind) -> &str {
+        match kind {
+            WritebackKind::Unsubscribe => &self.unsubscribe,
+            WritebackKind::Resubscribe => &self.resubscribe,
+            WritebackKind::InvalidEmail => &self.invalid_email,
+            WritebackKind::Interests => &self.interest,
+            WritebackKind::MailingActivity => &self.mailing,
+        }
+    }
 }
 
 pub(super) struct EntitySets {
     pub lists: String,
     pub list_members: String,
+    pub customers: String,
+    pub opt_ins: String,
+    pub demographics: String,
 }
 
 /// Every fault of the settings with its key.
@@ -118,17 +174,38 @@ pub(super) fn read(settings: &catalogue::Settings, secrets: &catalogue::Secrets)
         lists: form.name("procedure_lists"),
         fields: form.name("procedure_fields"),
         list_members: form.name("procedure_list_members"),
+        activities: form.name("procedure_activities"),
         codes: form.name("procedure_codes"),
+        interests: form.name("procedure_interests"),
+        interests_of: form.name("procedure_interests_of"),
     };
-    form.name("procedure_activities");
-    let entity_sets = EntitySets { lists: form.name("entity_set_lists"), list_members: form.name("entity_set_list_members") };
+    let entity_sets = EntitySets {
+        lists: form.name("entity_set_lists"),
+        list_members: form.name("entity_set_list_members"),
+        customers: form.name("entity_set_customers"),
+        opt_ins: form.name("entity_set_opt_ins"),
+        demographics: form.name("entity_set_demographics"),
+    };
+    let entities = Entities {
+        customer: form.name("entity_customer"),
+        activity: form.name("entity_activity"),
+        opt_in: form.name("entity_opt_in"),
+        demographic: form.name("entity_demographic"),
+    };
+    let codes = Codes {
+        unsubscribe: form.code("code_unsubscribe"),
+        resubscribe: form.code("code_resubscribe"),
+        invalid_email: form.code("code_invalid_email"),
+        mailing: form.code("code_mailing"),
+        interest: form.code("code_interest"),
+    };
     let page_rows = form.number("page_rows", 100..=20_000);
-    let per_second = form.number("requests_per_second", 1..=100);
+    let per_second = form.number("requests_per_second", 1..=5_000);
     let username = form.username();
     let password = form.secret("password").map(|p| SecretString::from(p.to_owned()));
     match (base, NonZeroU32::new(per_second), username, password) {
         (Some(base), Some(requests_per_second), Some(username), Some(password)) if form.faults.is_empty() => {
-            Ok(Settings { base, lists_via, procedures, entity_sets, page_rows, requests_per_second, username, password })
+            Ok(Settings { base, lists_via, procedures, entity_sets, entities, codes, page_rows, requests_per_second, username, password })
         }
         _ => Err(form.faults),
     }
@@ -184,6 +261,16 @@ impl<'a> Form<'a> {
             self.fault(key, "Use 1 to 128 letters, digits and underscores.");
         }
         name.to_owned()
+    }
+
+    /// Read-before-write finds activities by the beginning of their code, and so must every name of one.
+    fn code(&mut self, key: &str) -> String {
+        let code = self.value(key);
+        let fits = code.len() <= 24 && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        if !fits || code.strip_prefix("RIALTO_").is_none_or(str::is_empty) {
+            self.fault(key, "Use up to 24 capital letters, digits and underscores, beginning with RIALTO_.");
+        }
+        code.to_owned()
     }
 
     fn number(&mut self, key: &str, range: RangeInclusive<u32>) -> u32 {
@@ -260,6 +347,8 @@ mod tests {
             ("page_rows", "99"),
             ("requests_per_second", "0"),
             ("entity_set_lists", "Käse"),
+            ("code_interest", "INTEREST"),
+            ("code_mailing", "RIALTO_"),
         ];
         let found = faults(&bad, &[("username", "a:b")]);
         let expected = [
@@ -268,6 +357,8 @@ mod tests {
             "procedure_lists",
             "procedure_activities",
             "entity_set_lists",
+            "code_mailing",
+            "code_interest",
             "page_rows",
             "requests_per_second",
             "username",

@@ -8,13 +8,17 @@
     usr_Rialto_ListView         the marketing lists that Rialto may see
     usr_Rialto_MemberView       who is on which list
     usr_Rialto_PersonView       the personalization view: one row per customer, the columns mailings may use
+    usr_Rialto_InterestView     the interests that people may choose in Rialto: opt-in areas and demographic codes
+    usr_Rialto_ChoiceView       who has chosen which
     usr_Rialto_Lists            procedure: the lists with their sizes
     usr_Rialto_Fields           procedure: the columns of the personalization view
     usr_Rialto_ListMembers      procedure: the people of a list, page by page
     usr_Rialto_Activities       procedure: the activities of a person that Rialto wrote
     usr_Rialto_Codes            procedure: the activity codes that exist
+    usr_Rialto_Interests        procedure: the interests
+    usr_Rialto_InterestsOf      procedure: the interests of a person
 
-  Adapt the three views to your installation: places marked ADAPT. The procedures need no change. Then expose the five
+  Adapt the five views to your installation: places marked ADAPT. The procedures need no change. Then expose the
   procedures to the data services user (last part), and test the bridge in Rialto.
 */
 
@@ -64,6 +68,38 @@ LEFT JOIN dbo.USR_PRIMARY_ADDRESS AS A
        ON A.MASTER_CUSTOMER_ID = C.MASTER_CUSTOMER_ID AND A.SUB_CUSTOMER_ID = C.SUB_CUSTOMER_ID
 LEFT JOIN dbo.USR_MEMBERSHIP AS P
        ON P.MASTER_CUSTOMER_ID = C.MASTER_CUSTOMER_ID AND P.SUB_CUSTOMER_ID = C.SUB_CUSTOMER_ID;
+GO
+
+-- ADAPT: the interests. SOURCE is area for opt-in interest areas, demographic for demographic codes; an area has no SUBCODE.
+-- Remove the second part if your members are not to choose demographics. Inactive ones are shown to those who have them only.
+CREATE OR ALTER VIEW dbo.usr_Rialto_InterestView AS
+SELECT
+    'area'                                      AS SOURCE,
+    A.CODE                                      AS CODE,
+    CAST('' AS varchar(24))                     AS SUBCODE,
+    A.DESCR                                     AS NAME,
+    ISNULL(A.ACTIVE_FLAG, 'N')                  AS ACTIVE_FLAG
+FROM dbo.APP_CODE AS A
+WHERE A.SUBSYSTEM = 'CUS' AND A.TYPE = 'OPT_IN_INTEREST_AREA'
+UNION ALL
+SELECT 'demographic', S.CODE, S.SUBCODE, S.DESCR, ISNULL(S.ACTIVE_FLAG, 'N')
+FROM dbo.APP_SUBCODE AS S
+WHERE S.SUBSYSTEM = 'CUS' AND S.TYPE = 'DEMOGRAPHIC';
+GO
+
+-- ADAPT: who has chosen which. One row per customer and interest; no row for an area that was opted out of.
+CREATE OR ALTER VIEW dbo.usr_Rialto_ChoiceView AS
+SELECT
+    O.MASTER_CUSTOMER_ID,
+    O.SUB_CUSTOMER_ID,
+    'area'                                      AS SOURCE,
+    O.OPT_IN_CODE                               AS CODE,
+    CAST('' AS varchar(24))                     AS SUBCODE
+FROM dbo.CUS_OPT_IN AS O
+WHERE O.OPT_IN_FLAG = 'Y'
+UNION ALL
+SELECT D.MASTER_CUSTOMER_ID, D.SUB_CUSTOMER_ID, 'demographic', D.DEMOGRAPHIC_CODE, D.DEMOGRAPHIC_SUBCODE
+FROM dbo.CUS_DEMOGRAPHIC AS D;
 GO
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -175,14 +211,41 @@ BEGIN
 END;
 GO
 
--- The activity codes that exist.
+-- The interests that there are.
+CREATE OR ALTER PROCEDURE dbo.usr_Rialto_Interests
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT I.SOURCE, I.CODE, I.SUBCODE, I.NAME, I.ACTIVE_FLAG
+    FROM dbo.usr_Rialto_InterestView AS I
+    ORDER BY I.SOURCE, I.CODE, I.SUBCODE;
+END;
+GO
+
+-- The interests that a person has now.
+CREATE OR ALTER PROCEDURE dbo.usr_Rialto_InterestsOf
+    @MasterCustomerId varchar(24),
+    @SubCustomerId    int = 0
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT C.SOURCE, C.CODE, C.SUBCODE
+    FROM dbo.usr_Rialto_ChoiceView AS C
+    WHERE C.MASTER_CUSTOMER_ID = @MasterCustomerId
+      AND C.SUB_CUSTOMER_ID = @SubCustomerId
+    ORDER BY C.SOURCE, C.CODE, C.SUBCODE;
+END;
+GO
+
+-- The activity codes that exist. They are values of the system type CUS / ACTIVITY; OPTION_1 stays empty, so that they are system
+-- activities and no contact tracking.
 CREATE OR ALTER PROCEDURE dbo.usr_Rialto_Codes
 AS
 BEGIN
     SET NOCOUNT ON;
     SELECT A.CODE, A.DESCR AS DESCRIPTION
     FROM dbo.APP_CODE AS A
-    WHERE A.SUBSYSTEM = 'MRM' AND A.TYPE = 'ACTIVITY' AND A.ACTIVE_FLAG = 'Y'
+    WHERE A.SUBSYSTEM = 'CUS' AND A.TYPE = 'ACTIVITY' AND A.ACTIVE_FLAG = 'Y'
     ORDER BY A.CODE;
 END;
 GO
@@ -192,7 +255,7 @@ GO
 -- ---------------------------------------------------------------------------------------------------------------------
 
 INSERT INTO dbo.APP_CODE (SUBSYSTEM, TYPE, CODE, DESCR, ACTIVE_FLAG)
-SELECT 'MRM', 'ACTIVITY', N.CODE, N.DESCR, 'Y'
+SELECT 'CUS', 'ACTIVITY', N.CODE, N.DESCR, 'Y'
 FROM (VALUES
     ('RIALTO_UNSUB',    'Unsubscribed from mailings'),
     ('RIALTO_RESUB',    'Subscribed to mailings again'),
@@ -200,7 +263,7 @@ FROM (VALUES
     ('RIALTO_MAILING',  'Mailing sent'),
     ('RIALTO_INTEREST', 'Interest told')
 ) AS N (CODE, DESCR)
-WHERE NOT EXISTS (SELECT 1 FROM dbo.APP_CODE AS A WHERE A.SUBSYSTEM = 'MRM' AND A.TYPE = 'ACTIVITY' AND A.CODE = N.CODE);
+WHERE NOT EXISTS (SELECT 1 FROM dbo.APP_CODE AS A WHERE A.SUBSYSTEM = 'CUS' AND A.TYPE = 'ACTIVITY' AND A.CODE = N.CODE);
 GO
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -212,4 +275,6 @@ GRANT EXECUTE ON dbo.usr_Rialto_Fields      TO PersonifyDataServices;
 GRANT EXECUTE ON dbo.usr_Rialto_ListMembers TO PersonifyDataServices;
 GRANT EXECUTE ON dbo.usr_Rialto_Activities  TO PersonifyDataServices;
 GRANT EXECUTE ON dbo.usr_Rialto_Codes       TO PersonifyDataServices;
+GRANT EXECUTE ON dbo.usr_Rialto_Interests   TO PersonifyDataServices;
+GRANT EXECUTE ON dbo.usr_Rialto_InterestsOf TO PersonifyDataServices;
 GO

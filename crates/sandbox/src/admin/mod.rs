@@ -1,5 +1,6 @@
 //! The simulator's own routes, in JSON; no part of the product it stands for.
 
+mod activities;
 mod jobs;
 
 use axum::Json;
@@ -37,6 +38,7 @@ pub(crate) fn router() -> Router<Sandbox> {
         .route("/admin/people/{master}/{sub}/activities", get(activities))
         .route("/admin/faults", get(faults).post(inject).delete(clear_faults))
         .route("/admin/requests", get(requests).delete(clear_requests))
+        .merge(activities::router())
         .merge(jobs::router())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
 }

@@ -88,16 +88,14 @@ impl Reader<'_> {
             _ => return self.computed(entity),
         };
         let state = self.state;
-        let Some(rows) = state.rows.get(&table) else {
-            return Ok(());
-        };
-        if self.filter.is_some_and(|filter| filter.only(1).is_some()) {
-            for index in self.indexes(entity) {
-                self.offer_all(rows.get(&index).map_or(&[], Vec::as_slice))?;
+        let narrow = self.filter.is_some_and(|filter| filter.only(1).is_some());
+        if narrow || table != Table::Activities {
+            for index in self.indexes(entity).filter(|index| state.exists(*index)) {
+                self.offer_all(&state.rows_of(table, index))?;
             }
             return Ok(());
         }
-        rows.values().try_for_each(|rows| self.offer_all(rows))
+        state.rows.get(&table).map_or(Ok(()), |people| people.values().try_for_each(|rows| self.offer_all(rows)))
     }
 
     fn offer_all(&mut self, rows: &[Vec<Value>]) -> Result<(), TooMany> {

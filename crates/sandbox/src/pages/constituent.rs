@@ -37,6 +37,8 @@ struct OnList {
 
 struct Done {
     id: i64,
+    /// Its details stand beside the list.
+    chosen: bool,
     code: String,
     description: String,
     date: String,
@@ -80,22 +82,35 @@ impl Said {
     }
 }
 
-async fn page(State(sandbox): State<Sandbox>, Path((master, sub)): Ids, Query(said): Query<Said>) -> Response {
-    beside(move || match make(&sandbox, &master, sub, said.sentence()) {
+#[derive(Deserialize)]
+struct Chosen {
+    activity: Option<i64>,
+}
+
+async fn page(
+    State(sandbox): State<Sandbox>,
+    Path((master, sub)): Ids,
+    Query(said): Query<Said>,
+    Query(chosen): Query<Chosen>,
+) -> Response {
+    beside(move || match make(&sandbox, &master, sub, said.sentence(), chosen.activity) {
         Some(page) => show(&page),
         None => missing(),
     })
     .await
 }
 
-fn make(sandbox: &Sandbox, master: &str, sub: i64, said: &'static str) -> Option<Page> {
+fn make(sandbox: &Sandbox, master: &str, sub: i64, said: &'static str, chosen: Option<i64>) -> Option<Page> {
     let person = sandbox.person(master, sub)?;
     let activities = sandbox.activities(master, sub);
     let (lists, more_lists) = on_lists(sandbox, master, sub);
     let codes = sandbox.read().codes.clone();
     let describe = |code: &str| codes.iter().find(|(known, _)| known == code).map(|(_, text)| text.clone()).unwrap_or_default();
+    let latest = activities.last().map(|activity| activity.id);
+    let chosen = chosen.filter(|id| activities.iter().rev().take(ROWS).any(|activity| activity.id == *id)).or(latest);
     let done = |activity: &crate::sandbox::Activity| Done {
         id: activity.id,
+        chosen: chosen == Some(activity.id),
         description: describe(&activity.code),
         code: activity.code.clone(),
         date: activity.date.map(text::time).unwrap_or_default(),

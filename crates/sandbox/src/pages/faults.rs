@@ -119,6 +119,17 @@ const CATALOGUE: &[Kind] = &[
     ),
     plain("invalid_utf8", "Invalid UTF-8", "Bytes that are no text, in the first row.", |_| Fault::InvalidUtf8),
     plain("bad_credentials", "Bad credentials", "401, as if the password had been changed.", |_| Fault::BadCredentials),
+    with(
+        plain("validation", "Validation", "What is sent is refused; with status 200, the objections stand in place of the entity.", |n| {
+            Fault::Validation { status: whole(n), message: "A rule of this organisation forbids it.".into() }
+        }),
+        "Status",
+        400,
+        200,
+        599,
+    ),
+    plain("empty_body", "Empty body", "Carried out, but nothing comes back.", |_| Fault::EmptyBody),
+    plain("wrong_entity", "Wrong entity", "Carried out, but Save answers with somebody else's.", |_| Fault::WrongEntity),
     plain("missing_key", "Missing key", "Some rows lack MASTER_CUSTOMER_ID.", |_| Fault::MissingKey),
 ];
 
@@ -150,8 +161,13 @@ fn words(rule: &FaultRule) -> String {
 /// What a fault may be limited to.
 fn places(sandbox: &Sandbox) -> Vec<String> {
     let names = &sandbox.options().procedures;
-    let procedures = [&names.lists, &names.fields, &names.list_members, &names.activities, &names.codes];
-    procedures.into_iter().cloned().chain(["Save".to_owned(), "Create".to_owned()]).collect()
+    let procedures =
+        [&names.lists, &names.fields, &names.list_members, &names.activities, &names.codes, &names.interests, &names.interests_of];
+    procedures
+        .into_iter()
+        .cloned()
+        .chain(["Save", "Save CusActivity", "Save CustomerInfo", "Create", "CustomerInfos"].map(str::to_owned))
+        .collect()
 }
 
 async fn page(State(sandbox): State<Sandbox>) -> Response {

@@ -244,7 +244,7 @@ async fn faults_are_switched_by_hand() {
     let names: Vec<String> =
         see(&client, "/faults").await.split("/on\"").filter_map(|part| part.rsplit('/').next().map(str::to_owned)).collect();
     let names = &names[..names.len() - 1];
-    assert_eq!(names.len(), 17);
+    assert_eq!(names.len(), 20);
     for name in names {
         let form = if ["rate_limited", "timeout", "cut_body", "slow_body", "wrong_total", "oversize_value"].contains(&name.as_str()) {
             "number=7&times=&place="
@@ -276,6 +276,13 @@ async fn activities_and_members_are_shown() {
     assert_eq!(client.json("POST", &path, entity).await.0, 200);
     let page = see(&client, "/crm360/000000000009/0").await;
     assert!(page.contains("said &#60;no&#62; &#38; left") && page.contains("Unsubscribed by Rialto"));
+    let entity = json!({"MasterCustomerId": "000000000009", "ActivityCode": "RIALTO_RESUB", "ActivityText": "came back"});
+    assert_eq!(client.json("POST", &path, entity).await.0, 200);
+    let page = see(&client, "/crm360/000000000009/0").await;
+    assert!(page.contains("came back") && !page.contains("said &#60;no&#62;"), "the latest is chosen");
+    assert!(page.contains("activity=1#activities\">RIALTO_UNSUB") && page.contains("activity=2#activities\" aria-current"));
+    let page = see(&client, "/crm360/000000000009/0?activity=1").await;
+    assert!(page.contains("said &#60;no&#62;") && !page.contains("came back"));
     client.sandbox.add_to_list("EMPTY_LIST", &Who::First(120));
     let (mut from, mut seen) = (String::new(), 0);
     while seen < 1_000 {

@@ -13,7 +13,7 @@ use rialto_core::Instant;
 use rialto_core::fields::FieldType;
 use rialto_core::person::RemotePerson;
 
-pub use catalogue::{BridgeKind, has_trigger, kind, kinds};
+pub use catalogue::{BridgeKind, has_trigger, kind, kinds, try_out};
 pub use error::{ConnectorError, FieldError};
 
 /// A list of people as the remote system names it.

@@ -14,10 +14,26 @@ statements! {
     BY_ID = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
         FROM (SELECT subscriber_id FROM membership WHERE group_id = $1 AND subscriber_id > $2 ORDER BY subscriber_id LIMIT $3) p
         JOIN subscriber s ON s.id = p.subscriber_id ORDER BY s.id");
-    /// Walks the index (canonical, id): right for a group that holds a good part of all people.
+    /// Walks the index (canonical, id), which holds all that the search needs, and asks the index of memberships about each.
     BY_ADDRESS_BIG = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-        FROM subscriber s CROSS JOIN membership m WHERE m.group_id = $1 AND m.subscriber_id = s.id AND (s.canonical, s.id) > ($2, $3)
-        ORDER BY s.canonical, s.id LIMIT $4");
+        FROM (SELECT a.canonical, a.id FROM subscriber a WHERE (a.canonical, a.id) > ($2, $3)
+            AND EXISTS (SELECT 1 FROM membership m WHERE m.group_id = $1 AND m.subscriber_id = a.id)
+            ORDER BY a.canonical, a.id LIMIT $4) p
+        JOIN subscriber s ON s.id = p.id ORDER BY s.canonical, s.id");
+    /// The same walk beside a hash of the members. `IS TRUE` keeps PostgreSQL from making a join of it, which would ask the index of
+    /// memberships about each again; SQLite asks as cheaply as it would hash.
+    BY_ADDRESS_MIDDLE = sql!(
+        sqlite "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
+        FROM (SELECT a.canonical, a.id FROM subscriber a WHERE (a.canonical, a.id) > ($2, $3)
+            AND EXISTS (SELECT 1 FROM membership m WHERE m.group_id = $1 AND m.subscriber_id = a.id)
+            ORDER BY a.canonical, a.id LIMIT $4) p
+        JOIN subscriber s ON s.id = p.id ORDER BY s.canonical, s.id",
+        postgres "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
+        FROM (SELECT a.canonical, a.id FROM subscriber a WHERE (a.canonical, a.id) > ($2, $3)
+            AND (a.id IN (SELECT m.subscriber_id FROM membership m WHERE m.group_id = $1)) IS TRUE
+            ORDER BY a.canonical, a.id LIMIT $4) p
+        JOIN subscriber s ON s.id = p.id ORDER BY s.canonical, s.id"
+    );
     /// Looks every member up and keeps the first ones.
     BY_ADDRESS_SMALL = sql!("WITH ids AS MATERIALIZED (SELECT subscriber_id FROM membership WHERE group_id = $1)
         SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
@@ -74,15 +90,36 @@ pub struct Member {
     pub remote_flag_run: i64,
 }
 
-/// A page by address costs `50 × people ÷ members` probes by walking, `members` probes by looking up: the cheaper one.
-fn walks(members: i64, people: i64) -> bool {
-    members.saturating_mul(members) >= people.saturating_mul(50)
+/// How a page by address is found (`docs/adr/0080`). To walk takes `50 × people ÷ members` steps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// Every member is looked up: dearer than a step some twenty times, but there are few.
+    LookUp,
+    /// Walks beside a hash of the members.
+    Hash,
+    /// Walks and asks at each step: to hash so many would cost more than the few steps.
+    Ask,
+}
+
+fn way(members: i64, people: i64) -> Way {
+    let square = members.saturating_mul(members);
+    if square < people.saturating_mul(8) {
+        Way::LookUp
+    } else if square < people.saturating_mul(1_500) {
+        Way::Hash
+    } else {
+        Way::Ask
+    }
 }
 
 /// Members by address after (canonical address, id). `members` is the group's stored count.
 pub async fn by_address(db: &Db, group_id: i64, members: i64, after: (&str, i64), limit: i64) -> Result<Vec<Member>, StoreError> {
     let (people,): (i64,) = db.read().one(PEOPLE, args![]).await?;
-    let sql = if walks(members, people) { BY_ADDRESS_BIG } else { BY_ADDRESS_SMALL };
+    let sql = match way(members, people) {
+        Way::LookUp => BY_ADDRESS_SMALL,
+        Way::Hash => BY_ADDRESS_MIDDLE,
+        Way::Ask => BY_ADDRESS_BIG,
+    };
     db.read().all(sql, args![group_id, after.0, after.1, limit]).await
 }
 
@@ -138,11 +175,14 @@ pub async fn causes(db: &Db, people: &[Member]) -> Result<HashMap<i64, Vec<Cause
 
 #[cfg(test)]
 mod tests {
-    use super::walks;
+    use super::{Way, way};
 
     #[test]
-    fn the_threshold_is_where_both_ways_cost_the_same() {
-        assert!(!walks(300, 1_000_000) && !walks(7_000, 1_000_000));
-        assert!(walks(7_100, 1_000_000) && walks(150_000, 1_000_000));
+    fn the_way_follows_what_it_costs() {
+        let of = |members| way(members, 1_000_000);
+        assert_eq!(
+            [of(0), of(2_800), of(2_900), of(38_700), of(38_800), of(1_000_000)],
+            [Way::LookUp, Way::LookUp, Way::Hash, Way::Hash, Way::Ask, Way::Ask]
+        );
     }
 }

@@ -20,17 +20,19 @@ statements! {
             AND EXISTS (SELECT 1 FROM membership m WHERE m.group_id = $1 AND m.subscriber_id = a.id)
             ORDER BY a.canonical, a.id LIMIT $4) p
         JOIN subscriber s ON s.id = p.id ORDER BY s.canonical, s.id");
-    /// The same walk beside a hash of the members. `IS TRUE` keeps PostgreSQL from making a join of it, which would ask the index of
-    /// memberships about each again; SQLite asks as cheaply as it would hash.
+    /// Walks at most `$5` steps beside a hash of the members. `IS TRUE` keeps PostgreSQL from making a join of it, which would ask the
+    /// index of memberships at each step again; SQLite asks as cheaply as it would hash.
     BY_ADDRESS_MIDDLE = sql!(
         sqlite "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-        FROM (SELECT a.canonical, a.id FROM subscriber a WHERE (a.canonical, a.id) > ($2, $3)
-            AND EXISTS (SELECT 1 FROM membership m WHERE m.group_id = $1 AND m.subscriber_id = a.id)
+        FROM (SELECT a.canonical, a.id FROM (SELECT canonical, id FROM subscriber WHERE (canonical, id) > ($2, $3)
+                ORDER BY canonical, id LIMIT $5) a
+            WHERE EXISTS (SELECT 1 FROM membership m WHERE m.group_id = $1 AND m.subscriber_id = a.id)
             ORDER BY a.canonical, a.id LIMIT $4) p
         JOIN subscriber s ON s.id = p.id ORDER BY s.canonical, s.id",
         postgres "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-        FROM (SELECT a.canonical, a.id FROM subscriber a WHERE (a.canonical, a.id) > ($2, $3)
-            AND (a.id IN (SELECT m.subscriber_id FROM membership m WHERE m.group_id = $1)) IS TRUE
+        FROM (SELECT a.canonical, a.id FROM (SELECT canonical, id FROM subscriber WHERE (canonical, id) > ($2, $3)
+                ORDER BY canonical, id LIMIT $5) a
+            WHERE (a.id IN (SELECT m.subscriber_id FROM membership m WHERE m.group_id = $1)) IS TRUE
             ORDER BY a.canonical, a.id LIMIT $4) p
         JOIN subscriber s ON s.id = p.id ORDER BY s.canonical, s.id"
     );
@@ -90,23 +92,27 @@ pub struct Member {
     pub remote_flag_run: i64,
 }
 
-/// How a page by address is found (`docs/adr/0080`). To walk takes `50 × people ÷ members` steps.
+/// How a page by address is found (`docs/adr/0080`). Where members are spread over the alphabet, a walk takes
+/// `rows × people ÷ members` steps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
-    /// Every member is looked up: dearer than a step some twenty times, but there are few.
+    /// Every member is looked up: dearer than a step, but there are few.
     LookUp,
-    /// Walks beside a hash of the members.
-    Hash,
-    /// Walks and asks at each step: to hash so many would cost more than the few steps.
+    /// Walks so many steps beside a hash of the members, and looks them up if that was not enough.
+    Walk(i64),
+    /// Walks and asks at each step: to hash so many, or to look them up, would cost more than the walk.
     Ask,
 }
 
-fn way(members: i64, people: i64) -> Way {
+fn way(members: i64, people: i64, rows: i64, sqlite: bool) -> Way {
     let square = members.saturating_mul(members);
-    if square < people.saturating_mul(8) {
+    // A step beside a hash costs PostgreSQL a twentieth of a look-up; SQLite asks, which costs it about as much as one.
+    if square < people.saturating_mul(if sqlite { 50 } else { 8 }) {
         Way::LookUp
+    } else if square < people.saturating_mul(200) {
+        Way::Walk(3 * rows.saturating_mul(people) / members.max(1))
     } else if square < people.saturating_mul(1_500) {
-        Way::Hash
+        Way::Walk(i64::MAX)
     } else {
         Way::Ask
     }
@@ -115,12 +121,18 @@ fn way(members: i64, people: i64) -> Way {
 /// Members by address after (canonical address, id). `members` is the group's stored count.
 pub async fn by_address(db: &Db, group_id: i64, members: i64, after: (&str, i64), limit: i64) -> Result<Vec<Member>, StoreError> {
     let (people,): (i64,) = db.read().one(PEOPLE, args![]).await?;
-    let sql = match way(members, people) {
-        Way::LookUp => BY_ADDRESS_SMALL,
-        Way::Hash => BY_ADDRESS_MIDDLE,
-        Way::Ask => BY_ADDRESS_BIG,
-    };
-    db.read().all(sql, args![group_id, after.0, after.1, limit]).await
+    let page = args![group_id, after.0, after.1, limit];
+    match way(members, people, limit, db.is_sqlite()) {
+        Way::LookUp => {}
+        Way::Ask => return db.read().all(BY_ADDRESS_BIG, page).await,
+        Way::Walk(steps) => {
+            let found: Vec<Member> = db.read().all(BY_ADDRESS_MIDDLE, args![group_id, after.0, after.1, limit, steps]).await?;
+            if steps == i64::MAX || found.len() as i64 == limit {
+                return Ok(found);
+            }
+        }
+    }
+    db.read().all(BY_ADDRESS_SMALL, page).await
 }
 
 /// Members after a subscriber id.
@@ -179,10 +191,10 @@ mod tests {
 
     #[test]
     fn the_way_follows_what_it_costs() {
-        let of = |members| way(members, 1_000_000);
-        assert_eq!(
-            [of(0), of(2_800), of(2_900), of(38_700), of(38_800), of(1_000_000)],
-            [Way::LookUp, Way::LookUp, Way::Hash, Way::Hash, Way::Ask, Way::Ask]
-        );
+        let of = |members| way(members, 1_000_000, 50, false);
+        assert_eq!([of(0), of(2_800), of(5_000)], [Way::LookUp, Way::LookUp, Way::Walk(30_000)]);
+        assert_eq!([of(14_000), of(14_200), of(38_700)], [Way::Walk(10_714), Way::Walk(i64::MAX), Way::Walk(i64::MAX)]);
+        assert_eq!([of(38_800), of(1_000_000)], [Way::Ask, Way::Ask]);
+        assert_eq!((way(7_000, 1_000_000, 50, true), way(7_100, 1_000_000, 50, true)), (Way::LookUp, Way::Walk(21_126)));
     }
 }

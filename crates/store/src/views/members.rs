@@ -110,7 +110,7 @@ fn way(members: i64, people: i64, rows: i64, sqlite: bool) -> Way {
     if square < people.saturating_mul(if sqlite { 50 } else { 8 }) {
         Way::LookUp
     } else if square < people.saturating_mul(200) {
-        Way::Walk(3 * rows.saturating_mul(people) / members.max(1))
+        Way::Walk(8 * rows.saturating_mul(people) / members.max(1))
     } else if square < people.saturating_mul(1_500) {
         Way::Walk(i64::MAX)
     } else {
@@ -192,9 +192,9 @@ mod tests {
     #[test]
     fn the_way_follows_what_it_costs() {
         let of = |members| way(members, 1_000_000, 50, false);
-        assert_eq!([of(0), of(2_800), of(5_000)], [Way::LookUp, Way::LookUp, Way::Walk(30_000)]);
-        assert_eq!([of(14_000), of(14_200), of(38_700)], [Way::Walk(10_714), Way::Walk(i64::MAX), Way::Walk(i64::MAX)]);
+        assert_eq!([of(0), of(2_800), of(5_000)], [Way::LookUp, Way::LookUp, Way::Walk(80_000)]);
+        assert_eq!([of(14_000), of(14_200), of(38_700)], [Way::Walk(28_571), Way::Walk(i64::MAX), Way::Walk(i64::MAX)]);
         assert_eq!([of(38_800), of(1_000_000)], [Way::Ask, Way::Ask]);
-        assert_eq!((way(7_000, 1_000_000, 50, true), way(7_100, 1_000_000, 50, true)), (Way::LookUp, Way::Walk(21_126)));
+        assert_eq!((way(7_000, 1_000_000, 50, true), way(7_100, 1_000_000, 50, true)), (Way::LookUp, Way::Walk(56_338)));
     }
 }

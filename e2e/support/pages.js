@@ -32,6 +32,28 @@ export async function furnish(page, demo) {
   await page.waitForURL(/\/sync-runs\//);
   await runEnds(page);
   await makeCompound(page, 'Newsletter without the board');
+  await addUser(page, 'bob.lindner@rialto.example');
+  await makeToken(page, 'Website sign-up');
+}
+
+/** A marketer who may read the audit trail too. */
+export async function addUser(page, email) {
+  await page.goto('/settings/users/new');
+  await page.getByLabel('Email', { exact: true }).fill(email);
+  await page.getByLabel('First password').fill('seven slow herons');
+  await page.getByRole('button', { name: 'Add the user' }).click();
+  await page.getByRole('cell').getByRole('link', { name: email }).click();
+  await page.getByLabel('Read the audit trail, for this user').selectOption('granted');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('may also read the audit trail').waitFor();
+}
+
+/** A token for programs; answers it. */
+export async function makeToken(page, name) {
+  await page.goto('/settings/tokens/new');
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByRole('button', { name: 'Make the token' }).click();
+  return page.getByLabel(`Token of ${name}`).inputValue();
 }
 
 /** What can go wrong: a list that is gone with people on it, a bridge that nobody answers. */
@@ -90,6 +112,11 @@ export async function everyPage(page) {
   const edit = await page.getByRole('link', { name: 'Edit', includeHidden: true }).first().getAttribute('href');
   const remove = edit.replace('/edit', '/delete');
   const bridge = edit.replace('/edit', '');
+  await page.goto('/settings/users');
+  const user = await page.getByRole('cell').getByRole('link', { name: 'bob.lindner' }).getAttribute('href');
+  const self = await page.getByRole('cell').getByRole('link').first().getAttribute('href');
+  await page.goto('/settings/tokens');
+  const revoke = await page.getByRole('link', { name: 'Revoke …', includeHidden: true }).first().getAttribute('href');
   return [
     { name: 'overview', path: '/' },
     { name: 'target-groups', path: '/target-groups' },
@@ -148,6 +175,16 @@ export async function everyPage(page) {
     { name: 'subscriber-unsubscribe', path: `${subscriber}/unsubscribe` },
     { name: 'subscriber-resubscribe', path: `${subscriber}/resubscribe` },
     { name: 'settings', path: '/settings' },
+    { name: 'users', path: '/settings/users' },
+    { name: 'users-menu', path: '/settings/users', act: openMenu('Actions for bob.lindner') },
+    { name: 'user-new', path: '/settings/users/new' },
+    { name: 'user-edit', path: user },
+    { name: 'user-edit-self', path: self },
+    { name: 'user-password', path: `${user}/password` },
+    { name: 'account', path: '/account' },
+    { name: 'tokens', path: '/settings/tokens' },
+    { name: 'token-new', path: '/settings/tokens/new' },
+    { name: 'token-revoke', path: revoke },
     { name: 'audit', path: '/settings/audit' },
     { name: 'audit-filtered', path: '/settings/audit?object=bridge' },
     { name: 'keyboard', path: '/keyboard' },

@@ -14,7 +14,7 @@ use rialto_core::Instant;
 use rialto_core::fields::FieldType;
 use rialto_core::person::RemotePerson;
 
-pub use catalogue::{BridgeKind, has_trigger, kind, kinds};
+pub use catalogue::{BridgeKind, has_trigger, kind, kinds, try_out};
 pub use error::{ConnectorError, FieldError};
 pub use writeback::{Acknowledged, Delivery, DeliveryError, RemoteInterest, SetUpFault, Shown};
 

@@ -36,6 +36,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("tokens", crate::tokens::ALL),
         ("users", crate::users::ALL),
         ("views::api", crate::views::api::ALL),
+        ("views::by_address", crate::views::BY_ADDRESS_ALL),
         ("views::bridges", crate::views::bridges::ALL),
         ("views::changes", crate::views::changes::ALL),
         ("views::compound", crate::views::compound::ALL),

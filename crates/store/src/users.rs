@@ -19,6 +19,7 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
     UPDATE = sql!("UPDATE app_user SET role = $2, granted = $3, denied = $4, timezone = $5, disabled = $6 WHERE id = $1");
     SET_PASSWORD = sql!("UPDATE app_user SET password_hash = $2 WHERE id = $1");
+    SET_TIMEZONE = sql!("UPDATE app_user SET timezone = $2 WHERE id = $1");
     SIGNED_IN = sql!("UPDATE app_user SET last_login_at = $2 WHERE id = $1");
     END_SESSIONS = sql!("DELETE FROM web_session WHERE user_id = $1");
     // A row of the table is locked for the rest of the transaction, so that two last administrators cannot leave at once.
@@ -133,11 +134,18 @@ pub async fn create(tx: &mut Tx, new: &NewUser, who: &Actor) -> Result<i64, Stor
     Ok(id)
 }
 
-/// Changes role, grants, zone and whether the user may sign in. `Conflict` when nobody would be left who may manage users.
+/// Changes role, grants, zone and whether the user may sign in; sessions read them anew with every request. `Conflict` when nobody
+/// would be left who may manage users, or when somebody would shut themselves out.
 pub async fn update(tx: &mut Tx, id: i64, change: &Change, who: &Actor) -> Result<(), StoreError> {
     let manages = |access: &Access| access.allows(Permission::UsersAdmin);
     let managers: Vec<User> = tx.all(LOCK_ADMINS, args![]).await?;
     let before: User = tx.one(GET, args![id]).await?;
+    let own = who.name == format!("user:{}", before.email);
+    if own && (change.disabled || (manages(&before.access()) && !manages(&change.access))) {
+        return Err(StoreError::Conflict(
+            "Nobody disables themselves or gives up managing users. Another user who may manage users can do it.".into(),
+        ));
+    }
     let leaves = managers.iter().any(|u| u.id == id && manages(&u.access())) && (change.disabled || !manages(&change.access));
     if leaves && !managers.iter().any(|u| u.id != id && manages(&u.access())) {
         return Err(StoreError::Conflict("This is the last user who may manage users. Give another user that permission first.".into()));
@@ -160,6 +168,14 @@ pub async fn set_password(tx: &mut Tx, id: i64, password_hash: &str, who: &Actor
     tx.run(SET_PASSWORD, args![id, password_hash]).await?;
     tx.run(END_SESSIONS, args![id]).await?;
     audit::write(tx, who, "user.password", "user", Some(id), serde_json::json!({"email": user.email})).await
+}
+
+/// The zone in which a user sees times: an IANA name, or empty for the installation's.
+pub async fn set_timezone(tx: &mut Tx, id: i64, timezone: &str, who: &Actor) -> Result<(), StoreError> {
+    let user: User = tx.one(GET, args![id]).await?;
+    tx.run(SET_TIMEZONE, args![id, timezone]).await?;
+    let detail = serde_json::json!({"email": user.email, "timezone": timezone});
+    audit::write(tx, who, "user.timezone", "user", Some(id), detail).await
 }
 
 pub async fn signed_in(tx: &mut Tx, id: i64, now: Instant) -> Result<(), StoreError> {

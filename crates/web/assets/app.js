@@ -178,5 +178,16 @@
     }
   });
 
+  // Copies what a field holds; pages that are not served safely have no clipboard, and select it instead.
+  document.addEventListener('click', async (event) => {
+    const button = event.target.closest('[data-copy]');
+    if (!button) return;
+    const field = document.getElementById(button.dataset.copy);
+    field.select();
+    const done = navigator.clipboard ? await navigator.clipboard.writeText(field.value).then(() => true, () => false) : document.execCommand('copy');
+    if (done) button.textContent = 'Copied';
+  });
+  for (const copy of $$('[data-copy]')) copy.hidden = false;
+
   for (const close of $$('.toast [data-close]')) close.hidden = false;
 })();

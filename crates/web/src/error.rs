@@ -84,7 +84,7 @@ impl Error {
 }
 
 /// What a permission lets somebody do, as part of a sentence.
-fn words(p: Permission) -> &'static str {
+pub(crate) fn words(p: Permission) -> &'static str {
     match p {
         Permission::GroupsSync => "sync target groups",
         Permission::GroupsApprove => "decide on held syncs",

@@ -44,6 +44,42 @@ async fn a_trigger_that_the_kind_does_not_have_reads_nothing() {
     }
 }
 
+#[tokio::test]
+async fn info_reads_the_people_of_a_kind_that_has_it() {
+    let like = rialto_connectors::kind("personify360").unwrap();
+    rialto_connectors::try_out(rialto_connectors::BridgeKind {
+        kind: "answering",
+        name: "Answering",
+        list_name: "List",
+        settings: like.settings,
+        secrets: like.secrets,
+        triggers: &[Trigger::Info],
+        no_mode: like.no_mode,
+        check: like.check,
+        open: like.open,
+    });
+    for w in worlds(300).await {
+        let mut tx = w.db.write().await.unwrap();
+        tx.run("UPDATE bridge SET kind = 'answering' WHERE id = $1", rialto_store::args![w.bridge]).await.unwrap();
+        tx.commit().await.unwrap();
+        let group = w.group("BOARD").await;
+        let subject = Subject::Group { group_id: group.id, bridge_id: w.bridge };
+        let ask = async |trigger| {
+            let mut tx = w.db.write().await.unwrap();
+            let asked = runs::request(&mut tx, NewRun::of(RunKind::People, subject, trigger), &rialto_testkit::actor()).await.unwrap();
+            tx.commit().await.unwrap();
+            w.engine.run_until_idle().await.unwrap();
+            w.run(asked.run_id).await
+        };
+        let run = ask(Trigger::Info).await;
+        assert_eq!((run.state.as_str(), run.run_trigger.as_str()), ("succeeded", "info"), "{}: {}", w.name, run.reason);
+        let after = w.group("BOARD").await;
+        assert!(after.members > 0 && after.waterfall().is_some_and(|f| f.members == after.members), "{}: the counts are fresh", w.name);
+        let other = ask(Trigger::RefreshGroups).await;
+        assert_eq!((other.state.as_str(), other.error_kind.as_str()), ("failed", "refused"), "it has that trigger alone");
+    }
+}
+
 #[test]
 fn personify360_has_all_triggers_of_bridges_but_info() {
     for trigger in Trigger::ALL {

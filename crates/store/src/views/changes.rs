@@ -7,7 +7,8 @@ use crate::sql::{Sql, sql, statements};
 
 use super::Way;
 use super::api::ChangeKind;
-use super::members::{Member, walks_index};
+use super::by_address::walks_index;
+use super::members::Member;
 
 /// Along the key of a table of changes. `$op`: which of its rows; `$2` is bound even where every row is meant.
 macro_rules! by_id {

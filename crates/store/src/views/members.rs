@@ -11,6 +11,7 @@ use crate::error::StoreError;
 use crate::sql::{Sql, sql, statements};
 
 use super::Way;
+pub use super::by_address::by_address;
 
 /// One text for both databases and both directions: `$cmp` and `$dir` are `>` and an empty text onward, `<` and `DESC` back.
 macro_rules! both {
@@ -29,45 +30,6 @@ macro_rules! by_id {
             $dir,
             " LIMIT $3) p JOIN subscriber s ON s.id = p.subscriber_id ORDER BY s.id ",
             $dir
-        ))
-    };
-}
-
-/// Walks the index (canonical, id): right for a group that holds a good part of all people.
-macro_rules! by_address_big {
-    ($cmp:literal, $dir:literal, $only:literal) => {
-        both!(concat!(
-            "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-            FROM subscriber s CROSS JOIN membership m WHERE m.group_id = $1 AND m.subscriber_id = s.id
-            AND (s.canonical, s.id) ",
-            $cmp,
-            " ($2, $3) ",
-            $only,
-            " ORDER BY s.canonical ",
-            $dir,
-            ", s.id ",
-            $dir,
-            " LIMIT $4"
-        ))
-    };
-}
-
-/// Looks every member up and keeps the first ones.
-macro_rules! by_address_small {
-    ($cmp:literal, $dir:literal, $only:literal) => {
-        both!(concat!(
-            "WITH ids AS MATERIALIZED (SELECT subscriber_id FROM membership WHERE group_id = $1)
-            SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-            FROM ids CROSS JOIN subscriber s WHERE s.id = ids.subscriber_id
-            AND (s.canonical, s.id) ",
-            $cmp,
-            " ($2, $3) ",
-            $only,
-            " ORDER BY s.canonical ",
-            $dir,
-            ", s.id ",
-            $dir,
-            " LIMIT $4"
         ))
     };
 }
@@ -128,11 +90,6 @@ macro_rules! same_address {
 statements! {
     BY_ID = by_id!(">", "");
     BY_ID_BACK = by_id!("<", "DESC");
-    BY_ADDRESS_BIG = by_address_big!(">", "", "");
-    // Backwards nobody without an address: they stand behind everybody else.
-    BY_ADDRESS_BIG_BACK = by_address_big!("<", "DESC", "AND s.canonical > ''");
-    BY_ADDRESS_SMALL = by_address_small!(">", "", "");
-    BY_ADDRESS_SMALL_BACK = by_address_small!("<", "DESC", "AND s.canonical > ''");
     FIND = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
         FROM subscriber s WHERE s.id IN (SELECT a.id FROM subscriber a WHERE a.canonical = $2
             UNION SELECT r.id FROM bridge b JOIN subscriber r ON r.bridge_id = b.id AND r.remote_id = $3)
@@ -145,7 +102,6 @@ statements! {
     SAME_ADDRESS_BACK = same_address!("<", "DESC");
     CAUSES_OF_RECORDS = sql!("SELECT subscriber_id, cause FROM suppression WHERE subscriber_id <> 0 AND subscriber_id IN ", ids 1, "");
     CAUSES_OF_ADDRESSES = sql!("SELECT canonical, cause FROM suppression WHERE canonical <> '' AND canonical IN ", texts 1, "");
-    PEOPLE = sql!("SELECT COALESCE(MAX(id), 0) FROM subscriber");
 }
 
 /// A person of a list. `canonical` is where the next page by address begins.
@@ -160,29 +116,6 @@ pub struct Member {
     pub address_state: i16,
     /// The run that opened the remote system's own "no"; 0 when none is open.
     pub remote_flag_run: i64,
-}
-
-/// A page by address costs `50 × people ÷ members` probes by walking, `members` probes by looking up: the cheaper one.
-fn walks(members: i64, people: i64) -> bool {
-    members.saturating_mul(members) >= people.saturating_mul(50)
-}
-
-/// Members by address from (canonical address, id). `members` is the group's stored count. Back, members without an address are left
-/// out: lists show them behind everybody else.
-pub async fn by_address(db: &Db, group_id: i64, members: i64, way: Way, from: (&str, i64), limit: i64) -> Result<Vec<Member>, StoreError> {
-    let sql = match (walks_index(db, members).await?, way) {
-        (true, Way::Onward) => BY_ADDRESS_BIG,
-        (true, Way::Back) => BY_ADDRESS_BIG_BACK,
-        (false, Way::Onward) => BY_ADDRESS_SMALL,
-        (false, Way::Back) => BY_ADDRESS_SMALL_BACK,
-    };
-    db.read().all(sql, args![group_id, from.0, from.1, limit]).await
-}
-
-/// Whether some people are read by address faster along the index than by looking each of them up.
-pub(super) async fn walks_index(db: &Db, some: i64) -> Result<bool, StoreError> {
-    let (people,): (i64,) = db.read().one(PEOPLE, args![]).await?;
-    Ok(walks(some, people))
 }
 
 /// Members from a subscriber id.
@@ -234,15 +167,4 @@ pub async fn causes(db: &Db, people: &[Member]) -> Result<HashMap<i64, Vec<Cause
         }
     }
     Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::walks;
-
-    #[test]
-    fn the_threshold_is_where_both_ways_cost_the_same() {
-        assert!(!walks(300, 1_000_000) && !walks(7_000, 1_000_000));
-        assert!(walks(7_100, 1_000_000) && walks(150_000, 1_000_000));
-    }
 }

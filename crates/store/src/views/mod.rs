@@ -4,6 +4,7 @@ pub mod api;
 #[cfg(test)]
 mod back_tests;
 pub mod bridges;
+mod by_address;
 pub mod changes;
 pub mod compound;
 pub mod folders;
@@ -17,6 +18,9 @@ pub mod schedules;
 pub mod search;
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+pub(crate) use by_address::ALL as BY_ADDRESS_ALL;
 
 use crate::sql::Sql;
 

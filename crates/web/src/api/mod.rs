@@ -9,14 +9,15 @@ pub mod consent;
 mod document;
 pub mod extract;
 mod folders;
+mod group_resume;
 pub mod groups;
 mod idempotency;
 mod runs;
 pub mod schedules;
 pub mod settings;
 mod subscribers;
-mod tokens;
-mod users;
+pub mod tokens;
+pub mod users;
 
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
@@ -64,6 +65,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(compound::count))
         .routes(routes!(groups::get, groups::patch, groups::delete))
         .routes(routes!(groups::sync))
+        .routes(routes!(group_resume::resume))
         .routes(routes!(compound::preview))
         .routes(routes!(compound::split))
         .routes(routes!(groups::counts))

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use rialto_core::Kind;
 use rialto_core::permissions::{Access, Permission};
+use rialto_store::Actor;
 use rialto_store::tokens::{self, Token};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -59,6 +60,19 @@ fn view(token: Token) -> TokenView {
     }
 }
 
+/// Makes a token as entered, with every check: for the API and the pages. Answers the token, which is not stored, and its id.
+pub(crate) async fn add(app: &App, new: &NewTokenBody, mine: &Access, who: &Actor) -> Result<(String, i64), Error> {
+    let mut faults = Faults::default();
+    let (name, role) = (name(&new.name, "name", &mut faults), role(&new.role, &mut faults));
+    faults.none_or()?;
+    within(mine, &Access::preset(role))?;
+    let (token, hash) = new_token(&app.random);
+    let mut tx = app.db.write().await?;
+    let id = tokens::create(&mut tx, &name, &hash, role, who).await?;
+    tx.commit().await?;
+    Ok((token, id))
+}
+
 #[utoipa::path(get, path = "/tokens", tag = "access", params(Paging), responses((status = 200, body = List<TokenView>), (status = 403, body = Problem)))]
 pub async fn list(State(app): State<App>, caller: Caller, Params(paging): Params<Paging>) -> Result<Json<List<TokenView>>, Error> {
     caller.require(Permission::UsersAdmin)?;
@@ -73,15 +87,7 @@ pub async fn list(State(app): State<App>, caller: Caller, Params(paging): Params
     responses((status = 201, body = NewTokenView), (status = 422, body = Problem)))]
 pub async fn create(State(app): State<App>, caller: Caller, body: Body<NewTokenBody>) -> Result<(StatusCode, Json<NewTokenView>), Error> {
     caller.require(Permission::UsersAdmin)?;
-    let new = body.read()?;
-    let mut faults = Faults::default();
-    let (name, role) = (name(&new.name, "name", &mut faults), role(&new.role, &mut faults));
-    faults.none_or()?;
-    within(&caller, &Access::preset(role))?;
-    let (token, hash) = new_token(&app.random);
-    let mut tx = app.db.write().await?;
-    let id = tokens::create(&mut tx, &name, &hash, role, &caller.actor(&app)).await?;
-    tx.commit().await?;
+    let (token, id) = add(&app, &body.read()?, &caller.access, &caller.actor(&app)).await?;
     let about = view(tokens::get(app.db.read(), id).await?.ok_or(Error::NotFound)?);
     Ok((StatusCode::CREATED, Json(NewTokenView { token, about })))
 }

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use rialto_core::permissions::{Access, Permission, Role};
 use rialto_core::{Address, AddressState, Kind};
+use rialto_store::Actor;
 use rialto_store::users::{self, Change, NewUser, User};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -52,7 +53,7 @@ pub struct NewUserBody {
 }
 
 /// Fields left out stay.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema, Default)]
 #[serde(deny_unknown_fields)]
 pub struct UserChange {
     pub role: Option<String>,
@@ -107,7 +108,7 @@ fn permissions(texts: &[String], field: &str, faults: &mut Faults) -> Vec<Permis
     read
 }
 
-fn zone(text: &str, faults: &mut Faults) -> String {
+pub(crate) fn zone(text: &str, faults: &mut Faults) -> String {
     let known = text.is_empty() || jiff::tz::db().is_definitively_empty() || jiff::tz::TimeZone::get(text).is_ok();
     if !known {
         faults.add("timezone", "Enter an IANA name such as Europe/Vienna.");
@@ -115,9 +116,9 @@ fn zone(text: &str, faults: &mut Faults) -> String {
     text.to_owned()
 }
 
-/// Nobody gives away, or takes over, more than they may do themselves.
-pub(super) fn within(caller: &Caller, access: &Access) -> Result<(), Error> {
-    match Permission::ALL.iter().find(|p| access.allows(**p) && !caller.allows(**p)) {
+/// Nobody gives away, or takes over, more than they (`mine`) may do themselves.
+pub(crate) fn within(mine: &Access, access: &Access) -> Result<(), Error> {
+    match Permission::ALL.iter().find(|p| access.allows(**p) && !mine.allows(**p)) {
         Some(p) => Err(Error::Lacks(*p)),
         None => Ok(()),
     }
@@ -126,6 +127,63 @@ pub(super) fn within(caller: &Caller, access: &Access) -> Result<(), Error> {
 async fn load(app: &App, id: &Id) -> Result<User, Error> {
     let id = id.of(Kind::User)?;
     found(users::get(app.db.read(), id.id).await?, id, |u| u.created_at)
+}
+
+/// Makes a user as entered, with every check: for the API and the pages. `mine` is what whoever makes it may do.
+pub(crate) async fn add(app: &App, new: NewUserBody, mine: &Access, who: &Actor) -> Result<i64, Error> {
+    let mut faults = Faults::default();
+    let address = Address::read(Some(&new.email));
+    if address.state != AddressState::Usable {
+        faults.add("email", "Enter an e-mail address.");
+    }
+    let access = Access {
+        role: role(&new.role, &mut faults),
+        granted: permissions(&new.granted, "granted", &mut faults),
+        denied: permissions(&new.denied, "denied", &mut faults),
+    };
+    let timezone = zone(&new.timezone, &mut faults);
+    faults.0.extend(password::fault(&new.password, &new.email));
+    faults.none_or()?;
+    within(mine, &access)?;
+    let password_hash = password::hash(new.password, &app.random).await?;
+    let user = NewUser { email: address.written, password_hash, access, timezone };
+    let mut tx = app.db.write().await?;
+    let id = users::create(&mut tx, &user, who).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Changes a user as asked, with every check: for the API and the pages.
+pub(crate) async fn change(app: &App, user: &User, change: UserChange, mine: &Access, who: &Actor) -> Result<(), Error> {
+    let before = user.access();
+    let mut faults = Faults::default();
+    let access = Access {
+        role: change.role.map_or(before.role, |r| role(&r, &mut faults)),
+        granted: change.granted.map_or_else(|| before.granted.clone(), |g| permissions(&g, "granted", &mut faults)),
+        denied: change.denied.map_or_else(|| before.denied.clone(), |d| permissions(&d, "denied", &mut faults)),
+    };
+    let timezone = change.timezone.map_or_else(|| user.timezone.clone(), |z| zone(&z, &mut faults));
+    faults.none_or()?;
+    within(mine, &before)?;
+    within(mine, &access)?;
+    let change = Change { access, timezone, disabled: change.disabled.unwrap_or(user.disabled) };
+    let mut tx = app.db.write().await?;
+    users::update(&mut tx, user.id, &change, who).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Sets a new password, with every check, and ends the user's sessions: for the API and the pages.
+pub(crate) async fn set_password(app: &App, user: &User, password: String, mine: &Access, who: &Actor) -> Result<(), Error> {
+    within(mine, &user.access())?;
+    if let Some(fault) = password::fault(&password, &user.email) {
+        return Err(Error::Invalid(vec![fault]));
+    }
+    let hash = password::hash(password, &app.random).await?;
+    let mut tx = app.db.write().await?;
+    users::set_password(&mut tx, user.id, &hash, who).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 #[utoipa::path(get, path = "/users", tag = "access", params(Paging), responses((status = 200, body = List<UserView>), (status = 403, body = Problem)))]
@@ -142,26 +200,7 @@ pub async fn list(State(app): State<App>, caller: Caller, Params(paging): Params
     responses((status = 201, body = UserView), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(State(app): State<App>, caller: Caller, body: Body<NewUserBody>) -> Result<(StatusCode, Json<UserView>), Error> {
     caller.require(Permission::UsersAdmin)?;
-    let new = body.read()?;
-    let mut faults = Faults::default();
-    let address = Address::read(Some(&new.email));
-    if address.state != AddressState::Usable {
-        faults.add("email", "Enter an e-mail address.");
-    }
-    let access = Access {
-        role: role(&new.role, &mut faults),
-        granted: permissions(&new.granted, "granted", &mut faults),
-        denied: permissions(&new.denied, "denied", &mut faults),
-    };
-    let timezone = zone(&new.timezone, &mut faults);
-    faults.0.extend(password::fault(&new.password, &new.email));
-    faults.none_or()?;
-    within(&caller, &access)?;
-    let password_hash = password::hash(new.password, &app.random).await?;
-    let user = NewUser { email: address.written, password_hash, access, timezone };
-    let mut tx = app.db.write().await?;
-    let id = users::create(&mut tx, &user, &caller.actor(&app)).await?;
-    tx.commit().await?;
+    let id = add(&app, body.read()?, &caller.access, &caller.actor(&app)).await?;
     let user = users::get(app.db.read(), id).await?.ok_or(Error::NotFound)?;
     Ok((StatusCode::CREATED, Json(view(&user))))
 }
@@ -177,23 +216,8 @@ pub async fn get(State(app): State<App>, caller: Caller, id: Id) -> Result<Json<
     responses((status = 200, body = UserView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<UserChange>) -> Result<Json<UserView>, Error> {
     caller.require(Permission::UsersAdmin)?;
-    let change = body.read()?;
-    let user = load(&app, &id).await?;
-    let before = user.access();
-    let mut faults = Faults::default();
-    let access = Access {
-        role: change.role.map_or(before.role, |r| role(&r, &mut faults)),
-        granted: change.granted.map_or_else(|| before.granted.clone(), |g| permissions(&g, "granted", &mut faults)),
-        denied: change.denied.map_or_else(|| before.denied.clone(), |d| permissions(&d, "denied", &mut faults)),
-    };
-    let timezone = change.timezone.map_or_else(|| user.timezone.clone(), |z| zone(&z, &mut faults));
-    faults.none_or()?;
-    within(&caller, &before)?;
-    within(&caller, &access)?;
-    let change = Change { access, timezone, disabled: change.disabled.unwrap_or(user.disabled) };
-    let mut tx = app.db.write().await?;
-    users::update(&mut tx, user.id, &change, &caller.actor(&app)).await?;
-    tx.commit().await?;
+    let wanted = body.read()?;
+    change(&app, &load(&app, &id).await?, wanted, &caller.access, &caller.actor(&app)).await?;
     Ok(Json(view(&load(&app, &id).await?)))
 }
 
@@ -204,13 +228,6 @@ pub async fn password(State(app): State<App>, caller: Caller, id: Id, body: Body
     caller.require(Permission::UsersAdmin)?;
     let body = body.read()?;
     let user = load(&app, &id).await?;
-    within(&caller, &user.access())?;
-    if let Some(fault) = password::fault(&body.password, &user.email) {
-        return Err(Error::Invalid(vec![fault]));
-    }
-    let hash = password::hash(body.password, &app.random).await?;
-    let mut tx = app.db.write().await?;
-    users::set_password(&mut tx, user.id, &hash, &caller.actor(&app)).await?;
-    tx.commit().await?;
+    set_password(&app, &user, body.password, &caller.access, &caller.actor(&app)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

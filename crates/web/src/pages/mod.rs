@@ -52,6 +52,11 @@ mod subscribers;
 mod table;
 mod text;
 pub mod toast;
+mod tokens;
+mod users;
+mod users_edit;
+mod users_form;
+mod users_own;
 
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -101,6 +106,8 @@ pub fn router() -> Router<App> {
         .route("/settings", get(settings::show).post(settings::save))
         .route("/settings/audit", get(settings_audit::show))
         .route("/settings/audit/export.csv", get(settings_audit::export))
+        .merge(users::router())
+        .merge(tokens::router())
         .route("/subscribers", get(subscribers::show))
         .route("/subscribers/export.csv", get(subscribers::export))
         .route("/subscribers/{id}", get(subscriber::show))

@@ -11,7 +11,15 @@ const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
         "Admin › Setup",
         &[("Bridge Configuration", "/admin/bridges"), ("Check Bridge Status", "/admin/status"), ("Schedules", "/admin/schedules")],
     ),
-    ("Settings", &[("System Settings", "/settings"), ("Audit", "/settings/audit")]),
+    (
+        "Settings",
+        &[
+            ("System Settings", "/settings"),
+            ("Users and roles", "/settings/users"),
+            ("Tokens", "/settings/tokens"),
+            ("Audit", "/settings/audit"),
+        ],
+    ),
 ];
 
 pub struct NavGroup {
@@ -27,7 +35,11 @@ pub struct NavEntry {
 }
 
 /// Pages that only some may open.
-const GUARDED: &[(&str, Permission)] = &[("/settings/audit", Permission::AuditRead)];
+const GUARDED: &[(&str, Permission)] = &[
+    ("/settings/users", Permission::UsersAdmin),
+    ("/settings/tokens", Permission::UsersAdmin),
+    ("/settings/audit", Permission::AuditRead),
+];
 
 /// The navigation of the page at `path`, without what the reader may not open: the entry with the longest path that leads to it is current.
 pub fn at(path: &str, may: impl Fn(Permission) -> bool) -> Vec<NavGroup> {

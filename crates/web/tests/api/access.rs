@@ -38,6 +38,7 @@ const OPERATIONS: &[Operation] = &[
     ("PATCH", "/target-groups/{id}", &[Permission::ListsEdit], Some(|| json!({"folder": "x"}))),
     ("DELETE", "/target-groups/{id}", &[Permission::ListsEdit], None),
     ("POST", "/target-groups/{id}/sync", &[Permission::GroupsSync], None),
+    ("POST", "/target-groups/{id}/resume", &[Permission::GroupsApprove], None),
     ("GET", "/target-groups/{id}/counts", &[], None),
     ("GET", "/target-groups/{id}/subscribers", &[], None),
     ("GET", "/target-groups/{id}/mailings", &[], None),

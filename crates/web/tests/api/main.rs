@@ -2,6 +2,7 @@
 
 mod access;
 mod acts;
+mod admin_pages;
 mod attributes;
 mod bridges;
 mod compound;
@@ -9,6 +10,7 @@ mod described;
 mod group_pages;
 mod harness;
 mod hostile;
+mod info;
 mod inputs;
 mod lists;
 mod old_pages;

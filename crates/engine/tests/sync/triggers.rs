@@ -54,6 +54,8 @@ async fn info_reads_the_people_of_a_kind_that_has_it() {
         settings: like.settings,
         secrets: like.secrets,
         triggers: &[Trigger::Info],
+        writebacks: &[],
+        setup_script: None,
         no_mode: like.no_mode,
         check: like.check,
         open: like.open,

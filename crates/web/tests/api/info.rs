@@ -20,6 +20,8 @@ fn answering() -> &'static str {
         settings: like.settings,
         secrets: like.secrets,
         triggers: &[Trigger::Info],
+        writebacks: &[],
+        setup_script: None,
         no_mode: like.no_mode,
         check: like.check,
         open: like.open,

@@ -170,7 +170,9 @@ impl Book {
     fn lift(&mut self, number: usize, act: &Act<'_>, lifter: Lifter) -> Done {
         let bounds = self.bounds(act.subscriber_id);
         let mut causes = Vec::new();
-        for cause in Cause::ALL.into_iter().filter(|c| c.lifted_by(lifter)) {
+        let mut liftable: Vec<Cause> = Cause::ALL.into_iter().filter(|c| c.lifted_by(lifter)).collect();
+        liftable.sort_by_key(|c| c.name());
+        for cause in liftable {
             let mut found = false;
             for bound in &bounds {
                 match self.open.remove(&(bound.clone(), cause.name())) {

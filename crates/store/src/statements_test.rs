@@ -49,6 +49,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("views::runs", crate::views::runs::ALL),
         ("views::schedules", crate::views::schedules::ALL),
         ("views::search", crate::views::search::ALL),
+        ("views::writebacks", crate::views::writebacks::ALL),
         ("waterfall", crate::waterfall::ALL),
         ("waterfall::basis", crate::waterfall::BASIS_ALL),
         ("waterfall::delta", crate::waterfall::DELTA_ALL),

@@ -18,6 +18,7 @@ pub mod schedules;
 pub mod search;
 #[cfg(test)]
 mod tests;
+pub mod writebacks;
 
 #[cfg(test)]
 pub(crate) use by_address::ALL as BY_ADDRESS_ALL;

@@ -18,6 +18,8 @@ pub mod settings;
 mod subscribers;
 pub mod tokens;
 pub mod users;
+mod writeback_settings;
+pub mod writebacks;
 
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
@@ -93,6 +95,13 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(tokens::revoke))
         .routes(routes!(folders::list, folders::create))
         .routes(routes!(folders::get, folders::patch, folders::delete))
+        .routes(routes!(writebacks::list))
+        .routes(routes!(writebacks::get, writebacks::patch))
+        .routes(routes!(writebacks::retry))
+        .routes(routes!(writebacks::retry_all))
+        .routes(routes!(writebacks::cancel))
+        .routes(routes!(writeback_settings::get, writeback_settings::put))
+        .routes(routes!(writeback_settings::run))
         .routes(routes!(settings::get, settings::patch))
         .routes(routes!(admin::audit));
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", v1)

@@ -1,0 +1,121 @@
+//! Writebacks as pages and API show them: with the person and the bridge.
+
+use super::Way;
+use crate::args;
+use crate::db::Read;
+use crate::error::StoreError;
+use crate::sql::{sql, statements};
+use crate::writebacks::Writeback;
+
+macro_rules! rows {
+    ($tail:literal) => {
+        sql!(join "SELECT w.*, b.name AS bridge_name, b.created_at AS bridge_created_at, COALESCE(s.remote_id, '') AS remote_id,
+            COALESCE(s.address, '') AS address, s.created_at AS subscriber_created_at FROM writeback w
+            JOIN bridge b ON b.id = w.bridge_id LEFT JOIN subscriber s ON s.id = w.subscriber_id ", $tail)
+    };
+}
+
+// One text an index to walk: a filter must not read the whole queue to find a few. $1 the place, $2 how many, $3 and $4 the ids of a span.
+statements! {
+    ALL_OF_THEM = rows!("WHERE w.id < $1 AND w.id >= $3 AND w.id <= $4 ORDER BY w.id DESC LIMIT $2");
+    OF_PERSON = rows!("WHERE w.subscriber_id = $5 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = 0 OR w.bridge_id = $6)
+        AND ($7 = '' OR w.state = $7) AND ($8 = '' OR w.kind = $8) ORDER BY w.id DESC LIMIT $2");
+    OF_BRIDGE_STATE = rows!("WHERE w.bridge_id = $5 AND w.state = $6 AND w.id < $1 AND w.id >= $3 AND w.id <= $4
+        AND ($7 = '' OR w.kind = $7) ORDER BY w.id DESC LIMIT $2");
+    OF_STATE = rows!("WHERE w.state = $5 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = '' OR w.kind = $6) ORDER BY w.id DESC LIMIT $2");
+    OF_KIND = rows!("WHERE w.kind = $5 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = 0 OR w.bridge_id = $6) ORDER BY w.id DESC LIMIT $2");
+    OF_BRIDGE = rows!("WHERE w.bridge_id = $5 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 ORDER BY w.id DESC LIMIT $2");
+    ALL_BACK = rows!("WHERE w.id > $1 AND w.id >= $3 AND w.id <= $4 ORDER BY w.id LIMIT $2");
+    OF_PERSON_BACK = rows!("WHERE w.subscriber_id = $5 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = 0 OR w.bridge_id = $6)
+        AND ($7 = '' OR w.state = $7) AND ($8 = '' OR w.kind = $8) ORDER BY w.id LIMIT $2");
+    OF_BRIDGE_STATE_BACK = rows!("WHERE w.bridge_id = $5 AND w.state = $6 AND w.id > $1 AND w.id >= $3 AND w.id <= $4
+        AND ($7 = '' OR w.kind = $7) ORDER BY w.id LIMIT $2");
+    OF_STATE_BACK = rows!("WHERE w.state = $5 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = '' OR w.kind = $6) ORDER BY w.id LIMIT $2");
+    OF_KIND_BACK = rows!("WHERE w.kind = $5 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = 0 OR w.bridge_id = $6) ORDER BY w.id LIMIT $2");
+    OF_BRIDGE_BACK = rows!("WHERE w.bridge_id = $5 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 ORDER BY w.id LIMIT $2");
+    COUNT = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM writeback WHERE ($1 = 0 OR bridge_id = $1) AND ($2 = 0 OR subscriber_id = $2)
+        AND ($3 = '' OR state = $3) AND ($4 = '' OR kind = $4) AND (CAST($5 AS BIGINT) IS NULL OR created_at >= $5)
+        AND (CAST($6 AS BIGINT) IS NULL OR created_at < $6) LIMIT $7) AS counted");
+    ONE = rows!("WHERE w.id = $1");
+    FROM_TIME = sql!("SELECT id FROM writeback WHERE created_at >= $1 ORDER BY created_at, id LIMIT 1");
+    UNTIL_TIME = sql!("SELECT id FROM writeback WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT 1");
+    /// The oldest that waits to go out: how far behind the queue is.
+    OLDEST = sql!("SELECT MIN(created_at) FROM writeback WHERE state IN ('new', 'processing', 'error', 'held') AND ($1 = 0 OR bridge_id = $1)");
+}
+
+/// Counting further takes longer than a page may.
+pub const MOST_COUNTED: i64 = 10_000;
+
+/// Which writebacks: 0 and empty for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub bridge_id: i64,
+    pub subscriber_id: i64,
+    pub state: String,
+    pub kind: String,
+    /// Microseconds since 1970; `since` belongs to the span, `until` does not.
+    pub since: Option<i64>,
+    pub until: Option<i64>,
+}
+
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct WritebackRow {
+    #[sqlx(flatten)]
+    pub writeback: Writeback,
+    pub bridge_name: String,
+    pub bridge_created_at: i64,
+    /// Empty for mailing activity.
+    pub remote_id: String,
+    pub address: String,
+    pub subscriber_created_at: Option<i64>,
+}
+
+/// Writebacks older than the place (`i64::MAX` for the newest), newest first; back, those newer than it, oldest first. Times are those of
+/// the causes, and become a span of ids: what has the same cause's time lies together.
+pub async fn turn(mut read: Read<'_>, filter: &Filter, way: Way, from: i64, limit: i64) -> Result<Vec<WritebackRow>, StoreError> {
+    let first = match filter.since {
+        Some(at) => match read.opt::<(i64,)>(FROM_TIME, args![at]).await? {
+            Some((id,)) => id,
+            None => return Ok(Vec::new()),
+        },
+        None => 0,
+    };
+    let last = match filter.until {
+        Some(at) => match read.opt::<(i64,)>(UNTIL_TIME, args![at]).await? {
+            Some((id,)) => id,
+            None => return Ok(Vec::new()),
+        },
+        None => i64::MAX,
+    };
+    let Filter { bridge_id, subscriber_id, state, kind, .. } = filter;
+    let (bridge, person) = (*bridge_id, *subscriber_id);
+    let (sql, args) = match (person, bridge, state.is_empty(), kind.is_empty()) {
+        (1.., ..) => (way.pick(OF_PERSON, OF_PERSON_BACK), args![from, limit, first, last, person, bridge, state, kind]),
+        (_, 1.., false, _) => (way.pick(OF_BRIDGE_STATE, OF_BRIDGE_STATE_BACK), args![from, limit, first, last, bridge, state, kind]),
+        (_, _, false, _) => (way.pick(OF_STATE, OF_STATE_BACK), args![from, limit, first, last, state, kind]),
+        (_, _, _, false) => (way.pick(OF_KIND, OF_KIND_BACK), args![from, limit, first, last, kind, bridge]),
+        (_, 1.., ..) => (way.pick(OF_BRIDGE, OF_BRIDGE_BACK), args![from, limit, first, last, bridge]),
+        _ => (way.pick(ALL_OF_THEM, ALL_BACK), args![from, limit, first, last]),
+    };
+    read.all(sql, args).await
+}
+
+/// How many a filter has. By bridge and state from the figures of the queue; with another filter counted, no further than `MOST_COUNTED`.
+pub async fn count(mut read: Read<'_>, filter: &Filter) -> Result<i64, StoreError> {
+    if filter.subscriber_id == 0 && filter.kind.is_empty() && filter.since.is_none() && filter.until.is_none() {
+        let counts = crate::writebacks::counts(read, filter.bridge_id).await?;
+        return Ok(counts.iter().filter(|(_, state, _)| filter.state.is_empty() || filter.state == *state).map(|(.., n)| n).sum());
+    }
+    let args = args![filter.bridge_id, filter.subscriber_id, &filter.state, &filter.kind, filter.since, filter.until, MOST_COUNTED];
+    read.one::<(i64,)>(COUNT, args).await.map(|(n,)| n)
+}
+
+pub async fn one(mut read: Read<'_>, id: i64) -> Result<Option<WritebackRow>, StoreError> {
+    read.opt(ONE, args![id]).await
+}
+
+/// When the oldest that still has to go out was caused; of one bridge, or (0) of all.
+pub async fn oldest_waiting(mut read: Read<'_>, bridge_id: i64) -> Result<Option<i64>, StoreError> {
+    let (at,): (Option<i64>,) = read.one(OLDEST, args![bridge_id]).await?;
+    Ok(at)
+}

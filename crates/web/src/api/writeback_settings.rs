@@ -1,0 +1,236 @@
+//! `/bridges/{id}/writeback-settings` and `/bridges/{id}/run-writebacks`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use rialto_core::permissions::Permission;
+use rialto_core::{Instant, Kind};
+use rialto_store::bridges::{self, Bridge};
+use rialto_store::writebacks::{self, Destination, SetUp, Settings};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::extract::{Body, Faults, Id, Problem, found, maybe_time};
+use crate::auth::Caller;
+use crate::error::Error;
+use crate::state::App;
+
+/// Kinds on and off. What people decided, and bad addresses, are always told.
+#[derive(Serialize, Deserialize, ToSchema, Clone, Copy)]
+#[serde(deny_unknown_fields)]
+pub struct Kinds {
+    #[serde(default = "on")]
+    pub unsubscribe: bool,
+    #[serde(default = "on")]
+    pub resubscribe: bool,
+    #[serde(default = "on")]
+    pub invalid_email: bool,
+    #[serde(default = "on")]
+    pub interests: bool,
+}
+
+fn on() -> bool {
+    true
+}
+
+/// Fields left out of a PUT take their default.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WritebackSettings {
+    pub kinds: Kinds,
+    /// `auto` or `manual`.
+    #[serde(default = "manual")]
+    pub mailing_activity: String,
+    /// Days after a mailing until its activity goes out by itself: 1 to 30.
+    #[serde(default = "three")]
+    pub mailing_activity_days: u32,
+    /// "Send Persona Activity?"
+    #[serde(default)]
+    pub personas: bool,
+    /// False: cycles begin only when a person asks.
+    #[serde(default = "on")]
+    pub automatic: bool,
+    /// Minutes between cycles, 1 to 1,440; null: the installation's interval.
+    #[serde(default)]
+    pub every_minutes: Option<u32>,
+    /// Requests at once: 1 to 64.
+    #[serde(default = "four")]
+    pub concurrency: u32,
+    /// Messages a minute; null: no limit.
+    #[serde(default)]
+    pub per_minute: Option<u32>,
+    /// Messages a day (UTC); null: no limit.
+    #[serde(default)]
+    pub per_day: Option<u32>,
+}
+
+fn manual() -> String {
+    "manual".into()
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn four() -> u32 {
+    4
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct DestinationView {
+    #[serde(flatten)]
+    pub settings: WritebackSettings,
+    #[schema(format = "date-time")]
+    pub next_cycle_at: Option<String>,
+    /// When the cycle under way, or the last one, began.
+    #[schema(format = "date-time")]
+    pub last_cycle_at: Option<String>,
+    /// Away since; null while it answers.
+    #[schema(format = "date-time")]
+    pub blocked_since: Option<String>,
+    pub blocked_reason: String,
+    /// What of its set-up is missing: such kinds are Held.
+    pub set_up_faults: Vec<SetUpView>,
+    /// Messages left of today's budget; null without one.
+    pub left_today: Option<i64>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SetUpView {
+    pub kinds: Vec<String>,
+    pub detail: String,
+}
+
+impl From<SetUp> for SetUpView {
+    fn from(fault: SetUp) -> Self {
+        Self { kinds: fault.kinds.iter().map(|k| k.name().to_owned()).collect(), detail: fault.detail }
+    }
+}
+
+impl WritebackSettings {
+    fn of(s: &Settings) -> Self {
+        Self {
+            kinds: Kinds { unsubscribe: true, resubscribe: true, invalid_email: true, interests: s.interests },
+            mailing_activity: s.mailing_activity.clone(),
+            mailing_activity_days: s.mailing_activity_days,
+            personas: s.personas,
+            automatic: s.automatic,
+            every_minutes: s.every_minutes,
+            concurrency: s.concurrency,
+            per_minute: s.per_minute,
+            per_day: s.per_day,
+        }
+    }
+
+    /// Faults name the field.
+    pub fn checked(self) -> Result<Settings, Error> {
+        let mut faults = Faults::default();
+        for (field, told) in [
+            ("kinds.unsubscribe", self.kinds.unsubscribe),
+            ("kinds.resubscribe", self.kinds.resubscribe),
+            ("kinds.invalid_email", self.kinds.invalid_email),
+        ] {
+            if !told {
+                faults.add(field, "This cannot be switched off: it is what people decided, or what their address cannot take.");
+            }
+        }
+        if !matches!(self.mailing_activity.as_str(), "auto" | "manual") {
+            faults.add("mailing_activity", "Use auto or manual.");
+        }
+        let mut between = |field: &str, n: Option<u32>, least: u32, most: u32| {
+            if n.is_some_and(|n| !(least..=most).contains(&n)) {
+                faults.add(field, format!("Enter a number from {least} to {}.", rialto_core::figure(i64::from(most))));
+            }
+        };
+        between("mailing_activity_days", Some(self.mailing_activity_days), 1, 30);
+        between("every_minutes", self.every_minutes, 1, 1_440);
+        between("concurrency", Some(self.concurrency), 1, 64);
+        between("per_minute", self.per_minute, 1, 100_000);
+        between("per_day", self.per_day, 1, 10_000_000);
+        faults.none_or()?;
+        Ok(Settings {
+            interests: self.kinds.interests,
+            mailing_activity: self.mailing_activity,
+            mailing_activity_days: self.mailing_activity_days,
+            personas: self.personas,
+            automatic: self.automatic,
+            every_minutes: self.every_minutes,
+            concurrency: self.concurrency,
+            per_minute: self.per_minute,
+            per_day: self.per_day,
+        })
+    }
+}
+
+pub async fn bridge(app: &App, id: &Id) -> Result<Bridge, Error> {
+    let id = id.of(Kind::Bridge)?;
+    found(bridges::get(app.db.read(), id.id).await?, id, |b| b.created_at)
+}
+
+/// The destination of a bridge; made when it has none yet.
+pub async fn destination(app: &App, bridge_id: i64) -> Result<Destination, Error> {
+    if let Some(destination) = writebacks::destination(app.db.read(), bridge_id).await? {
+        return Ok(destination);
+    }
+    let mut tx = app.db.write().await?;
+    writebacks::ensure(&mut tx).await?;
+    tx.commit().await?;
+    writebacks::destination(app.db.read(), bridge_id).await?.ok_or(Error::NotFound)
+}
+
+fn view(d: &Destination, now: Instant) -> DestinationView {
+    let set = |at: i64| maybe_time((at > 0).then_some(at));
+    DestinationView {
+        settings: WritebackSettings::of(&d.read_settings()),
+        next_cycle_at: set(d.next_cycle_at),
+        last_cycle_at: set(d.cutoff),
+        blocked_since: maybe_time(d.blocked_at),
+        blocked_reason: d.blocked_reason.clone(),
+        set_up_faults: d.set_up().into_iter().map(SetUpView::from).collect(),
+        left_today: d.left_today(now),
+    }
+}
+
+#[utoipa::path(get, path = "/bridges/{id}/writeback-settings", tag = "bridges", params(("id" = String, Path)),
+    responses((status = 200, body = DestinationView), (status = 404, body = Problem)))]
+pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<DestinationView>, Error> {
+    let bridge = bridge(&app, &id).await?;
+    Ok(Json(view(&destination(&app, bridge.id).await?, app.clock.now())))
+}
+
+#[utoipa::path(put, path = "/bridges/{id}/writeback-settings", tag = "bridges", params(("id" = String, Path)), request_body = WritebackSettings,
+    responses((status = 200, body = DestinationView), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn put(State(app): State<App>, caller: Caller, id: Id, body: Body<WritebackSettings>) -> Result<Json<DestinationView>, Error> {
+    caller.require(Permission::BridgesAdmin)?;
+    let settings = body.read()?;
+    let bridge = bridge(&app, &id).await?;
+    let settings = settings.checked()?;
+    let mut tx = app.db.write().await?;
+    writebacks::put_settings(&mut tx, bridge.id, &settings, &caller.actor(&app)).await?;
+    tx.commit().await?;
+    Ok(Json(view(&destination(&app, bridge.id).await?, app.clock.now())))
+}
+
+/// Begins a cycle now: everything that is due goes out. A remote system that is away is asked anew first.
+#[utoipa::path(post, path = "/bridges/{id}/run-writebacks", tag = "bridges", params(("id" = String, Path)),
+    responses((status = 202, body = DestinationView), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn run(State(app): State<App>, caller: Caller, id: Id) -> Result<(StatusCode, Json<DestinationView>), Error> {
+    caller.require(Permission::BridgesAdmin)?;
+    let bridge = bridge(&app, &id).await?;
+    do_run(&app, &bridge, &caller.actor(&app)).await?;
+    Ok((StatusCode::ACCEPTED, Json(view(&destination(&app, bridge.id).await?, app.clock.now()))))
+}
+
+/// The act itself, for API and page; the permission was asked for.
+pub async fn do_run(app: &App, bridge: &Bridge, who: &rialto_store::Actor) -> Result<(), Error> {
+    if !bridge.enabled {
+        return Err(Error::Conflict(format!("The bridge {} is switched off; nothing goes out to it.", bridge.name)));
+    }
+    let before = destination(app, bridge.id).await?;
+    let mut tx = app.db.write().await?;
+    // The next cycle of the clock stays where it is.
+    writebacks::run_now(&mut tx, bridge.id, Instant(before.next_cycle_at), who).await?;
+    tx.commit().await?;
+    app.wake.ring();
+    Ok(())
+}

@@ -18,7 +18,7 @@ pub mod settings;
 mod subscribers;
 pub mod tokens;
 pub mod users;
-mod writeback_settings;
+pub mod writeback_settings;
 pub mod writebacks;
 
 use axum::middleware::from_fn_with_state;

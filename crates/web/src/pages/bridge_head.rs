@@ -35,6 +35,9 @@ impl Head {
         if rialto_connectors::has_trigger(&bridge.kind, Trigger::Overnight) {
             tabs.push(("Schedule", format!("{href}/schedule")));
         }
+        if !rialto_connectors::kind(&bridge.kind).is_some_and(|k| k.writebacks.is_empty()) {
+            tabs.push(("Writebacks", format!("{href}/writebacks")));
+        }
         if may_admin {
             tabs.push(("Settings", format!("{href}/edit")));
         }

@@ -57,6 +57,10 @@ mod users;
 mod users_edit;
 mod users_form;
 mod users_own;
+mod writeback;
+mod writeback_settings;
+mod writebacks;
+mod writebacks_routes;
 
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -114,6 +118,7 @@ pub fn router() -> Router<App> {
         .route("/subscribers/{id}/unsubscribe", get(subscriber_act::ask_unsubscribe).post(subscriber_act::unsubscribe))
         .route("/subscribers/{id}/resubscribe", get(subscriber_act::ask_resubscribe).post(subscriber_act::resubscribe))
         .merge(groups_routes::router())
+        .merge(writebacks_routes::router())
         .merge(assets::router());
     // The living style page is for those who build, not for those who use.
     #[cfg(debug_assertions)]

@@ -6,7 +6,7 @@ use rialto_core::permissions::Permission;
 const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
     ("", &[("Overview", "/")]),
     ("Subscribers", &[("Search", "/subscribers"), ("Target Groups", "/target-groups")]),
-    ("Data Exchange", &[("Sync runs", "/sync-runs")]),
+    ("Data Exchange", &[("Sync runs", "/sync-runs"), ("Writeback List", "/writebacks")]),
     (
         "Admin › Setup",
         &[("Bridge Configuration", "/admin/bridges"), ("Check Bridge Status", "/admin/status"), ("Schedules", "/admin/schedules")],

@@ -8,7 +8,7 @@ use rialto_store::views::overview::{self, Figures, Named};
 use rialto_store::views::runs::{self, RunFilter, RunRow};
 
 use super::shell::{Page, Reader};
-use super::stations::{Station, Troubles, stations};
+use super::stations::{Queue, Station, Troubles, stations};
 use super::table::Table;
 use super::text::{Chip, Here, When};
 use super::{links, runs_table};
@@ -52,13 +52,22 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
     let troubles = Troubles { held: open.held.len(), failed: open.failed.len(), gone: open.gone.len() };
     let page = Overview {
         page: reader.page("Overview"),
-        stations: stations(&figures, &bridges, troubles, &here),
+        stations: stations(&figures, &bridges, troubles, &queue(db).await?, &here),
         needs: needs(&open, &bridges, &here),
         recent: (!recent.is_empty()).then(|| Table::plain(&reader, &columns, &recent)),
         has_bridges: !bridges.is_empty(),
         figures,
     };
     Ok(Html(page.render()?))
+}
+
+/// How the queue of writebacks stands.
+async fn queue(db: &rialto_store::Db) -> Result<Queue, Error> {
+    let counts = rialto_store::writebacks::counts(db.read(), 0).await?;
+    let of = |states: &[&str]| counts.iter().filter(|(_, s, _)| states.contains(&s.as_str())).map(|(.., n)| n).sum();
+    let blocked = rialto_store::writebacks::destinations(db.read()).await?.iter().filter(|d| d.blocked_at.is_some()).count();
+    let oldest = rialto_store::views::writebacks::oldest_waiting(db.read(), 0).await?;
+    Ok(Queue { waiting: of(&["new", "processing", "scheduled"]), errors: of(&["error"]), held: of(&["held"]), blocked, oldest })
 }
 
 /// What is not settled.

@@ -46,15 +46,28 @@ pub struct Troubles {
     pub gone: usize,
 }
 
+/// The queue of writebacks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Queue {
+    /// On the way: not yet acknowledged, and nothing is the matter.
+    pub waiting: i64,
+    pub errors: i64,
+    pub held: i64,
+    /// Remote systems that are away.
+    pub blocked: usize,
+    /// When the oldest that is not acknowledged was caused.
+    pub oldest: Option<i64>,
+}
+
 /// In the order of the loop: four on the deck, two on the way back.
-pub fn stations(f: &Figures, bridges: &[Bridge], troubles: Troubles, here: &Here) -> Vec<Station> {
+pub fn stations(f: &Figures, bridges: &[Bridge], troubles: Troubles, w: &Queue, here: &Here) -> Vec<Station> {
     vec![
         remote_systems(bridges, here),
         profiles(f, troubles, here),
         audience(f, troubles),
         Station::later("Mailings", false),
         Station::later("Activity", true),
-        Station::later("Writebacks", true),
+        writebacks(w, here),
     ]
 }
 
@@ -122,5 +135,25 @@ fn audience(f: &Figures, troubles: Troubles) -> Station {
         age: None,
         chip,
         home: false,
+    }
+}
+
+fn writebacks(w: &Queue, here: &Here) -> Station {
+    let chip = match () {
+        () if w.blocked > 0 => Chip::stop("Away"),
+        () if w.errors > 0 => Chip::stop("Error"),
+        () if w.held > 0 => Chip::look("Held"),
+        () if w.waiting > 0 => Chip::go("On the way"),
+        () => Chip::ok("All told"),
+    };
+    Station {
+        name: "Writebacks",
+        href: "/writebacks",
+        figure: text::num(w.waiting + w.errors + w.held),
+        unit: "to be told",
+        note: if w.oldest.is_some() { "oldest decided".into() } else { "nothing waits".into() },
+        age: here.maybe(w.oldest),
+        chip: Some(chip),
+        home: true,
     }
 }

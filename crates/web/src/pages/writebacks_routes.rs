@@ -1,0 +1,20 @@
+//! Addresses of the pages about writebacks.
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::{writeback, writeback_settings, writebacks};
+use crate::state::App;
+
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/writebacks", get(writebacks::show))
+        .route("/writebacks/export.csv", get(writebacks::export))
+        .route("/writebacks/{id}", get(writeback::show))
+        .route("/writebacks/{id}/retry", post(writeback::retry))
+        .route("/writebacks/{id}/mend", post(writeback::mend))
+        .route("/writebacks/{id}/cancel", get(writeback::ask_cancel).post(writeback::cancel))
+        .route("/admin/bridges/{id}/writebacks", get(writeback_settings::show).post(writeback_settings::save))
+        .route("/admin/bridges/{id}/writebacks/run", post(writebacks::run))
+        .route("/admin/bridges/{id}/writebacks/retry", post(writebacks::retry_all))
+}

@@ -34,7 +34,7 @@ fn on() -> bool {
 }
 
 /// Fields left out of a PUT take their default.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WritebackSettings {
     pub kinds: Kinds,
@@ -78,8 +78,17 @@ fn four() -> u32 {
 
 #[derive(Serialize, ToSchema)]
 pub struct DestinationView {
-    #[serde(flatten)]
-    pub settings: WritebackSettings,
+    pub kinds: Kinds,
+    /// `auto` or `manual`.
+    pub mailing_activity: String,
+    pub mailing_activity_days: u32,
+    pub personas: bool,
+    pub automatic: bool,
+    /// Null: the installation's interval.
+    pub every_minutes: Option<u32>,
+    pub concurrency: u32,
+    pub per_minute: Option<u32>,
+    pub per_day: Option<u32>,
     #[schema(format = "date-time")]
     pub next_cycle_at: Option<String>,
     /// When the cycle under way, or the last one, began.
@@ -108,20 +117,6 @@ impl From<SetUp> for SetUpView {
 }
 
 impl WritebackSettings {
-    fn of(s: &Settings) -> Self {
-        Self {
-            kinds: Kinds { unsubscribe: true, resubscribe: true, invalid_email: true, interests: s.interests },
-            mailing_activity: s.mailing_activity.clone(),
-            mailing_activity_days: s.mailing_activity_days,
-            personas: s.personas,
-            automatic: s.automatic,
-            every_minutes: s.every_minutes,
-            concurrency: s.concurrency,
-            per_minute: s.per_minute,
-            per_day: s.per_day,
-        }
-    }
-
     /// Faults name the field.
     pub fn checked(self) -> Result<Settings, Error> {
         let mut faults = Faults::default();
@@ -180,8 +175,17 @@ pub async fn destination(app: &App, bridge_id: i64) -> Result<Destination, Error
 
 fn view(d: &Destination, now: Instant) -> DestinationView {
     let set = |at: i64| maybe_time((at > 0).then_some(at));
+    let s = d.read_settings();
     DestinationView {
-        settings: WritebackSettings::of(&d.read_settings()),
+        kinds: Kinds { unsubscribe: true, resubscribe: true, invalid_email: true, interests: s.interests },
+        mailing_activity: s.mailing_activity,
+        mailing_activity_days: s.mailing_activity_days,
+        personas: s.personas,
+        automatic: s.automatic,
+        every_minutes: s.every_minutes,
+        concurrency: s.concurrency,
+        per_minute: s.per_minute,
+        per_day: s.per_day,
         next_cycle_at: set(d.next_cycle_at),
         last_cycle_at: set(d.cutoff),
         blocked_since: maybe_time(d.blocked_at),

@@ -49,7 +49,6 @@ struct One {
     tries: i64,
     attempts: Vec<Attempt>,
     told_reason: String,
-    may_retry: bool,
     can_retry: bool,
     can_cancel: bool,
     can_mend: bool,
@@ -128,7 +127,6 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
             })
             .collect(),
         told_reason: w.read_message().map(|m| m.reason).unwrap_or_default(),
-        may_retry,
         can_retry: may_retry && state == Some(WritebackState::Error),
         can_cancel: may_retry && open,
         can_mend: may_retry && open && w.mailing_id == 0,

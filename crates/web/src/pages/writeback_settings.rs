@@ -47,7 +47,6 @@ struct Field {
 struct Shown {
     page: Page,
     head: Head,
-    busy: bool,
     entered: Entered,
     fields: Vec<Field>,
     other_fault: Option<String>,
@@ -129,7 +128,6 @@ async fn page(reader: &Reader, bridge: &Bridge, entered: Entered, faults: &[Fiel
     let shown = Shown {
         head: Head::of(reader, bridge, "Writebacks").await?,
         page: reader.page(format!("Writeback Settings of {}", bridge.name)),
-        busy: false,
         other_fault: faults.iter().find(|f| !fields.iter().any(|x| x.name == f.field)).map(|f| format!("{}: {}", f.field, f.detail)),
         fields,
         entered,

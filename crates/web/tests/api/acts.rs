@@ -15,12 +15,12 @@ use crate::harness::Test;
 use crate::people::{all_pages, people, run};
 use crate::runs::{ended, id_of, seeded};
 
-async fn subscriber(test: &Test, token: &str, remote_id: &str) -> String {
+pub async fn subscriber(test: &Test, token: &str, remote_id: &str) -> String {
     let found = all_pages(test, token, &format!("/subscribers?remote_id={remote_id}")).await;
     format!("/subscribers/{}", found[0]["id"].as_str().unwrap())
 }
 
-fn because(reason: &str) -> Option<Value> {
+pub fn because(reason: &str) -> Option<Value> {
     Some(json!({"reason": reason, "evidence": "ticket 7"}))
 }
 

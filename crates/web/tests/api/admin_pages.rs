@@ -10,25 +10,25 @@ use serde_json::json;
 use crate::harness::{Answer, PASSWORD, Test};
 use crate::runs::{id_of, seeded};
 
-struct Browser<'a> {
+pub struct Browser<'a> {
     test: &'a Test,
     cookie: String,
     csrf: String,
 }
 
 impl<'a> Browser<'a> {
-    async fn of(test: &'a Test, email: &str) -> Self {
+    pub async fn of(test: &'a Test, email: &str) -> Self {
         let cookie = test.sign_in(email).await;
         let page = test.get("/keyboard", &cookie).await.text;
         let csrf = page.split_once("name=\"csrf\" value=\"").and_then(|(_, rest)| rest.split('"').next()).unwrap_or_default().to_owned();
         Self { test, cookie, csrf }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Answer {
         self.test.get(path, &self.cookie).await
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let fields: Vec<(&str, &str)> = [("csrf", self.csrf.as_str())].into_iter().chain(fields.iter().copied()).collect();
         self.test.form(path, &self.cookie, &fields, &[]).await
     }

@@ -21,3 +21,4 @@ mod runs;
 mod schedules;
 mod settings;
 mod sign_in;
+mod writebacks;

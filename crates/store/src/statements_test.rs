@@ -39,6 +39,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("views::bridges", crate::views::bridges::ALL),
         ("views::changes", crate::views::changes::ALL),
         ("views::compound", crate::views::compound::ALL),
+        ("views::consent", crate::views::consent::ALL),
         ("views::folders", crate::views::folders::ALL),
         ("views::groups", crate::views::groups::ALL),
         ("views::history", crate::views::history::ALL),

@@ -6,6 +6,7 @@ mod back_tests;
 pub mod bridges;
 pub mod changes;
 pub mod compound;
+pub mod consent;
 pub mod folders;
 pub mod groups;
 pub mod history;

@@ -14,6 +14,7 @@ mod lists;
 mod old_pages;
 mod pages;
 mod people;
+mod public;
 mod run_pages;
 mod runs;
 mod schedules;

@@ -5,6 +5,7 @@ mod browse;
 mod child;
 mod load;
 mod pages;
+mod public;
 mod raw;
 mod table;
 
@@ -24,6 +25,9 @@ struct Args {
     /// Only the pages.
     #[arg(long)]
     pages: bool,
+    /// Only unsubscribes by link: 1,000 a second for 20 seconds.
+    #[arg(long)]
+    public: bool,
     /// Sizes to measure.
     #[arg(long, value_delimiter = ',', default_value = "100000,1000000")]
     people: Vec<u64>,
@@ -42,6 +46,8 @@ enum Part {
     Insert { base: String, db: String },
     /// Every page, in a database of sample data.
     Browse { db: String },
+    /// Unsubscribes by link.
+    Public { name: String, db: String },
     /// One sync by the engine.
     Sync { base: String, db: String },
 }
@@ -58,6 +64,10 @@ async fn main() -> Result<()> {
             print!("{}", browse::all(&db).await?);
             Ok(())
         }
+        Some(Part::Public { name, db }) => {
+            println!("{}", public::measure(&name, &db).await?);
+            Ok(())
+        }
         Some(Part::Sync { base, db }) => child::report(load::sync(&base, &db).await?),
         None => measure_all(&args).await,
     }
@@ -67,6 +77,9 @@ async fn measure_all(args: &Args) -> Result<()> {
     let server = args.postgres.as_deref().context("RIALTO_TEST_POSTGRES is not set: use `make bench`")?;
     if args.pages {
         return browse_all(server).await;
+    }
+    if args.public {
+        return public_all(server).await;
     }
     let mut table = Table::default();
     for people in &args.people {
@@ -86,6 +99,20 @@ async fn measure_all(args: &Args) -> Result<()> {
     }
     println!("{table}");
     browse_all(server).await
+}
+
+/// Unsubscribes by link, on both databases.
+async fn public_all(server: &str) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    println!("{}", public::HEAD);
+    for name in ["sqlite", "postgres"] {
+        let db = database(name, server, folder.path(), "public", 0).await?;
+        let done = Command::new(std::env::current_exe()?).args(["public", name, &db]).status().await?;
+        if !done.success() {
+            bail!("unsubscribes on {name} failed");
+        }
+    }
+    Ok(())
 }
 
 /// Pages with a million people, 500 target groups and 50,000 sync runs, on both databases.

@@ -20,6 +20,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("groups", crate::groups::ALL),
         ("groups::edit", crate::groups::EDIT_ALL),
         ("groups::mirror", crate::groups::MIRROR_ALL),
+        ("households", crate::households::ALL),
         ("ids", crate::ids::ALL),
         ("membership", crate::membership::ALL),
         ("membership::apply", crate::membership::APPLY_ALL),

@@ -14,6 +14,7 @@ statements! {
     NEWEST = sql!("SELECT id, created_at FROM consent_ledger ORDER BY id DESC LIMIT 1");
     LATELY = sql!("SELECT DISTINCT subscriber_id FROM consent_ledger WHERE id > $1 AND created_at >= $2 AND subscriber_id IS NOT NULL
         AND source IN ('one-click', 'preference page')");
+    BY_LINK = sql!("SELECT COUNT(DISTINCT subscriber_id) FROM consent_ledger WHERE source IN ('one-click', 'preference page')");
     LEDGER = sql!("SELECT l.id, l.created_at, l.act, l.cause, l.source, l.run_id, l.actor, l.reason, l.evidence,
         COALESCE(l.subscriber_id, 0) AS subscriber_id, COALESCE(s.created_at, 0) AS made_at, COALESCE(s.remote_id, '') AS remote_id,
         COALESCE(s.bridge_id, 0) AS bridge_id FROM consent_ledger l LEFT JOIN subscriber s ON s.id = l.subscriber_id
@@ -28,6 +29,11 @@ pub async fn lately_by_link(mut read: Read<'_>) -> Result<Vec<i64>, StoreError> 
     let since = Instant(at).plus_seconds(-HOUR);
     let found: Vec<(i64,)> = read.all(LATELY, args![id - BACK, since]).await?;
     Ok(found.into_iter().map(|(id,)| id).collect())
+}
+
+/// How many people have acted by their link.
+pub async fn acts_by_link(mut read: Read<'_>) -> Result<i64, StoreError> {
+    read.one::<(i64,)>(BY_LINK, args![]).await.map(|(n,)| n)
 }
 
 /// An act, and the record that it was about.

@@ -10,13 +10,15 @@ mod document;
 pub mod extract;
 mod folders;
 pub mod groups;
+pub mod households;
 mod idempotency;
 mod runs;
 pub mod schedules;
 pub mod settings;
-mod subscribers;
+pub mod subscribers;
 mod tokens;
 mod users;
+pub mod why;
 
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
@@ -81,9 +83,11 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(schedules::run))
         .routes(routes!(subscribers::list))
         .routes(routes!(subscribers::get))
-        .routes(routes!(subscribers::consent))
+        .routes(routes!(why::consent))
         .routes(routes!(consent::unsubscribe))
         .routes(routes!(consent::resubscribe))
+        .routes(routes!(households::list))
+        .routes(routes!(households::decide))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::patch))
         .routes(routes!(users::password))

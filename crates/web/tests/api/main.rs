@@ -9,6 +9,7 @@ mod described;
 mod group_pages;
 mod harness;
 mod hostile;
+mod households;
 mod inputs;
 mod lists;
 mod old_pages;

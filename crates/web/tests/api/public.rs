@@ -8,7 +8,7 @@ use rialto_store::args;
 use rialto_store::consent::{self, Grounds};
 
 use crate::harness::{Answer, Test};
-use crate::people::{people, run};
+use crate::people::people;
 use crate::runs::seeded;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -209,23 +209,15 @@ async fn bodies_that_ask_for_nothing_or_too_much_change_nothing() {
     for test in Test::on_both().await {
         five(&test).await;
         let (path, before) = (link(&test, 1), written(&test).await);
-        for (kind, body) in
-            [(FORM, ""), (FORM, "act=erase"), ("application/json", "{\"act\":\"unsubscribe\"}"), ("multipart/form-data", ONE_CLICK)]
-        {
+        for (kind, body) in [(FORM, ""), (FORM, "act=erase"), ("application/json", "{\"act\":\"unsubscribe\"}"), ("", "One-Click")] {
             let answer = post(&test, &path, kind, body).await;
-            if kind == "multipart/form-data" {
-                continue; // Without a boundary it is read as the plain form it is.
-            }
             assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{kind} {body}");
             assert!(answer.text.contains("Nothing was changed"), "{}", answer.text);
         }
-        run(&test, "DELETE FROM suppression", args![]).await;
-        let before = [count(&test, "consent_ledger").await.min(before[0] + 1)];
         let large = post(&test, &path, FORM, &format!("{ONE_CLICK}&words={}", "x".repeat(16 << 10))).await;
         assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
         exact_headers(&large, "too large");
-        assert_eq!([count(&test, "consent_ledger").await], before, "{}", test.name);
-        assert!(consent::open_causes(test.app.db.read(), 1).await.unwrap().is_empty());
+        assert_eq!(written(&test).await, before, "{}", test.name);
     }
 }
 

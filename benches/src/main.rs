@@ -25,9 +25,12 @@ struct Args {
     /// Only the pages.
     #[arg(long)]
     pages: bool,
-    /// Only unsubscribes by link: 1,000 a second for 20 seconds.
+    /// Only unsubscribes by link.
     #[arg(long)]
     public: bool,
+    /// Unsubscribes a second.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_500))]
+    rate: u32,
     /// Sizes to measure.
     #[arg(long, value_delimiter = ',', default_value = "100000,1000000")]
     people: Vec<u64>,
@@ -47,7 +50,7 @@ enum Part {
     /// Every page, in a database of sample data.
     Browse { db: String },
     /// Unsubscribes by link.
-    Public { name: String, db: String },
+    Public { name: String, db: String, rate: u32 },
     /// One sync by the engine.
     Sync { base: String, db: String },
 }
@@ -64,8 +67,8 @@ async fn main() -> Result<()> {
             print!("{}", browse::all(&db).await?);
             Ok(())
         }
-        Some(Part::Public { name, db }) => {
-            println!("{}", public::measure(&name, &db).await?);
+        Some(Part::Public { name, db, rate }) => {
+            println!("{}", public::measure(&name, &db, rate).await?);
             Ok(())
         }
         Some(Part::Sync { base, db }) => child::report(load::sync(&base, &db).await?),
@@ -79,7 +82,7 @@ async fn measure_all(args: &Args) -> Result<()> {
         return browse_all(server).await;
     }
     if args.public {
-        return public_all(server).await;
+        return public_all(server, args.rate).await;
     }
     let mut table = Table::default();
     for people in &args.people {
@@ -102,12 +105,12 @@ async fn measure_all(args: &Args) -> Result<()> {
 }
 
 /// Unsubscribes by link, on both databases.
-async fn public_all(server: &str) -> Result<()> {
+async fn public_all(server: &str, rate: u32) -> Result<()> {
     let folder = tempfile::tempdir()?;
     println!("{}", public::HEAD);
     for name in ["sqlite", "postgres"] {
         let db = database(name, server, folder.path(), "public", 0).await?;
-        let done = Command::new(std::env::current_exe()?).args(["public", name, &db]).status().await?;
+        let done = Command::new(std::env::current_exe()?).args(["public", name, &db, &rate.to_string()]).status().await?;
         if !done.success() {
             bail!("unsubscribes on {name} failed");
         }

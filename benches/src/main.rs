@@ -5,6 +5,7 @@ mod browse;
 mod child;
 mod load;
 mod pages;
+mod public;
 mod queue;
 mod raw;
 mod table;
@@ -28,6 +29,12 @@ struct Args {
     /// Only the queue of writebacks.
     #[arg(long)]
     writebacks: bool,
+    /// Only unsubscribes by link.
+    #[arg(long)]
+    public: bool,
+    /// Unsubscribes a second.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_500))]
+    rate: u32,
     /// Sizes to measure.
     #[arg(long, value_delimiter = ',', default_value = "100000,1000000")]
     people: Vec<u64>,
@@ -48,6 +55,8 @@ enum Part {
     Browse { db: String },
     /// The queue of writebacks.
     Queue { name: String, db: String },
+    /// Unsubscribes by link.
+    Public { name: String, db: String, rate: u32 },
     /// One sync by the engine.
     Sync { base: String, db: String },
 }
@@ -68,6 +77,10 @@ async fn main() -> Result<()> {
             println!("{}", queue::measure(&name, &db).await?);
             Ok(())
         }
+        Some(Part::Public { name, db, rate }) => {
+            println!("{}", public::measure(&name, &db, rate).await?);
+            Ok(())
+        }
         Some(Part::Sync { base, db }) => child::report(load::sync(&base, &db).await?),
         None => measure_all(&args).await,
     }
@@ -80,6 +93,9 @@ async fn measure_all(args: &Args) -> Result<()> {
     }
     if args.writebacks {
         return queue_all(server).await;
+    }
+    if args.public {
+        return public_all(server, args.rate).await;
     }
     let mut table = Table::default();
     for people in &args.people {
@@ -99,7 +115,8 @@ async fn measure_all(args: &Args) -> Result<()> {
     }
     println!("{table}");
     browse_all(server).await?;
-    queue_all(server).await
+    queue_all(server).await?;
+    public_all(server, args.rate).await
 }
 
 /// The queue of writebacks on both databases.
@@ -111,6 +128,20 @@ async fn queue_all(server: &str) -> Result<()> {
         let done = Command::new(std::env::current_exe()?).args(["queue", name, &db]).status().await?;
         if !done.success() {
             bail!("the queue on {name} failed");
+        }
+    }
+    Ok(())
+}
+
+/// Unsubscribes by link, on both databases.
+async fn public_all(server: &str, rate: u32) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    println!("{}", public::HEAD);
+    for name in ["sqlite", "postgres"] {
+        let db = database(name, server, folder.path(), "public", 0).await?;
+        let done = Command::new(std::env::current_exe()?).args(["public", name, &db, &rate.to_string()]).status().await?;
+        if !done.success() {
+            bail!("unsubscribes on {name} failed");
         }
     }
     Ok(())

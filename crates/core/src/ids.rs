@@ -27,6 +27,7 @@ pub enum Kind {
     Interest = 10,
     Folder = 12,
     Schedule = 40,
+    Household = 50,
 }
 
 impl Kind {
@@ -43,6 +44,7 @@ impl Kind {
         Kind::Interest,
         Kind::Folder,
         Kind::Schedule,
+        Kind::Household,
     ];
 }
 

@@ -14,6 +14,7 @@ pub mod ids;
 mod names;
 pub mod permissions;
 pub mod person;
+pub mod preference;
 pub mod random;
 pub mod run;
 pub mod schedule;

@@ -9,6 +9,7 @@ mod error;
 pub mod fields;
 pub mod folders;
 pub mod groups;
+pub mod households;
 pub mod idempotency;
 pub mod ids;
 pub mod membership;

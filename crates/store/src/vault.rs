@@ -3,6 +3,7 @@
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use rialto_core::Random;
+use rialto_core::preference::{self, Link};
 
 use crate::error::StoreError;
 
@@ -14,6 +15,7 @@ pub struct Vault {
     cipher: XChaCha20Poly1305,
     key_id: String,
     mac_key: [u8; 32],
+    link_key: [u8; 32],
     random: Random,
 }
 
@@ -27,7 +29,8 @@ impl Vault {
     pub fn new(key: [u8; 32], random: Random) -> Self {
         let derive = |purpose: &str| rialto_core::hash::keyed(&key, purpose.as_bytes());
         let key_id = derive("key id").iter().take(4).map(|b| format!("{b:02x}")).collect();
-        Self { cipher: XChaCha20Poly1305::new(&Key::from(derive("secrets"))), key_id, mac_key: derive("address keys"), random }
+        let cipher = XChaCha20Poly1305::new(&Key::from(derive("secrets")));
+        Self { cipher, key_id, mac_key: derive("address keys"), link_key: derive("preference links"), random }
     }
 
     /// Seals a text; `context` (such as `bridge 7`) must be the same at opening. Answers `v1:<key id>:<hex>`.
@@ -66,6 +69,16 @@ impl Vault {
     pub fn address_key(&self, canonical: &str) -> String {
         rialto_core::hash::keyed(&self.mac_key, canonical.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
     }
+
+    /// The token of a person's preference page, for `/u/{token}`.
+    pub fn preference_token(&self, link: Link) -> String {
+        preference::write(link, |message| rialto_core::hash::keyed(&self.link_key, message))
+    }
+
+    /// Whose page a token opens; `None` when it was not made here.
+    pub fn read_preference_token(&self, token: &str) -> Option<Link> {
+        preference::read(token, |message| rialto_core::hash::keyed(&self.link_key, message))
+    }
 }
 
 fn unhex(hex: &str) -> Option<Vec<u8>> {
@@ -81,6 +94,14 @@ mod tests {
 
     fn vault(key: u8) -> Vault {
         Vault::new([key; 32], Random::new(|out| out.fill(7)))
+    }
+
+    #[test]
+    fn a_preference_link_is_of_this_installation() {
+        let link = Link { subscriber_id: 7, mailing_id: 3 };
+        let token = vault(1).preference_token(link);
+        assert_eq!(vault(1).read_preference_token(&token), Some(link));
+        assert_eq!(vault(2).read_preference_token(&token), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod error;
 pub mod health;
 pub mod pages;
+pub mod public;
 pub mod request_id;
 pub mod security;
 mod slow;
@@ -22,8 +23,10 @@ pub use state::{App, Settings};
 /// Largest request body in bytes.
 pub const BODY_LIMIT: usize = 1 << 20;
 
-/// Everything Rialto answers over HTTP. Serve it with connect info (`SocketAddr`), so that sign-ins are throttled by peer address.
+/// Everything Rialto answers over HTTP. Serve it with connect info (`SocketAddr`), so that sign-ins are throttled by peer address. Call it
+/// inside a runtime: it starts the task that commits what people decide by their links.
 pub fn router(app: App) -> Router {
+    let public = public::router(&app);
     Router::new()
         .merge(pages::router())
         .merge(auth::router())
@@ -33,10 +36,12 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), auth::csrf::check))
         .layer(from_fn(slow::bound))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        // Outermost last: an id for the request, then the headers, then errors made readable, panics caught beneath all three.
+        // Outermost last: the headers, then errors made readable, panics caught beneath.
         .layer(from_fn_with_state(app.clone(), pages::toast::said))
         .layer(from_fn(error::render))
         .layer(from_fn_with_state(app.clone(), security::headers))
+        // Public pages have headers of their own and know neither sessions nor cookies. All have an id for the request.
+        .merge(public)
         .layer(from_fn_with_state(app.clone(), request_id::give))
         .layer(CompressionLayer::new())
         .with_state(app)

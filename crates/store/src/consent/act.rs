@@ -9,7 +9,7 @@ use crate::args;
 use crate::audit::Actor;
 use crate::db::Tx;
 use crate::error::StoreError;
-use crate::people::{Bound, insert_rows};
+use crate::people::{Bound, insert_few};
 use crate::sql::{sql, statements};
 use crate::vault::Vault;
 use crate::writebacks::{self, Fresh};
@@ -151,7 +151,7 @@ async fn write_entries(tx: &mut Tx, vault: &Vault, book: &Book, acts: &[Act<'_>]
             Bound::Text(a.grounds.evidence),
         ]);
     }
-    insert_rows(tx, "consent_ledger", &LEDGER.map(str::to_owned), &ledger).await?;
+    insert_few(tx, "consent_ledger", &LEDGER.map(str::to_owned), &ledger).await?;
     let first = ids::take(tx, "audit", book.entries.len() as i64).await?;
     let mut audit = Vec::with_capacity(book.entries.len() * AUDIT.len());
     for ((id, entry), detail) in (first..).zip(&book.entries).zip(&details) {
@@ -167,7 +167,7 @@ async fn write_entries(tx: &mut Tx, vault: &Vault, book: &Book, acts: &[Act<'_>]
             Bound::Text(&a.who.request_id),
         ]);
     }
-    insert_rows(tx, "audit", &AUDIT.map(str::to_owned), &audit).await
+    insert_few(tx, "audit", &AUDIT.map(str::to_owned), &audit).await
 }
 
 async fn write_households(tx: &mut Tx, book: &Book, acts: &[Act<'_>], first_entry: i64) -> Result<(), StoreError> {
@@ -181,7 +181,7 @@ async fn write_households(tx: &mut Tx, book: &Book, acts: &[Act<'_>], first_entr
         .flat_map(|(id, h)| [id, acts[h.act].who.at.0, first_entry + h.entry as i64, acts[h.act].subscriber_id, h.bridge_id])
         .map(Bound::Int)
         .collect();
-    insert_rows(tx, "household", &columns, &cells).await
+    insert_few(tx, "household", &columns, &cells).await
 }
 
 /// The counts of groups that acts about these people touch are stale from here on (`groups::Group::counts_current`). In the acts' own

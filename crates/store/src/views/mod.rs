@@ -7,6 +7,7 @@ pub mod bridges;
 mod by_address;
 pub mod changes;
 pub mod compound;
+pub mod consent;
 pub mod folders;
 pub mod groups;
 pub mod history;

@@ -16,7 +16,7 @@ use crate::args;
 use crate::db::{Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
-use crate::people::{Bound, insert_rows};
+use crate::people::{Bound, insert_few};
 use crate::sql::{sql, statements};
 
 pub use claim::{Claimed, claim};
@@ -131,7 +131,7 @@ pub async fn enqueue(tx: &mut Tx, fresh: &[Fresh]) -> Result<(), StoreError> {
             Bound::Int(f.message.at.0),
         ]);
     }
-    insert_rows(tx, "writeback", &columns, &cells).await
+    insert_few(tx, "writeback", &columns, &cells).await
 }
 
 pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Writeback>, StoreError> {

@@ -11,13 +11,15 @@ pub mod extract;
 mod folders;
 mod group_resume;
 pub mod groups;
+pub mod households;
 mod idempotency;
 mod runs;
 pub mod schedules;
 pub mod settings;
-mod subscribers;
+pub mod subscribers;
 pub mod tokens;
 pub mod users;
+pub mod why;
 pub mod writeback_settings;
 pub mod writebacks;
 
@@ -85,9 +87,11 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(schedules::run))
         .routes(routes!(subscribers::list))
         .routes(routes!(subscribers::get))
-        .routes(routes!(subscribers::consent))
+        .routes(routes!(why::consent))
         .routes(routes!(consent::unsubscribe))
         .routes(routes!(consent::resubscribe))
+        .routes(routes!(households::list))
+        .routes(routes!(households::decide))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::patch))
         .routes(routes!(users::password))

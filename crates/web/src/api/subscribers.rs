@@ -7,15 +7,18 @@ use axum::extract::State;
 use rialto_core::AddressState;
 use rialto_core::Kind;
 use rialto_core::consent::Cause;
+use rialto_core::permissions::Permission;
+use rialto_core::preference::Link;
 use rialto_store::views::api::{self as views, Person};
 use rialto_store::views::{members, people};
-use rialto_store::{consent, fields};
+use rialto_store::{Actor, audit, fields};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Id, List, Paging, Params, Problem, after, found, limit, page, public, time};
+use super::extract::{Id, List, Params, Problem, after, found, limit, page, public as public_id, time};
 use crate::auth::Caller;
 use crate::error::Error;
+use crate::public;
 use crate::state::App;
 
 #[derive(Serialize, ToSchema)]
@@ -47,12 +50,9 @@ pub struct SubscriberDetail {
     /// Personalization fields that hold something, by the remote's name.
     #[schema(value_type = Object)]
     pub fields: BTreeMap<String, serde_json::Value>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct ConsentView {
-    pub verdict: Verdict,
-    pub ledger: List<EntryView>,
+    /// The person's own preference page, for those who may edit lists; that it was given out is audited. Null for others.
+    #[schema(format = "uri")]
+    pub preference_url: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -77,23 +77,6 @@ impl From<Cause> for CauseView {
     fn from(c: Cause) -> Self {
         Self { cause: c.name(), label: c.label() }
     }
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct EntryView {
-    #[schema(format = "uuid")]
-    pub id: String,
-    #[schema(format = "date-time")]
-    pub at: String,
-    /// `open` or `lift`.
-    pub act: String,
-    pub cause: String,
-    pub source: String,
-    #[schema(format = "uuid")]
-    pub run: Option<String>,
-    pub by: String,
-    pub reason: String,
-    pub evidence: String,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -133,8 +116,8 @@ pub(super) async fn list_of(
     let show = |p: Person| SubscriberView {
         mailable: AddressState::from_i16(p.address_state) == AddressState::Usable && causes_of(&p).is_empty(),
         causes: causes_of(&p).iter().map(|c| c.name()).collect(),
-        id: public(Kind::Subscriber, p.created_at, p.id),
-        bridge: made.get(&p.bridge_id).map(|at| public(Kind::Bridge, *at, p.bridge_id)),
+        id: public_id(Kind::Subscriber, p.created_at, p.id),
+        bridge: made.get(&p.bridge_id).map(|at| public_id(Kind::Bridge, *at, p.bridge_id)),
         address_state: state_name(p.address_state),
         remote_flag: if p.remote_flag_seen == 1 { "yes" } else { "no" },
         created_at: time(p.created_at),
@@ -162,7 +145,7 @@ pub async fn list(State(app): State<App>, _: Caller, Params(query): Params<Subsc
 
 #[utoipa::path(get, path = "/subscribers/{id}", tag = "subscribers", params(("id" = String, Path)),
     responses((status = 200, body = SubscriberDetail), (status = 404, body = Problem)))]
-pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<SubscriberDetail>, Error> {
+pub async fn get(State(app): State<App>, caller: Caller, id: Id) -> Result<Json<SubscriberDetail>, Error> {
     let person = load(&app, &id).await?;
     let (person_id, bridge_id) = (person.id, person.bridge_id);
     let known = fields::list(app.db.read(), bridge_id).await?;
@@ -171,34 +154,27 @@ pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<Subsc
     let values = known.iter().filter(|f| f.gone_at.is_none()).filter_map(|f| Some((f.name.clone(), value(f)?))).collect();
     let Json(mut one) = list_of(&app, vec![person], 1, 1, serde_json::Value::from).await?;
     let about = one.items.pop().ok_or(Error::NotFound)?;
-    Ok(Json(SubscriberDetail { about, fields: values }))
+    let preference_url = if caller.allows(Permission::ListsEdit) { given_out(&app, person_id, &caller).await } else { None };
+    Ok(Json(SubscriberDetail { about, fields: values, preference_url }))
 }
 
-/// Whether this record may be mailed and why not, and the acts that led there (of the record and of its address), newest first.
-#[utoipa::path(get, path = "/subscribers/{id}/consent", tag = "subscribers", params(("id" = String, Path), Paging),
-    responses((status = 200, body = ConsentView), (status = 404, body = Problem)))]
-pub async fn consent(State(app): State<App>, _: Caller, id: Id, Params(paging): Params<Paging>) -> Result<Json<ConsentView>, Error> {
-    let person = load(&app, &id).await?;
-    let limit = limit(paging.limit)?;
-    let before = after::<i64>(paging.cursor.as_deref())?.unwrap_or(i64::MAX);
-    let causes = consent::open_causes(app.db.read(), person.id).await?;
-    let key = if person.canonical.is_empty() { String::new() } else { app.vault.address_key(&person.canonical) };
-    let (rows, total) = views::ledger(app.db.read(), person.id, &key, before, limit + 1).await?;
-    let runs: Vec<i64> = rows.iter().filter_map(|e| e.run_id).collect();
-    let made = views::made(app.db.read(), views::Made::Runs, &runs).await?;
-    let show = |e: views::Entry| EntryView {
-        id: public(Kind::LedgerEntry, e.created_at, e.id),
-        at: time(e.created_at),
-        act: e.act,
-        cause: e.cause,
-        source: e.source,
-        run: e.run_id.and_then(|id| made.get(&id).map(|at| public(Kind::SyncRun, *at, id))),
-        by: e.actor,
-        reason: e.reason,
-        evidence: e.evidence,
-    };
-    let ledger = page(rows, limit, total, |e| e.id, show);
-    Ok(Json(ConsentView { verdict: verdict(&person, causes)?, ledger }))
+/// A link with which its holder acts as the person; not without its audit row (`docs/adr/0090`).
+async fn given_out(app: &App, subscriber_id: i64, caller: &Caller) -> Option<String> {
+    match preference_link(app, subscriber_id, &caller.actor(app)).await {
+        Ok(link) => Some(public::url(app, link)),
+        Err(error) => {
+            tracing::warn!(%error, "a preference link was not given out, as that could not be audited");
+            None
+        }
+    }
+}
+
+/// Gives out a person's link, and leaves the audit row that says so.
+pub async fn preference_link(app: &App, subscriber_id: i64, who: &Actor) -> Result<Link, Error> {
+    let mut tx = app.db.write().await?;
+    audit::write(&mut tx, who, "subscriber.preference_link", "subscriber", Some(subscriber_id), serde_json::json!({})).await?;
+    tx.commit().await?;
+    Ok(Link { subscriber_id, mailing_id: 0 })
 }
 
 pub(super) fn verdict(person: &Person, causes: Vec<Cause>) -> Result<Verdict, Error> {

@@ -16,6 +16,7 @@ use crate::state::App;
 
 pub use caller::Caller;
 pub use csrf::Form;
+pub(crate) use peer::Peer;
 pub use session::Session;
 pub(crate) use session::local;
 pub use sign_in::SignInView;

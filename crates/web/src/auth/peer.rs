@@ -18,7 +18,7 @@ const MAX_HOPS: usize = 20;
 
 /// Extractor: the address that asks, as it is counted: an IPv4 address, or the /64 network of an IPv6 address, as one host has
 /// all of it. Behind a trusted proxy it is what that proxy saw; from anybody else a header is worth nothing.
-pub(super) struct Peer(pub String);
+pub(crate) struct Peer(pub String);
 
 impl FromRequestParts<App> for Peer {
     type Rejection = Infallible;

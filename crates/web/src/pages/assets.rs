@@ -25,13 +25,15 @@ const CSS: &str = concat!(
     include_str!("../../assets/css/8-loop.css"),
     include_str!("../../assets/css/9-last.css"),
 );
+/// For pages outside the frame; small, as it is all that they load.
+const PUBLIC: &str = include_str!("../../assets/public.css");
 const SCRIPT: &str = include_str!("../../assets/app.js");
 const ICON: &str = include_str!("../../assets/favicon.svg");
 const HTMX: &str = include_str!(concat!(env!("OUT_DIR"), "/htmx.min.js"));
 
 /// First part of the path of every asset.
 pub static BASE: LazyLock<String> = LazyLock::new(|| {
-    let digest = [CSS, SCRIPT, ICON, HTMX].iter().fold(Sha256::new(), |sum, text| sum.chain_update(text)).finalize();
+    let digest = [CSS, PUBLIC, SCRIPT, ICON, HTMX].iter().fold(Sha256::new(), |sum, text| sum.chain_update(text)).finalize();
     let hash: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
     format!("/assets/{hash}")
 });
@@ -43,6 +45,7 @@ pub fn router() -> Router<App> {
 async fn serve(Path((hash, name)): Path<(String, String)>) -> Result<Response, Error> {
     let (kind, content) = match name.as_str() {
         "app.css" => ("text/css; charset=utf-8", CSS),
+        "public.css" => ("text/css; charset=utf-8", PUBLIC),
         "app.js" => ("text/javascript; charset=utf-8", SCRIPT),
         "htmx.js" => ("text/javascript; charset=utf-8", HTMX),
         "favicon.svg" => ("image/svg+xml", ICON),

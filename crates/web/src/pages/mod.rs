@@ -19,6 +19,7 @@ mod group_tabs;
 mod groups;
 mod groups_routes;
 mod groups_table;
+mod households;
 mod info;
 mod keyboard;
 mod links;
@@ -114,9 +115,12 @@ pub fn router() -> Router<App> {
         .merge(tokens::router())
         .route("/subscribers", get(subscribers::show))
         .route("/subscribers/export.csv", get(subscribers::export))
+        .route("/subscribers/households", get(households::show))
+        .route("/subscribers/households/{id}", post(households::decide))
         .route("/subscribers/{id}", get(subscriber::show))
         .route("/subscribers/{id}/unsubscribe", get(subscriber_act::ask_unsubscribe).post(subscriber_act::unsubscribe))
         .route("/subscribers/{id}/resubscribe", get(subscriber_act::ask_resubscribe).post(subscriber_act::resubscribe))
+        .route("/subscribers/{id}/preference-page", post(subscriber_act::preference_page))
         .merge(groups_routes::router())
         .merge(writebacks_routes::router())
         .merge(assets::router());

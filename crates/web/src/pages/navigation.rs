@@ -5,7 +5,7 @@ use rialto_core::permissions::Permission;
 
 const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
     ("", &[("Overview", "/")]),
-    ("Subscribers", &[("Search", "/subscribers"), ("Target Groups", "/target-groups")]),
+    ("Subscribers", &[("Search", "/subscribers"), ("Target Groups", "/target-groups"), ("Households", "/subscribers/households")]),
     ("Data Exchange", &[("Sync runs", "/sync-runs"), ("Writeback List", "/writebacks")]),
     (
         "Admin › Setup",

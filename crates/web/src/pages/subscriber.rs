@@ -8,9 +8,10 @@ use rialto_core::permissions::Permission;
 use rialto_core::{AddressState, Instant, Kind, PublicId};
 use rialto_store::bridges::{self, Bridge};
 use rialto_store::fields::{self, Field};
+use rialto_store::households;
 use rialto_store::views::members::{self, Member};
 use rialto_store::views::people::{self, Profile};
-use rialto_store::views::{api, history, runs};
+use rialto_store::views::{consent, history, runs};
 
 use super::group_subscribers::same_address;
 use super::people_table::chips;
@@ -21,6 +22,7 @@ use super::table::Table;
 use super::text::{self, Chip, When};
 use super::{bridges as bridge_pages, links};
 use crate::api::consent::BY_ADMIN;
+use crate::api::why::sentence;
 use crate::error::Error;
 
 /// What the ledger holds of a cause.
@@ -51,6 +53,8 @@ struct Entry {
     reason: String,
     evidence: String,
     run: Option<String>,
+    /// Another record whose act counts here because of the address: its page and Remote ID.
+    other: Option<(String, String)>,
 }
 
 /// A personalization field as a mailing would fill it.
@@ -90,6 +94,9 @@ struct Subscriber {
     flag: &'static str,
     may_unsubscribe: bool,
     may_resubscribe: bool,
+    may_link: bool,
+    /// Questions about people with this address that wait.
+    questions: i64,
     attributes: Vec<Attribute>,
     empty: usize,
     hidden: usize,
@@ -131,6 +138,8 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
         reasons: reasons(&reader, &person, &causes, &bridge_name).await?,
         flag: if more.remote_flag_seen == 1 { "yes" } else { "no" },
         may_unsubscribe: reader.may(Permission::ListsEdit) && !causes.contains(&Cause::OwnUnsubscribe),
+        may_link: reader.may(Permission::ListsEdit),
+        questions: households::waiting_about(db.read(), &person.canonical).await?,
         may_resubscribe: reader.may(Permission::UsersAdmin) && causes.iter().any(|c| c.lifted_by(BY_ADMIN)),
         href: links::person(person.created_at, person.id),
         id,
@@ -228,6 +237,8 @@ fn said_by(source: &str) -> String {
     match source {
         "api" => "the API".into(),
         "page" => "this page".into(),
+        "preference page" => "their preference page".into(),
+        "one-click" => "their mail program, by one click".into(),
         other => other.to_owned(),
     }
 }
@@ -235,24 +246,6 @@ fn said_by(source: &str) -> String {
 async fn run_link(reader: &Reader, run: Option<i64>) -> Result<Option<String>, Error> {
     let Some(id) = run else { return Ok(None) };
     Ok(runs::created_at(reader.app.db.read(), id).await?.map(|at| links::run(at, id)))
-}
-
-/// Why, so that it reads on after "because"; and what changes it.
-pub fn sentence(cause: Cause, bridge: &str) -> (String, &'static str) {
-    match cause {
-        Cause::OwnUnsubscribe => {
-            ("they unsubscribed here".into(), "Only they themselves can change that, or an administrator with evidence of their word.")
-        }
-        Cause::Complaint => ("they reported a mailing as unwanted".into(), "Only an administrator with evidence can change that."),
-        Cause::InvalidAddress => ("mail to this address bounced".into(), "A new address changes that, or an administrator."),
-        Cause::RemoteFlag => {
-            (format!("{bridge} says no to mail for this record"), "Only that system can change it, by saying yes; a sync brings it.")
-        }
-        Cause::Upload => {
-            ("the address was uploaded in a list of people who unsubscribed".into(), "Only an administrator with evidence can change that.")
-        }
-        Cause::Admin => ("an administrator blocked this person".into(), "An administrator can change that."),
-    }
 }
 
 /// Fields that mailings can use, empty ones by their default; how many are empty without one, and how many are hidden.
@@ -274,7 +267,7 @@ fn attributes(fields: &[Field], values: &Profile) -> (Vec<Attribute>, usize, usi
 async fn ledger(reader: &Reader, person: &Member) -> Result<(Vec<Entry>, i64), Error> {
     let (app, here) = (&reader.app, reader.here());
     let key = if person.canonical.is_empty() { String::new() } else { app.vault.address_key(&person.canonical) };
-    let (rows, total) = api::ledger(app.db.read(), person.id, &key, i64::MAX, 50).await?;
+    let (rows, total) = consent::ledger(app.db.read(), person.id, &key, i64::MAX, 50).await?;
     let mut entries = Vec::with_capacity(rows.len());
     for e in rows {
         entries.push(Entry {
@@ -282,6 +275,7 @@ async fn ledger(reader: &Reader, person: &Member) -> Result<(Vec<Entry>, i64), E
             act: if e.act == "lift" { "lifted" } else { "opened" },
             cause: Cause::from_name(&e.cause).map_or("a cause", Cause::label),
             run: run_link(reader, e.run_id).await?,
+            other: (e.subscriber_id != person.id && e.made_at != 0).then(|| (links::person(e.made_at, e.subscriber_id), e.remote_id)),
             source: said_by(&e.source),
             actor: text::actor(&e.actor),
             reason: e.reason,

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use rialto_connectors::FieldError;
 use rialto_core::consent::Cause;
 use rialto_core::permissions::Permission;
@@ -16,8 +16,11 @@ use super::shell::{Page, Reader};
 use super::toast::{self, Toast};
 use super::{links, subscriber, text};
 use crate::api::consent::{self as acts, Act, BY_ADMIN};
+use crate::api::subscribers::preference_link;
+use crate::api::why;
 use crate::auth::Form;
 use crate::error::Error;
+use crate::public;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -75,6 +78,14 @@ pub async fn unsubscribe(reader: Reader, Path(id): Path<String>, Form(entered): 
 pub async fn resubscribe(reader: Reader, Path(id): Path<String>, Form(entered): Form<Entered>) -> Result<Response, Error> {
     reader.session.require(Permission::UsersAdmin)?;
     submit(&reader, &id, "resubscribe", entered).await
+}
+
+/// POST /subscribers/{id}/preference-page: gives out the person's own link, which lets its holder act as they would; audited.
+pub async fn preference_page(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Error> {
+    reader.session.require(Permission::ListsEdit)?;
+    let person = subscriber::find(&reader, &id).await?;
+    let link = preference_link(&reader.app, person.id, &reader.session.actor(&reader.app)).await?;
+    Ok(Redirect::to(&public::path(&reader.app, link)))
 }
 
 async fn submit(reader: &Reader, id: &str, act: &'static str, entered: Entered) -> Result<Response, Error> {
@@ -168,7 +179,7 @@ async fn before_resubscribe(reader: &Reader, person: &views::Person) -> Result<P
     let bridge = bridges::get(db.read(), person.bridge_id).await?.map_or_else(|| "The remote system".to_owned(), |b| b.name);
     let mut preview = Preview::default();
     for cause in &kept {
-        let (what, how) = subscriber::sentence(*cause, &bridge);
+        let (what, how) = why::sentence(*cause, &bridge);
         preview.stays.push(format!("{}: {what}. {how}", cause.label()));
     }
     if lifted.is_empty() {

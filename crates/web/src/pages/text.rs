@@ -204,6 +204,7 @@ pub fn trigger(trigger: Trigger) -> &'static str {
 pub fn actor(name: &str) -> String {
     match name.split_once(':') {
         Some(("user", email)) => email.to_owned(),
+        Some(("person", _)) => "the person, by their link".into(),
         Some(("token", token)) => format!("the token {token}"),
         _ if name == "cli" => "the command line".into(),
         _ => "Rialto".into(),

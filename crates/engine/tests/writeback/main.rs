@@ -1,0 +1,6 @@
+//! The writeback worker against the simulated remote, on both databases.
+
+mod delivered;
+mod faults;
+mod side_by_side;
+mod support;

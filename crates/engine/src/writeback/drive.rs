@@ -5,11 +5,10 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use rialto_connectors::SetUpFault;
 use rialto_core::Instant;
 use rialto_core::writeback::WritebackKind;
 use rialto_store::StoreError;
-use rialto_store::writebacks::{self, Answer, Claimant, Next, Outcome};
+use rialto_store::writebacks::{self, Answer, Claimant, Next, Outcome, SetUp};
 use tokio::time::Instant as At;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +27,14 @@ const SIDE_BY_SIDE: usize = 64;
 type Delivered = (Answer, At, Option<Doubt>);
 type Claiming<'a> = BoxFuture<'a, (At, Result<Next, StoreError>)>;
 type Recording<'a> = BoxFuture<'a, (Vec<Kept>, Result<Vec<i64>, StoreError>)>;
-type Probing<'a> = BoxFuture<'a, Result<Vec<SetUpFault>, Away>>;
+type Probing<'a> = BoxFuture<'a, Result<Probed, StoreError>>;
+
+/// What became of a doubt, written down already.
+enum Probed {
+    /// The remote answers; these faults of its set-up stand.
+    There(Vec<SetUp>),
+    Blocked,
+}
 
 /// Sends a bridge's writebacks until none is left that could go, the remote is away, or the process stops.
 pub(super) async fn drive(engine: Engine, bridge_id: i64, stop: CancellationToken) -> Ended {
@@ -93,7 +99,11 @@ struct Drive<'a> {
     /// Nothing new is begun: the reason of the end, once all that runs has ended.
     winding_up: Option<Ended>,
     storage_away: bool,
+    /// A delivery put the destination in doubt, and no probe has begun since.
     doubtful: bool,
+    probing: bool,
+    /// The remote said when to come back.
+    told_to_wait: Option<Away>,
     /// Set-up faults that deliveries met and no probe has looked at yet.
     found: Vec<(WritebackKind, String)>,
 }
@@ -102,9 +112,21 @@ impl<'a> Drive<'a> {
     fn new(parts: &'a Parts, remote: &'a Remote, worker: String, side_by_side: usize) -> Self {
         let s = &parts.settings.writebacks;
         let terms = Terms { account: s.account_name.clone(), limit: Duration::from_millis(s.call_millis), clock: parts.clock.clone() };
-        let (drained, winding_up, load) = (None, None, Load::default());
-        let (storage_away, doubtful, found) = (false, false, Vec::new());
-        Self { parts, remote, worker, side_by_side, terms, load, drained, winding_up, storage_away, doubtful, found }
+        Self {
+            parts,
+            remote,
+            worker,
+            side_by_side,
+            terms,
+            load: Load::default(),
+            drained: None,
+            winding_up: None,
+            storage_away: false,
+            doubtful: false,
+            probing: false,
+            told_to_wait: None,
+            found: Vec::new(),
+        }
     }
 
     async fn run(mut self, stop: &CancellationToken) -> Ended {
@@ -121,8 +143,7 @@ impl<'a> Drive<'a> {
                 running.push(self.begin(taken));
             }
             if self.doubtful && probing.is_none() && self.winding_up.is_none() {
-                let (remote, limit) = (self.remote, self.terms.limit);
-                probing = Some(Box::pin(async move { away::probe(&*remote.connector, limit).await }));
+                probing = Some(self.probe());
             }
             if claiming.is_none() && self.wants_more() {
                 claiming = Some(self.claim());
@@ -136,10 +157,10 @@ impl<'a> Drive<'a> {
             }
             let pause = self.load.record_at.unwrap_or_else(|| At::now() + STORAGE_PAUSE);
             tokio::select! {
-                Some(delivered) = running.next() => self.delivered(delivered).await,
+                Some(delivered) = running.next() => self.delivered(delivered),
                 (asked_at, next) = wait(&mut claiming) => { claiming = None; self.claimed(asked_at, next); }
                 (kept, recorded) = wait(&mut recording) => { recording = None; self.recorded(kept, recorded); }
-                probed = wait(&mut probing) => { probing = None; self.probed(probed).await; }
+                probed = wait(&mut probing) => { probing = None; self.probed(probed); }
                 () = tokio::time::sleep_until(pause), if recording.is_none() => {}
                 () = stop.cancelled(), if self.winding_up.is_none() => self.wind_up(Ended::BrokenOff),
             }
@@ -151,7 +172,7 @@ impl<'a> Drive<'a> {
     }
 
     fn may_begin(&self) -> bool {
-        self.winding_up.is_none() && !self.doubtful && !self.storage_away
+        self.winding_up.is_none() && !self.doubtful && !self.probing && !self.storage_away
     }
 
     fn wants_more(&self) -> bool {
@@ -210,49 +231,50 @@ impl<'a> Drive<'a> {
         }
     }
 
-    async fn delivered(&mut self, (answer, lease_ends, doubt): Delivered) {
+    fn delivered(&mut self, (answer, lease_ends, doubt): Delivered) {
         self.load.keep(answer, lease_ends, Duration::from_millis(self.parts.settings.writebacks.record_millis));
+        self.doubtful |= doubt.is_some();
         match doubt {
-            Some(doubt @ Doubt::Away { .. }) => match away::told_to_wait(&doubt) {
-                Some(away) => self.block(&away).await,
-                None => self.doubtful = true,
-            },
-            Some(Doubt::SetUp { kind, missing }) => {
-                self.found.push((kind, missing));
-                self.doubtful = true;
-            }
+            Some(doubt @ Doubt::Away { .. }) => self.told_to_wait = away::told_to_wait(&doubt).or(self.told_to_wait.take()),
+            Some(Doubt::SetUp { kind, missing }) => self.found.push((kind, missing)),
             None => {}
         }
     }
 
-    async fn probed(&mut self, probed: Result<Vec<SetUpFault>, Away>) {
-        self.doubtful = false;
-        let faults = match probed {
-            Ok(faults) => faults,
-            Err(away) => return self.block(&away).await,
-        };
-        let found = std::mem::take(&mut self.found);
-        match away::there(self.parts, self.remote.bridge.id, faults, &found).await {
-            Ok(kept) => {
+    /// Asks the remote, and writes down what became of it. All that waits for storage is polled together: SQLite has one writer, and a
+    /// claim or a record that holds it must be able to go on.
+    fn probe(&mut self) -> Probing<'a> {
+        (self.doubtful, self.probing) = (false, true);
+        let (found, told_to_wait) = (std::mem::take(&mut self.found), self.told_to_wait.take());
+        let (parts, remote, limit) = (self.parts, self.remote, self.terms.limit);
+        Box::pin(async move {
+            let probed = match told_to_wait {
+                Some(away) => Err(away),
+                None => away::probe(&*remote.connector, limit).await,
+            };
+            match probed {
+                Ok(faults) => away::there(parts, remote.bridge.id, faults, &found).await.map(Probed::There),
+                Err(away) => away::block(parts, remote.bridge.id, &away).await.map(|()| Probed::Blocked),
+            }
+        })
+    }
+
+    fn probed(&mut self, probed: Result<Probed, StoreError>) {
+        self.probing = false;
+        match probed {
+            Ok(Probed::There(kept)) => {
                 let now = self.parts.clock.now();
                 for fault in kept {
                     let held = |t: &Taken| fault.kinds.iter().any(|k| k.name() == t.claimed.kind);
                     self.load.give_back(now, &Outcome::Held, &fault.detail, held);
                 }
             }
+            Ok(Probed::Blocked) => self.wind_up(Ended::Waiting),
             Err(e) => {
-                tracing::warn!(bridge = self.remote.bridge.id, error = %e, "what is missing at the remote could not be kept");
+                tracing::warn!(bridge = self.remote.bridge.id, error = %e, "what a probe found could not be written down");
                 self.wind_up(Ended::BrokenOff);
             }
         }
-    }
-
-    async fn block(&mut self, away: &Away) {
-        self.doubtful = false;
-        if let Err(e) = away::block(self.parts, self.remote.bridge.id, away).await {
-            tracing::warn!(bridge = self.remote.bridge.id, error = %e, "the outage could not be written down");
-        }
-        self.wind_up(Ended::Waiting);
     }
 
     fn record(&mut self, at_once: bool) -> Option<Recording<'a>> {

@@ -76,7 +76,13 @@ async fn an_outage_costs_the_try_that_found_it_and_ends_by_itself() {
         w.remote().inject(FaultRule::always(Fault::ServerError { status: 503 }));
         w.cycle().await;
         let d = w.destination().await;
-        assert!(d.blocked_at.is_some() && d.blocked_reason.contains("could not be reached"), "{}: {}", w.name, d.blocked_reason);
+        assert!(
+            d.blocked_at.is_some() && d.blocked_reason.contains("could not be reached"),
+            "{}: {} {:?}",
+            w.name,
+            d.blocked_reason,
+            w.rows().await
+        );
         let rows = w.rows().await;
         assert_eq!(rows.iter().filter(|r| r.state == "error" && r.tries == 1).count(), 1, "{}", w.name);
         assert_eq!(rows.iter().filter(|r| r.state == "new" && r.tries == 0).count(), 29, "{}", w.name);

@@ -113,7 +113,8 @@ impl World {
     }
 
     fn who(&self) -> Actor {
-        Actor { at: Instant(self.time.fetch_add(1_000_000, Ordering::SeqCst)), ..actor() }
+        self.later(1);
+        Actor { at: self.now(), ..actor() }
     }
 
     pub async fn set(&self, change: impl FnOnce(&mut writebacks::Settings)) {

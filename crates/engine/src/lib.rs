@@ -109,7 +109,8 @@ impl Engine {
     /// As `run`, and looks after what happens by the clock: for a process that stays.
     pub async fn serve(&self, stop: CancellationToken) {
         let writebacks = writeback::keep(self.clone(), stop.clone());
-        tokio::join!(self.run(stop.clone()), writebacks, schedules::keep(self.clone(), stop));
+        let checks = writeback::reconcile::keep(self.clone(), stop.clone());
+        tokio::join!(self.run(stop.clone()), writebacks, checks, schedules::keep(self.clone(), stop));
     }
 
     /// Looks once whether a schedule is due or an occurrence can go on. Answers how many steps were taken.
@@ -121,6 +122,12 @@ impl Engine {
     /// command line and tests.
     pub async fn write_back(&self, stop: &CancellationToken) -> Result<(), rialto_store::StoreError> {
         writeback::once(self, stop).await
+    }
+
+    /// Carries out the standing checks that were asked for, those of the night too when it has come; for the command line and tests.
+    pub async fn check_deliveries(&self, stop: &CancellationToken) -> Result<(), rialto_store::StoreError> {
+        writeback::reconcile::ask_nightly(self.parts()).await?;
+        writeback::reconcile::all(self, stop).await
     }
 
     /// Carries out all queued runs, one after another, then returns: for the command line and tests.

@@ -5,11 +5,14 @@
 //! - `deliver`: one request, and what its answer means.
 //! - `away`: outages and set-up faults: probes, blocking, holding and letting go.
 //! - `load`: what a drive has in hand: claimed, answered, not yet recorded.
+//! - `reconcile`, `judge`: the standing check of what was delivered against what the remote shows.
 
 mod away;
 mod deliver;
 mod drive;
+mod judge;
 mod load;
+pub(crate) mod reconcile;
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -2,5 +2,7 @@
 
 mod delivered;
 mod faults;
+mod model;
+mod reconcile;
 mod side_by_side;
 mod support;

@@ -56,7 +56,7 @@ pub async fn world(test: rialto_testkit::TestDb, options: Options) -> World {
     let engine = Engine::new(parts(&test.db, clock), "test");
     let world = World { sandbox, db: test.db.clone(), name: test.name, engine, bridge, time, _test: test };
     world.set(|s| s.concurrency = 4).await;
-    world.carry_out(NewRun::of(RunKind::Lists, Subject::Lists { bridge_id: bridge }, Trigger::RefreshBridge)).await;
+    world.lists(bridge).await;
     world.sync().await;
     world
 }
@@ -139,12 +139,21 @@ impl World {
         run
     }
 
+    pub async fn lists(&self, bridge_id: i64) -> Run {
+        self.carry_out(NewRun::of(RunKind::Lists, Subject::Lists { bridge_id }, Trigger::RefreshBridge)).await
+    }
+
     /// Reads the newsletter list.
     pub async fn sync(&self) -> Run {
+        self.sync_of(self.bridge).await
+    }
+
+    /// Reads the newsletter list of a bridge.
+    pub async fn sync_of(&self, bridge_id: i64) -> Run {
         self.later(1);
-        let all = groups::of_bridge(self.db.read(), self.bridge).await.unwrap();
+        let all = groups::of_bridge(self.db.read(), bridge_id).await.unwrap();
         let group = all.into_iter().find(|g| g.code.as_deref() == Some("NEWSLETTER")).unwrap();
-        let subject = Subject::Group { group_id: group.id, bridge_id: self.bridge };
+        let subject = Subject::Group { group_id: group.id, bridge_id };
         self.carry_out(NewRun::of(RunKind::People, subject, Trigger::Resync)).await
     }
 

@@ -174,6 +174,18 @@ pub async fn destination(mut read: Read<'_>, bridge_id: i64) -> Result<Option<De
     read.opt(ONE, args![bridge_id]).await
 }
 
+/// Whether a bridge wants writebacks of a kind: asked by whoever queues one, in the transaction of its cause (docs/adr/0065).
+pub async fn is_on(tx: &mut Tx, bridge_id: i64, kind: WritebackKind) -> Result<bool, StoreError> {
+    if !kind.may_be_off() {
+        return Ok(true);
+    }
+    let settings = tx.opt::<Destination>(ONE, args![bridge_id]).await?.map(|d| d.read_settings()).unwrap_or_default();
+    Ok(match kind {
+        WritebackKind::Interests => settings.interests,
+        _ => true,
+    })
+}
+
 /// Whether a bridge has no row yet.
 pub async fn is_missing(mut read: Read<'_>) -> Result<bool, StoreError> {
     read.one::<(i64,)>(MISSING, args![]).await.map(|(n,)| n > 0)

@@ -60,6 +60,11 @@ impl Parts {
                 silence_millis: self.config.lease_seconds.clamp(1, 3).unsigned_abs() * 1_000,
                 workers: self.config.workers,
                 usual: Usual { at: self.config.overnight_at.clone(), timezone: self.config.timezone.clone() },
+                writebacks: rialto_engine::writeback::Settings {
+                    account_name: self.config.account_name.clone(),
+                    interval_seconds: self.config.writeback_seconds,
+                    ..rialto_engine::writeback::Settings::default()
+                },
                 ..rialto_engine::Settings::default()
             },
         };

@@ -24,6 +24,13 @@ impl Default for Usual {
     }
 }
 
+impl Usual {
+    /// The rule it makes; `None` for a time that is none, or a zone that this machine does not know.
+    pub fn daily(&self) -> Option<Daily> {
+        Some(Daily::new(time_of_day(&self.at)?, TimeZone::get(&self.timezone).ok()?))
+    }
+}
+
 /// Reads a time of day as settings write it: `HH:MM`, 24 hours. `None` for anything else.
 pub fn time_of_day(text: &str) -> Option<Time> {
     let digits = |part: &str| (part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse::<i8>().ok()).flatten();

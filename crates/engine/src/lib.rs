@@ -12,6 +12,7 @@ mod schedules;
 pub mod send;
 mod take_over;
 mod worker;
+pub mod writeback;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -51,6 +52,7 @@ pub struct Settings {
     pub usual: Usual,
     /// How often to look whether a schedule is due, in milliseconds.
     pub schedule_millis: u64,
+    pub writebacks: writeback::Settings,
 }
 
 impl Default for Settings {
@@ -63,6 +65,7 @@ impl Default for Settings {
             poll_millis: 1_000,
             usual: Usual::default(),
             schedule_millis: 2_000,
+            writebacks: writeback::Settings::default(),
         }
     }
 }
@@ -105,12 +108,26 @@ impl Engine {
 
     /// As `run`, and looks after what happens by the clock: for a process that stays.
     pub async fn serve(&self, stop: CancellationToken) {
-        tokio::join!(self.run(stop.clone()), schedules::keep(self.clone(), stop));
+        let writebacks = writeback::keep(self.clone(), stop.clone());
+        let checks = writeback::reconcile::keep(self.clone(), stop.clone());
+        tokio::join!(self.run(stop.clone()), writebacks, checks, schedules::keep(self.clone(), stop));
     }
 
     /// Looks once whether a schedule is due or an occurrence can go on. Answers how many steps were taken.
     pub async fn tick(&self) -> Result<usize, rialto_store::StoreError> {
         schedules::look(self.parts()).await.map(|looked| looked.steps)
+    }
+
+    /// Begins the writeback cycles that are due, sends what goes out in them, and returns when nothing is left that could go: for the
+    /// command line and tests.
+    pub async fn write_back(&self, stop: &CancellationToken) -> Result<(), rialto_store::StoreError> {
+        writeback::once(self, stop).await
+    }
+
+    /// Carries out the standing checks that were asked for, those of the night too when it has come; for the command line and tests.
+    pub async fn check_deliveries(&self, stop: &CancellationToken) -> Result<(), rialto_store::StoreError> {
+        writeback::reconcile::ask_nightly(self.parts()).await?;
+        writeback::reconcile::all(self, stop).await
     }
 
     /// Carries out all queued runs, one after another, then returns: for the command line and tests.

@@ -122,7 +122,8 @@ pub(crate) fn failed(trouble: &Trouble) -> Ending {
     }
 }
 
-fn sentence(text: &str) -> String {
+/// With a capital and a full stop.
+pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
     let rest: String = chars.collect();

@@ -16,6 +16,7 @@ pub mod membership;
 mod migrate;
 pub mod notes;
 pub mod people;
+pub mod reconcile;
 pub mod runs;
 pub mod schedules;
 pub mod seed;

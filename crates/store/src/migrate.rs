@@ -36,6 +36,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (6, "attributes", Text::Both(include_str!("../migrations/0006_attributes.sql"))),
     (10, "reading", Text::Both(include_str!("../migrations/0010_reading.sql"))),
     (11, "writebacks", Text::Both(include_str!("../migrations/0011_writebacks.sql"))),
+    (12, "reconcile", Text::Both(include_str!("../migrations/0012_reconcile.sql"))),
     (13, "writeback times", Text::Both(include_str!("../migrations/0013_writeback_times.sql"))),
 ];
 

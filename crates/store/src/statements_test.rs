@@ -27,6 +27,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("notes", crate::notes::ALL),
         ("people", crate::people::ALL),
         ("people::write", crate::people::WRITE_ALL),
+        ("reconcile", crate::reconcile::ALL),
         ("runs", crate::runs::ALL),
         ("seed", crate::seed::ALL),
         ("schedules", crate::schedules::ALL),

@@ -4,15 +4,29 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+/// Rings in two rooms, so that nobody sleeps because somebody else heard it.
 #[derive(Clone, Default, Debug)]
-pub struct Wake(Arc<Notify>);
+pub struct Wake(Arc<Rooms>);
+
+#[derive(Default, Debug)]
+struct Rooms {
+    runs: Notify,
+    outflow: Notify,
+}
 
 impl Wake {
     pub fn ring(&self) {
-        self.0.notify_one();
+        self.0.runs.notify_one();
+        self.0.outflow.notify_one();
     }
 
+    /// For the workers that carry out runs.
     pub async fn heard(&self) {
-        self.0.notified().await;
+        self.0.runs.notified().await;
+    }
+
+    /// For the one that sends writebacks.
+    pub async fn heard_outflow(&self) {
+        self.0.outflow.notified().await;
     }
 }

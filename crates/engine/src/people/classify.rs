@@ -23,7 +23,9 @@ pub(crate) fn classify(row: &Mapped, known: Option<Known>, leaves_out: bool) -> 
     let suppress = step == FlagStep::Suppress;
     // Somebody who is left out and whom nobody knows is not brought over at all.
     let unwanted = left_out && known.is_none();
-    let differs = known.is_none_or(|k| k.hash != row.hash);
+    // A yes where our no was the last that was delivered: the remote decided since, which has to be known although the row itself is old.
+    let contradicts = row.flag == Flag::Yes && known.is_some_and(|k| k.flag.delivered == Some(Flag::No));
+    let differs = contradicts || known.is_none_or(|k| k.hash != row.hash);
     Verdict { dirty: !unwanted && (differs || suppress), suppress: suppress && !unwanted, lift: step == FlagStep::Lift, left_out }
 }
 
@@ -49,6 +51,13 @@ mod tests {
             prop_assert_eq!(v.suppress, no && !suppressed);
             prop_assert_eq!(v.lift, !no && suppressed);
         }
+    }
+
+    #[test]
+    fn a_yes_against_our_delivered_no_is_written_although_the_row_is_old() {
+        let row = row(Flag::Yes);
+        let flag = FlagState { suppressed: false, delivered: Some(Flag::No), seen: None };
+        assert!(classify(&row, Some(Known { id: 1, hash: row.hash, flag }), false).dirty);
     }
 
     #[test]

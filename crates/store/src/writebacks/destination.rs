@@ -5,7 +5,8 @@ use rialto_core::writeback::WritebackKind;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::DAY;
+use super::claim::Room;
+use super::{DAY, MINUTE};
 use crate::args;
 use crate::audit::{self, Actor};
 use crate::db::{Read, Tx};
@@ -30,8 +31,24 @@ statements! {
         AND next_at IS NOT NULL");
     RELEASE = sql!("UPDATE writeback SET state = 'new', next_at = created_at, reason = '' WHERE bridge_id = $1 AND state = 'held' AND kind = $2");
     SETTINGS = sql!("UPDATE writeback_destination SET settings = $2 WHERE bridge_id = $1");
-    SPEND = sql!("UPDATE writeback_destination SET budget_used = CASE WHEN budget_day = $2 THEN budget_used + $3 ELSE $3 END, budget_day = $2
+    SPEND = sql!("UPDATE writeback_destination SET budget_used = CASE WHEN budget_day = $2 THEN budget_used + $3 ELSE $3 END, budget_day = $2,
+        rate_used = CASE WHEN rate_minute = $4 THEN rate_used + $3 ELSE $3 END, rate_minute = $4 WHERE bridge_id = $1");
+    /// Claimed and not sent: given back while the day and the minute last.
+    GIVE_BACK = sql!("UPDATE writeback_destination
+        SET budget_used = CASE WHEN budget_day = $2 AND budget_used > $3 THEN budget_used - $3 WHEN budget_day = $2 THEN 0 ELSE budget_used END,
+        rate_used = CASE WHEN rate_minute = $4 AND rate_used > $3 THEN rate_used - $3 WHEN rate_minute = $4 THEN 0 ELSE rate_used END
         WHERE bridge_id = $1");
+    MISSING = sql!("SELECT COUNT(*) FROM bridge WHERE deleted_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM writeback_destination d WHERE d.bridge_id = bridge.id)");
+    /// What there may be to do, each by one look into an index.
+    SIGNS = sql!("SELECT d.bridge_id,
+        EXISTS (SELECT 1 FROM writeback w WHERE w.bridge_id = d.bridge_id AND w.urgency IN (0, 1, 2) AND w.next_at <= d.cutoff
+            AND w.state <> 'processing') AS due,
+        EXISTS (SELECT 1 FROM writeback w WHERE w.bridge_id = d.bridge_id AND w.urgency IN (0, 1, 2) AND w.next_at <= 0) AS at_once,
+        EXISTS (SELECT 1 FROM writeback w WHERE w.bridge_id = d.bridge_id AND w.state = 'processing' AND w.next_at <= $1) AS lost,
+        EXISTS (SELECT 1 FROM writeback w WHERE w.bridge_id = d.bridge_id AND w.state = 'held') AS held
+        FROM writeback_destination d ORDER BY d.bridge_id");
+    TAKE_PROBE = sql!("UPDATE writeback_destination SET probe_at = $3 WHERE bridge_id = $1 AND blocked_at IS NOT NULL AND probe_at <= $2");
 }
 
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
@@ -49,7 +66,23 @@ pub struct Destination {
     pub settings: String,
     pub budget_day: i64,
     pub budget_used: i64,
+    /// Messages of this minute (minutes since 1970, UTC).
+    pub rate_minute: i64,
+    pub rate_used: i64,
     pub enabled: bool,
+}
+
+/// What there may be to do for a bridge.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Signs {
+    pub bridge_id: i64,
+    /// Something was due by the cycle's cutoff. It may have to wait for something else of the same person.
+    pub due: bool,
+    /// Something goes whatever the cycle: a manual retry, or what a worker gave back.
+    pub at_once: bool,
+    /// A claim ran out.
+    pub lost: bool,
+    pub held: bool,
 }
 
 /// A fault of the remote's set-up, as kept.
@@ -114,6 +147,19 @@ impl Destination {
     }
 }
 
+impl Destination {
+    /// How many messages may go now, at most `most`: within the minute's rate and the day's budget, of which a tenth is kept for consent.
+    pub(super) fn room(&self, now: Instant, most: i64) -> Room {
+        let settings = self.read_settings();
+        let used = if self.rate_minute == now.0.div_euclid(MINUTE) { self.rate_used } else { 0 };
+        let minute = settings.per_minute.map_or(most, |rate| (i64::from(rate) - used).max(0));
+        let day = self.left_today(now).unwrap_or(most);
+        let kept = settings.per_day.map_or(0, |budget| i64::from(budget).saturating_add(9) / 10);
+        let consent = most.min(minute).min(day);
+        Room { consent, all: consent.min((day - kept).max(0)) }
+    }
+}
+
 /// Makes the row of every bridge that has none.
 pub async fn ensure(tx: &mut Tx) -> Result<(), StoreError> {
     tx.run(ENSURE, args![]).await.map(drop)
@@ -126,6 +172,34 @@ pub async fn destinations(mut read: Read<'_>) -> Result<Vec<Destination>, StoreE
 
 pub async fn destination(mut read: Read<'_>, bridge_id: i64) -> Result<Option<Destination>, StoreError> {
     read.opt(ONE, args![bridge_id]).await
+}
+
+/// Whether a bridge wants writebacks of a kind: asked by whoever queues one, in the transaction of its cause (docs/adr/0065).
+pub async fn is_on(tx: &mut Tx, bridge_id: i64, kind: WritebackKind) -> Result<bool, StoreError> {
+    if !kind.may_be_off() {
+        return Ok(true);
+    }
+    let settings = tx.opt::<Destination>(ONE, args![bridge_id]).await?.map(|d| d.read_settings()).unwrap_or_default();
+    Ok(match kind {
+        WritebackKind::Interests => settings.interests,
+        _ => true,
+    })
+}
+
+/// Whether a bridge has no row yet.
+pub async fn is_missing(mut read: Read<'_>) -> Result<bool, StoreError> {
+    read.one::<(i64,)>(MISSING, args![]).await.map(|(n,)| n > 0)
+}
+
+/// What there may be to do, by bridge.
+pub async fn signs(mut read: Read<'_>, now: Instant) -> Result<Vec<Signs>, StoreError> {
+    read.all(SIGNS, args![now]).await
+}
+
+/// Takes the probe of a blocked destination that is due; false when it is not, or somebody else has it. Due again at `next` if nobody
+/// comes back.
+pub async fn take_probe(tx: &mut Tx, bridge_id: i64, now: Instant, next: Instant) -> Result<bool, StoreError> {
+    Ok(tx.run(TAKE_PROBE, args![bridge_id, now, next]).await? > 0)
 }
 
 /// Begins a cycle when one is due; false when it is not, or somebody else began it.
@@ -156,14 +230,14 @@ pub async fn unblock(tx: &mut Tx, bridge_id: i64) -> Result<(), StoreError> {
 
 /// Keeps what was seen of the remote's set-up: writebacks of kinds with a fault are Held, those of kinds without go on.
 pub async fn keep_faults(tx: &mut Tx, bridge_id: i64, faults: &[SetUp], now: Instant) -> Result<(), StoreError> {
-    tx.run(KEEP_FAULTS, args![bridge_id, json!(faults).to_string(), now]).await?;
+    // Rows before the destination, as everywhere: two at once never wait for each other in a circle.
     for kind in WritebackKind::ALL {
         match faults.iter().find(|f| f.kinds.contains(kind)) {
             Some(fault) => tx.run(HOLD, args![bridge_id, kind.name(), &fault.detail]).await?,
             None => tx.run(RELEASE, args![bridge_id, kind.name()]).await?,
         };
     }
-    Ok(())
+    tx.run(KEEP_FAULTS, args![bridge_id, json!(faults).to_string(), now]).await.map(drop)
 }
 
 /// Replaces a bridge's Writeback Settings.
@@ -176,5 +250,10 @@ pub async fn put_settings(tx: &mut Tx, bridge_id: i64, settings: &Settings, who:
 
 /// Counts messages against today's budget, in the transaction that claims them.
 pub(super) async fn spend(tx: &mut Tx, bridge_id: i64, number: i64, now: Instant) -> Result<(), StoreError> {
-    tx.run(SPEND, args![bridge_id, now.0.div_euclid(DAY), number]).await.map(drop)
+    tx.run(SPEND, args![bridge_id, now.0.div_euclid(DAY), number, now.0.div_euclid(MINUTE)]).await.map(drop)
+}
+
+/// Takes back what was counted and not sent.
+pub(super) async fn give_back(tx: &mut Tx, bridge_id: i64, number: i64, now: Instant) -> Result<(), StoreError> {
+    tx.run(GIVE_BACK, args![bridge_id, now.0.div_euclid(DAY), number, now.0.div_euclid(MINUTE)]).await.map(drop)
 }

@@ -19,9 +19,10 @@ use crate::ids;
 use crate::people::{Bound, insert_few};
 use crate::sql::{sql, statements};
 
-pub use claim::{Claimed, claim};
+pub use claim::{Claimant, Claimed, Next, claim, claim_next};
 pub use destination::{
-    Destination, SetUp, Settings, begin_cycle, block, destination, destinations, ensure, keep_faults, put_settings, run_now, unblock,
+    Destination, SetUp, Settings, Signs, begin_cycle, block, destination, destinations, ensure, is_missing, is_on, keep_faults,
+    put_settings, run_now, signs, take_probe, unblock,
 };
 pub use hand::{cancel, mend, retry, retry_all};
 pub use record::{Answer, Outcome, record};
@@ -30,6 +31,8 @@ pub(crate) use {claim::ALL as CLAIM_ALL, destination::ALL as DESTINATION_ALL, ha
 
 /// One day in microseconds: how ended writebacks and budgets are counted (UTC).
 pub const DAY: i64 = 86_400_000_000;
+/// One minute in microseconds: how rates are counted (UTC).
+const MINUTE: i64 = 60_000_000;
 
 statements! {
     GET = sql!("SELECT * FROM writeback WHERE id = $1");

@@ -19,12 +19,12 @@ const LONGEST: usize = 2_000;
 statements! {
     SETTLE = sql!(
         sqlite "UPDATE writeback SET state = r.s, next_at = r.n, ended_at = r.e, reason = r.w, maybe_there = maybe_there OR r.m,
-                tries = tries - r.u, asked_by = ''
+                tries = tries - r.u, asked_by = CASE WHEN r.s = 'new' THEN asked_by ELSE '' END
             FROM (SELECT value->>'i' AS i, value->>'f' AS f, value->>'s' AS s, value->>'n' AS n, value->>'e' AS e, value->>'w' AS w,
                 value->>'m' AS m, value->>'u' AS u FROM json_each($1)) AS r
             WHERE writeback.id = r.i AND writeback.fence = r.f AND writeback.state = 'processing' RETURNING writeback.id",
         postgres "UPDATE writeback SET state = r.s, next_at = r.n, ended_at = r.e, reason = r.w, maybe_there = maybe_there OR r.m,
-                tries = tries - r.u, asked_by = ''
+                tries = tries - r.u, asked_by = CASE WHEN r.s = 'new' THEN asked_by ELSE '' END
             FROM json_to_recordset($1::json) AS r(i bigint, f bigint, s text, n bigint, e bigint, w text, m boolean, u bigint)
             WHERE writeback.id = r.i AND writeback.fence = r.f AND writeback.state = 'processing' RETURNING writeback.id"
     );
@@ -49,7 +49,7 @@ pub enum Outcome {
     Error { next_at: Option<Instant>, maybe_there: bool },
     /// A set-up fault: costs no try.
     Held,
-    /// Nothing was sent: back to New, costs no try.
+    /// Nothing was sent: back to New and due at once, costs no try and leaves none.
     Untouched,
 }
 
@@ -78,14 +78,19 @@ pub async fn record(db: &Db, worker: &str, answers: &[Answer]) -> Result<Vec<i64
     let kept: Vec<(i64,)> = tx.all(SETTLE, args![json!(rows).to_string()]).await?;
     let kept: std::collections::HashSet<i64> = kept.into_iter().map(|(id,)| id).collect();
     let standing: Vec<&Answer> = answers.iter().filter(|a| kept.contains(&a.id)).collect();
-    let texts: Vec<String> = standing.iter().map(|a| cut(&a.said)).collect();
+    let tried: Vec<&&Answer> = standing.iter().filter(|a| a.outcome != Outcome::Untouched).collect();
+    let texts: Vec<String> = tried.iter().map(|a| cut(&a.said)).collect();
     let columns = ["writeback_id", "number", "started_at", "ended_at", "outcome", "answer", "asked_by", "worker"].map(str::to_owned);
-    let cells: Vec<Bound<'_>> = standing.iter().zip(&texts).flat_map(|(a, text)| try_cells(a, text, worker)).collect();
+    let cells: Vec<Bound<'_>> = tried.iter().zip(&texts).flat_map(|(a, text)| try_cells(a, text, worker)).collect();
     insert_rows(&mut tx, "writeback_try", &columns, &cells).await?;
     // The later of two acts about one person stands: rows are updated once.
     let mut flags: BTreeMap<i64, (i64, i16, i64)> = BTreeMap::new();
     let mut ended: BTreeMap<(i64, i64), i64> = BTreeMap::new();
+    let mut unsent: BTreeMap<i64, (i64, Instant)> = BTreeMap::new();
     for a in &standing {
+        if matches!(a.outcome, Outcome::Held | Outcome::Untouched) {
+            unsent.entry(a.bridge_id).or_insert((0, a.at)).0 += 1;
+        }
         if let Outcome::Sent { flag, .. } = &a.outcome {
             *ended.entry((a.bridge_id, a.at.0.div_euclid(DAY))).or_default() += 1;
             if let Some(flag) = flag {
@@ -104,6 +109,9 @@ pub async fn record(db: &Db, worker: &str, answers: &[Answer]) -> Result<Vec<i64
     for ((bridge_id, day), number) in ended {
         tx.run(ENDED, args![bridge_id, "sent", day, number]).await?;
     }
+    for (bridge_id, (number, at)) in unsent {
+        super::destination::give_back(&mut tx, bridge_id, number, at).await?;
+    }
     tx.commit().await?;
     Ok(standing.iter().map(|a| a.id).collect())
 }
@@ -113,7 +121,7 @@ fn settled(a: &Answer) -> serde_json::Value {
         Outcome::Sent { .. } => ("sent", None, Some(a.at.0), false, 0),
         Outcome::Error { next_at, maybe_there } => ("error", next_at.map(|n| n.0), None, *maybe_there, 0),
         Outcome::Held => ("held", None, None, false, 1),
-        Outcome::Untouched => ("new", Some(a.at.0), None, false, 1),
+        Outcome::Untouched => ("new", Some(0), None, false, 1),
     };
     let reason = if matches!(a.outcome, Outcome::Sent { .. } | Outcome::Untouched) { String::new() } else { cut(&a.said) };
     json!({"i": a.id, "f": a.fence, "s": state, "n": next, "e": ended, "w": reason, "m": maybe, "u": unused})

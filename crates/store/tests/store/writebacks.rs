@@ -212,3 +212,20 @@ async fn what_is_given_up_is_counted_and_stays() {
         assert_eq!(counts, [(house.bridge, "cancelled".to_owned(), 1), (house.bridge, "processing".to_owned(), 1)], "{}", test.name);
     }
 }
+
+#[tokio::test]
+async fn only_some_kinds_can_be_off() {
+    for test in both().await {
+        let house = house(&test.db).await;
+        let mut tx = test.db.write().await.unwrap();
+        for kind in WritebackKind::ALL {
+            assert!(writebacks::is_on(&mut tx, house.bridge, *kind).await.unwrap(), "{}: {kind}", test.name);
+        }
+        let off = writebacks::Settings { interests: false, ..Default::default() };
+        writebacks::put_settings(&mut tx, house.bridge, &off, &actor()).await.unwrap();
+        for kind in WritebackKind::ALL {
+            let on = writebacks::is_on(&mut tx, house.bridge, *kind).await.unwrap();
+            assert_eq!(on, *kind != WritebackKind::Interests, "{}: {kind}", test.name);
+        }
+    }
+}

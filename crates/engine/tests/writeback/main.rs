@@ -1,0 +1,8 @@
+//! The writeback worker against the simulated remote, on both databases.
+
+mod delivered;
+mod faults;
+mod model;
+mod reconcile;
+mod side_by_side;
+mod support;

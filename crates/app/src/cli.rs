@@ -39,6 +39,9 @@ pub enum Command {
     /// Connections to remote systems
     #[command(subcommand)]
     Bridge(Bridge),
+    /// What is told to the remote systems
+    #[command(subcommand)]
+    Writebacks(Writebacks),
     /// Read the people of a target group from its remote system
     Sync(Sync),
     /// People who use Rialto
@@ -162,6 +165,11 @@ pub enum Bridge {
         #[arg(long)]
         json: bool,
     },
+    /// Print the script that an administrator of the remote system runs once
+    SetupScript {
+        /// Kind of remote system, for example personify360
+        kind: String,
+    },
     /// Bring the bridge's lists and fields up to date; people stay as they are
     Refresh {
         #[command(flatten)]
@@ -171,6 +179,57 @@ pub enum Bridge {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Writebacks {
+    /// List the newest
+    List {
+        #[command(flatten)]
+        configured: Configured,
+        /// Id or name of a bridge
+        #[arg(long)]
+        bridge: Option<String>,
+        /// For example error
+        #[arg(long, default_value = "")]
+        state: String,
+        /// For example unsubscribe
+        #[arg(long, default_value = "")]
+        kind: String,
+        /// How many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        limit: i64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try once more what is in Error
+    Retry {
+        #[command(flatten)]
+        configured: Configured,
+        /// Id of one writeback
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+        /// Everything in Error of a bridge
+        #[arg(long, requires = "bridge")]
+        all: bool,
+        /// Id or name of the bridge
+        #[arg(long)]
+        bridge: Option<String>,
+        /// One kind only
+        #[arg(long, default_value = "")]
+        kind: String,
+    },
+    /// Give one up, with a reason that stays
+    Cancel {
+        #[command(flatten)]
+        configured: Configured,
+        /// Id of the writeback
+        id: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
     },
 }
 

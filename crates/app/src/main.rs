@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 
-use cli::{Bridge, Cli, Command, Token, User};
+use cli::{Bridge, Cli, Command, Token, User, Writebacks};
 
 /// The configuration has faults.
 const BAD_CONFIGURATION: u8 = 2;
@@ -60,6 +60,15 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Bridge(Bridge::Test { configured, bridge, json }) => commands::bridge::test(&configured, &bridge, json).await,
         Command::Bridge(Bridge::Refresh { configured, bridge, json }) => commands::bridge::refresh(&configured, &bridge, json).await,
+        Command::Bridge(Bridge::SetupScript { kind }) => commands::bridge::setup_script(&kind),
+        Command::Writebacks(Writebacks::List { configured, bridge, state, kind, limit, json }) => {
+            commands::writebacks::list(&configured, bridge.as_deref(), &state, &kind, limit, json).await
+        }
+        Command::Writebacks(Writebacks::Retry { configured, id: Some(id), .. }) => commands::writebacks::retry(&configured, &id).await,
+        Command::Writebacks(Writebacks::Retry { configured, bridge, kind, .. }) => {
+            commands::writebacks::retry_all(&configured, &bridge.unwrap_or_default(), &kind).await
+        }
+        Command::Writebacks(Writebacks::Cancel { configured, id, reason }) => commands::writebacks::cancel(&configured, &id, &reason).await,
         Command::Sync(args) => commands::sync::run(&args).await,
         Command::User(User::Add { configured, email, role, password_stdin }) => {
             commands::user::add(&configured, &email, role, password_stdin).await

@@ -54,6 +54,13 @@ pub async fn list(configured: &Configured, json: bool) -> anyhow::Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints the kind's set-up script.
+pub fn setup_script(kind: &str) -> anyhow::Result<ExitCode> {
+    let script = rialto_connectors::kind(kind).with_context(|| format!("there is no kind {kind}"))?.setup_script;
+    print!("{}", script.with_context(|| format!("{kind} needs no set-up script"))?());
+    Ok(ExitCode::SUCCESS)
+}
+
 pub async fn add(configured: &Configured, add: Add, json: bool) -> anyhow::Result<ExitCode> {
     let kind = rialto_connectors::kind(&add.kind).ok_or_else(|| {
         let known: Vec<&str> = rialto_connectors::kinds().iter().map(|k| k.kind).collect();
@@ -110,7 +117,7 @@ fn secrets(add: &Add) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(all)
 }
 
-async fn find(parts: &Parts, wanted: &str) -> anyhow::Result<Bridge> {
+pub async fn find(parts: &Parts, wanted: &str) -> anyhow::Result<Bridge> {
     let all = bridges::list(parts.db.read()).await?;
     let mut found = all.into_iter().filter(|b| b.name == wanted || public(b) == wanted);
     match (found.next(), found.next()) {

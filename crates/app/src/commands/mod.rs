@@ -9,6 +9,7 @@ pub mod sandbox;
 pub mod sync;
 pub mod token;
 pub mod user;
+pub mod writebacks;
 
 /// Prints a value as one line of JSON.
 pub fn print_json(value: &serde_json::Value) {

@@ -15,30 +15,30 @@ macro_rules! rows {
     };
 }
 
-// One text an index to walk: a filter must not read the whole queue to find a few. $1 the place, $2 how many, $3 and $4 the ids of a span.
+// One text an index to walk: a filter must not read the whole queue to find a few. $1 the place, $2 how many, $3 to $6 a span of ids and times.
 statements! {
-    ALL_OF_THEM = rows!("WHERE w.id < $1 AND w.id >= $3 AND w.id <= $4 ORDER BY w.id DESC LIMIT $2");
-    OF_PERSON = rows!("WHERE w.subscriber_id = $5 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = 0 OR w.bridge_id = $6)
-        AND ($7 = '' OR w.state = $7) AND ($8 = '' OR w.kind = $8) ORDER BY w.id DESC LIMIT $2");
-    OF_BRIDGE_STATE = rows!("WHERE w.bridge_id = $5 AND w.state = $6 AND w.id < $1 AND w.id >= $3 AND w.id <= $4
-        AND ($7 = '' OR w.kind = $7) ORDER BY w.id DESC LIMIT $2");
-    OF_STATE = rows!("WHERE w.state = $5 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = '' OR w.kind = $6) ORDER BY w.id DESC LIMIT $2");
-    OF_KIND = rows!("WHERE w.kind = $5 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = 0 OR w.bridge_id = $6) ORDER BY w.id DESC LIMIT $2");
-    OF_BRIDGE = rows!("WHERE w.bridge_id = $5 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 ORDER BY w.id DESC LIMIT $2");
-    ALL_BACK = rows!("WHERE w.id > $1 AND w.id >= $3 AND w.id <= $4 ORDER BY w.id LIMIT $2");
-    OF_PERSON_BACK = rows!("WHERE w.subscriber_id = $5 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = 0 OR w.bridge_id = $6)
-        AND ($7 = '' OR w.state = $7) AND ($8 = '' OR w.kind = $8) ORDER BY w.id LIMIT $2");
-    OF_BRIDGE_STATE_BACK = rows!("WHERE w.bridge_id = $5 AND w.state = $6 AND w.id > $1 AND w.id >= $3 AND w.id <= $4
-        AND ($7 = '' OR w.kind = $7) ORDER BY w.id LIMIT $2");
-    OF_STATE_BACK = rows!("WHERE w.state = $5 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = '' OR w.kind = $6) ORDER BY w.id LIMIT $2");
-    OF_KIND_BACK = rows!("WHERE w.kind = $5 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND ($6 = 0 OR w.bridge_id = $6) ORDER BY w.id LIMIT $2");
-    OF_BRIDGE_BACK = rows!("WHERE w.bridge_id = $5 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 ORDER BY w.id LIMIT $2");
+    ALL_OF_THEM = rows!("WHERE w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 ORDER BY w.id DESC LIMIT $2");
+    OF_PERSON = rows!("WHERE w.subscriber_id = $7 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = 0 OR w.bridge_id = $8)
+        AND ($9 = '' OR w.state = $9) AND ($10 = '' OR w.kind = $10) ORDER BY w.id DESC LIMIT $2");
+    OF_BRIDGE_STATE = rows!("WHERE w.bridge_id = $7 AND w.state = $8 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6
+        AND ($9 = '' OR w.kind = $9) ORDER BY w.id DESC LIMIT $2");
+    OF_STATE = rows!("WHERE w.state = $7 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = '' OR w.kind = $8) ORDER BY w.id DESC LIMIT $2");
+    OF_KIND = rows!("WHERE w.kind = $7 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = 0 OR w.bridge_id = $8) ORDER BY w.id DESC LIMIT $2");
+    OF_BRIDGE = rows!("WHERE w.bridge_id = $7 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 ORDER BY w.id DESC LIMIT $2");
+    ALL_BACK = rows!("WHERE w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 ORDER BY w.id LIMIT $2");
+    OF_PERSON_BACK = rows!("WHERE w.subscriber_id = $7 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = 0 OR w.bridge_id = $8)
+        AND ($9 = '' OR w.state = $9) AND ($10 = '' OR w.kind = $10) ORDER BY w.id LIMIT $2");
+    OF_BRIDGE_STATE_BACK = rows!("WHERE w.bridge_id = $7 AND w.state = $8 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6
+        AND ($9 = '' OR w.kind = $9) ORDER BY w.id LIMIT $2");
+    OF_STATE_BACK = rows!("WHERE w.state = $7 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = '' OR w.kind = $8) ORDER BY w.id LIMIT $2");
+    OF_KIND_BACK = rows!("WHERE w.kind = $7 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = 0 OR w.bridge_id = $8) ORDER BY w.id LIMIT $2");
+    OF_BRIDGE_BACK = rows!("WHERE w.bridge_id = $7 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 ORDER BY w.id LIMIT $2");
     COUNT = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM writeback WHERE ($1 = 0 OR bridge_id = $1) AND ($2 = 0 OR subscriber_id = $2)
         AND ($3 = '' OR state = $3) AND ($4 = '' OR kind = $4) AND (CAST($5 AS BIGINT) IS NULL OR created_at >= $5)
         AND (CAST($6 AS BIGINT) IS NULL OR created_at < $6) LIMIT $7) AS counted");
     ONE = rows!("WHERE w.id = $1");
-    FROM_TIME = sql!("SELECT id FROM writeback WHERE created_at >= $1 ORDER BY created_at, id LIMIT 1");
-    UNTIL_TIME = sql!("SELECT id FROM writeback WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT 1");
+    FROM_TIME = sql!("SELECT id FROM writeback WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT 1");
+    UNTIL_TIME = sql!("SELECT id FROM writeback WHERE created_at >= $1 ORDER BY created_at, id LIMIT 1");
     /// The oldest that waits to go out: how far behind the queue is.
     OLDEST = sql!("SELECT MIN(created_at) FROM writeback WHERE state IN ('new', 'processing', 'error', 'held') AND ($1 = 0 OR bridge_id = $1)");
 }
@@ -70,32 +70,32 @@ pub struct WritebackRow {
     pub subscriber_created_at: Option<i64>,
 }
 
-/// Writebacks older than the place (`i64::MAX` for the newest), newest first; back, those newer than it, oldest first. Times are those of
-/// the causes, and become a span of ids: what has the same cause's time lies together.
+/// Ids follow the time of their cause but for this much: an act is queued at once, a repair keeps the time of its decision.
+const SLACK: i64 = 2 * crate::writebacks::DAY;
+
+/// Writebacks older than the place (`i64::MAX` for the newest), newest first; back, those newer than it, oldest first. A span of times is
+/// narrowed to ids first, with some slack: a row queued more than two days after its cause's time may be missed by it.
 pub async fn turn(mut read: Read<'_>, filter: &Filter, way: Way, from: i64, limit: i64) -> Result<Vec<WritebackRow>, StoreError> {
+    let (since, until) = (filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX));
     let first = match filter.since {
-        Some(at) => match read.opt::<(i64,)>(FROM_TIME, args![at]).await? {
-            Some((id,)) => id,
-            None => return Ok(Vec::new()),
-        },
+        Some(at) => read.opt::<(i64,)>(FROM_TIME, args![at.saturating_sub(SLACK)]).await?.map_or(0, |(id,)| id),
         None => 0,
     };
     let last = match filter.until {
-        Some(at) => match read.opt::<(i64,)>(UNTIL_TIME, args![at]).await? {
-            Some((id,)) => id,
-            None => return Ok(Vec::new()),
-        },
+        Some(at) => read.opt::<(i64,)>(UNTIL_TIME, args![at.saturating_add(SLACK)]).await?.map_or(i64::MAX, |(id,)| id),
         None => i64::MAX,
     };
     let Filter { bridge_id, subscriber_id, state, kind, .. } = filter;
     let (bridge, person) = (*bridge_id, *subscriber_id);
     let (sql, args) = match (person, bridge, state.is_empty(), kind.is_empty()) {
-        (1.., ..) => (way.pick(OF_PERSON, OF_PERSON_BACK), args![from, limit, first, last, person, bridge, state, kind]),
-        (_, 1.., false, _) => (way.pick(OF_BRIDGE_STATE, OF_BRIDGE_STATE_BACK), args![from, limit, first, last, bridge, state, kind]),
-        (_, _, false, _) => (way.pick(OF_STATE, OF_STATE_BACK), args![from, limit, first, last, state, kind]),
-        (_, _, _, false) => (way.pick(OF_KIND, OF_KIND_BACK), args![from, limit, first, last, kind, bridge]),
-        (_, 1.., ..) => (way.pick(OF_BRIDGE, OF_BRIDGE_BACK), args![from, limit, first, last, bridge]),
-        _ => (way.pick(ALL_OF_THEM, ALL_BACK), args![from, limit, first, last]),
+        (1.., ..) => (way.pick(OF_PERSON, OF_PERSON_BACK), args![from, limit, first, last, since, until, person, bridge, state, kind]),
+        (_, 1.., false, _) => {
+            (way.pick(OF_BRIDGE_STATE, OF_BRIDGE_STATE_BACK), args![from, limit, first, last, since, until, bridge, state, kind])
+        }
+        (_, _, false, _) => (way.pick(OF_STATE, OF_STATE_BACK), args![from, limit, first, last, since, until, state, kind]),
+        (_, _, _, false) => (way.pick(OF_KIND, OF_KIND_BACK), args![from, limit, first, last, since, until, kind, bridge]),
+        (_, 1.., ..) => (way.pick(OF_BRIDGE, OF_BRIDGE_BACK), args![from, limit, first, last, since, until, bridge]),
+        _ => (way.pick(ALL_OF_THEM, ALL_BACK), args![from, limit, first, last, since, until]),
     };
     read.all(sql, args).await
 }

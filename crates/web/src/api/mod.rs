@@ -13,6 +13,7 @@ mod group_resume;
 pub mod groups;
 pub mod households;
 mod idempotency;
+pub mod reconcile;
 mod runs;
 pub mod schedules;
 pub mod settings;
@@ -106,6 +107,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(writebacks::cancel))
         .routes(routes!(writeback_settings::get, writeback_settings::put))
         .routes(routes!(writeback_settings::run))
+        .routes(routes!(reconcile::get, reconcile::start))
+        .routes(routes!(reconcile::repair))
         .routes(routes!(settings::get, settings::patch))
         .routes(routes!(admin::audit));
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", v1)

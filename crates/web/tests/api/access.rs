@@ -33,6 +33,9 @@ const OPERATIONS: &[Operation] = &[
     ("GET", "/bridges/{id}/writeback-settings", &[], None),
     ("PUT", "/bridges/{id}/writeback-settings", &[Permission::BridgesAdmin], Some(|| json!({"kinds": {}}))),
     ("POST", "/bridges/{id}/run-writebacks", &[Permission::BridgesAdmin], None),
+    ("GET", "/bridges/{id}/reconcile", &[], None),
+    ("POST", "/bridges/{id}/reconcile", &[Permission::BridgesAdmin], None),
+    ("POST", "/bridges/{id}/reconcile/repair", &[Permission::BridgesAdmin], None),
     ("GET", "/target-groups", &[], None),
     (
         "POST",

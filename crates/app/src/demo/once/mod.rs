@@ -14,7 +14,10 @@ mod p3_refresh_groups;
 mod p3_resync;
 mod p3_send;
 mod p4;
+mod p5;
+mod p6;
 mod report;
+mod told;
 mod truth;
 mod world;
 
@@ -68,6 +71,12 @@ async fn walk(world: World, report: &mut Report) {
     report.step("P3.resync", "Resync Target Group reads the people of one list", p3_resync::walk(&world).await);
     report.step("P3.overnight", "The night reads lists first, then the groups of its rule, once", p3_overnight::walk(&world).await);
     report.step("P4", "A list is as of its last regeneration, and its age is told", p4::walk(&world).await);
+    report.step("P5", "What people decide reaches the constituent's record, once and in order", p5::walk(&world).await);
+    report.step("P6", "The queue: cycles, two retries by itself, then by hand", p6::walk(&world).await);
+    report.step("B1", "Why a person may (not) be mailed is proved by an append-only ledger", p5::proof(&world).await);
+    report.step("B5", "Only the remote's acknowledgement counts as delivered", p5::acknowledged(&world).await);
+    report.step("B6", "The standing check finds drift, and repairs it", p6::drift(&world).await);
+    report.step("B7", "A dead worker leaves nothing stuck, and order holds", p6::heals(&world).await);
     report.step("B2", "Large removals wait for a person, and an unproven read removes nobody", b2::walk(&world).await);
     report.step("B3", "A plan writes nothing, approval removes exactly what was shown, discard keeps", b3::walk(&world).await);
     report.step("B12", "The books of every run balance, and the counts add up to what the remote holds", b12::walk(&world).await);

@@ -91,6 +91,11 @@ impl World {
         &self.remote.sandbox
     }
 
+    /// Rialto's database, as a second process sees it.
+    pub fn db(&self) -> &rialto_store::Db {
+        &self.parts.db
+    }
+
     /// Rialto's time.
     pub fn now(&self) -> Instant {
         self.parts.clock.now()

@@ -85,3 +85,29 @@ test('the page is sound, in the language of the reader', async () => {
   await page.context().close();
   await axe('light', 'de-AT', 'German');
 });
+
+test('a household is asked about, and its remote is told of the one chosen', async () => {
+  const page = await open(browser, demo, { bypassCSP: true });
+  await signIn(page, demo);
+  await openGroup(page, 'All members');
+  await page.getByRole('button', { name: 'Resync Target Group' }).click();
+  await page.waitForURL(/\/sync-runs\//);
+  page.javaScript = true;
+  await runEnds(page);
+  await openGroup(page, 'All members');
+  await page.goto(`${new URL(page.url()).pathname}/subscribers?line=same_address`);
+  await page.locator('main td a[href^="/subscribers/"]').first().click();
+  const opened = page.context().waitForEvent('page');
+  await page.getByRole('button', { name: 'Preference page' }).click();
+  const shown = await opened;
+  await shown.locator('button.main').click();
+  await shown.getByText('Done: you are unsubscribed.').waitFor();
+  await page.setViewportSize(PHONE);
+  await page.goto('/subscribers/households');
+  await sound(page);
+  await accessible(page, 'households');
+  await page.getByRole('checkbox').first().check();
+  await page.getByRole('button', { name: 'Tell about those chosen' }).first().click();
+  await page.getByText('will be told of 1 record').first().waitFor();
+  await page.context().close();
+});

@@ -70,6 +70,7 @@ pub async fn resubscribe(world: &World, remote_id: &str) -> anyhow::Result<()> {
     let subscriber = world.subscriber(remote_id).await?;
     let act = json!({"reason": "The demo's person came back.", "evidence": "The demo's own script."});
     world.api.post(&format!("/subscribers/{}/resubscribe", text(&subscriber, "id")?), act).await?;
+    world.came_back(remote_id);
     Ok(())
 }
 

@@ -165,6 +165,11 @@ impl World {
         Ok(())
     }
 
+    /// Somebody who had unsubscribed here is mailed again.
+    pub fn came_back(&self, remote_id: &str) {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).remove(remote_id);
+    }
+
     /// Remote IDs of those who unsubscribed here.
     pub fn left(&self) -> BTreeSet<String> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -92,7 +92,26 @@ fn the_whole_loop_holds_against_what_the_sandbox_holds() {
     let steps: Vec<&str> = report["steps"].as_array().into_iter().flatten().filter_map(|s| s["id"].as_str()).collect();
     assert_eq!(
         steps,
-        ["P1", "P2", "P3.login", "P3.send", "P3.refresh_groups", "P3.refresh_bridge", "P3.resync", "P3.overnight", "P4", "B2", "B3", "B12"]
+        [
+            "P1",
+            "P2",
+            "P3.login",
+            "P3.send",
+            "P3.refresh_groups",
+            "P3.refresh_bridge",
+            "P3.resync",
+            "P3.overnight",
+            "P4",
+            "P5",
+            "P6",
+            "B1",
+            "B5",
+            "B6",
+            "B7",
+            "B2",
+            "B3",
+            "B12"
+        ]
     );
     assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "nothing is left behind");
 }

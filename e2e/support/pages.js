@@ -159,6 +159,8 @@ export async function everyPage(page) {
     { name: 'search-none', path: '/search?q=zzzz' },
     { name: 'search-empty', path: '/search' },
     { name: 'sync-runs', path: '/sync-runs' },
+    { name: 'writebacks', path: '/writebacks' },
+    { name: 'bridge-writebacks', path: `${bridge}/writebacks` },
     { name: 'run-plan', path: run },
     { name: 'run-held', path: held },
     { name: 'run-done', path: done },

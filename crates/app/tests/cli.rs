@@ -213,3 +213,35 @@ fn a_half_sent_request_holds_up_neither_the_drain_nor_a_descriptor() {
     let took = ending(&mut running);
     assert!(took < Duration::from_secs(20), "{took:?}: it must not take the whole drain");
 }
+
+#[test]
+fn the_set_up_script_is_printed_for_whoever_runs_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let printed = output(folder.path(), &["bridge", "setup-script", "personify360"]);
+    assert!(printed.status.success(), "{}", errors(&printed));
+    let script = String::from_utf8(printed.stdout).expect("text");
+    assert!(script.contains("usr_Rialto_Lists") && script.contains("RIALTO_UNSUB"));
+    let unknown = output(folder.path(), &["bridge", "setup-script", "none"]);
+    assert!(!unknown.status.success() && errors(&unknown).contains("there is no kind none"), "{}", errors(&unknown));
+}
+
+#[test]
+fn writebacks_are_listed_and_what_cannot_be_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!("[database]\nurl = \"sqlite://rialto.db\"\n[secrets]\nkey = \"{}\"\n[log]\nlevel = \"error\"\n", "5a".repeat(32));
+    std::fs::write(folder.path().join("rialto.toml"), text).expect("a file");
+    let listed = output(folder.path(), &["writebacks", "list", "--json"]);
+    assert!(listed.status.success(), "{}", errors(&listed));
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+    assert_eq!(listed, serde_json::json!({"counts": {}, "items": []}));
+    for (words, told) in [
+        (&["writebacks", "list", "--state", "lost"][..], "--state: known are"),
+        (&["writebacks", "list", "--bridge", "none"], "there is no bridge none"),
+        (&["writebacks", "retry", "17"], "this is no id of a writeback"),
+        (&["writebacks", "retry", "--all", "--bridge", "none"], "there is no bridge none"),
+        (&["writebacks", "cancel", "17", "--reason", " "], "say why"),
+    ] {
+        let refused = output(folder.path(), words);
+        assert!(!refused.status.success() && errors(&refused).contains(told), "{words:?}: {}", errors(&refused));
+    }
+}

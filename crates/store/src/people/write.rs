@@ -34,9 +34,12 @@ statements! {
     /// When the run began to read; a run that nobody keeps (a test's) began now.
     BEGAN = sql!("SELECT COALESCE((SELECT started_at FROM sync_run WHERE id = $1), 9223372036854775807)");
     LOCK_FLAGS = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock_shared(77, 1))");
-    /// Their own decisions were on the way to the remote while it was read: what it said may be ours, or older than ours.
-    TOLD = sql!("SELECT subscriber_id FROM writeback WHERE subscriber_id IN ", ids 1, " AND kind IN ('unsubscribe', 'resubscribe')
-        AND tries > 0 AND state <> 'cancelled' AND (ended_at IS NULL OR ended_at >= $2)");
+    /// Their own decisions were on the way to the remote while it was read: what it said may be ours, or older than ours. One that may
+    /// have arrived without our knowing hides the remote's word only while the person is silent by their own.
+    TOLD = sql!("SELECT w.subscriber_id FROM writeback w WHERE w.subscriber_id IN ", ids 1, " AND w.kind IN ('unsubscribe', 'resubscribe')
+        AND (w.state = 'processing' OR (w.state = 'sent' AND w.ended_at >= $2) OR (w.ended_at IS NULL AND w.maybe_there AND EXISTS
+            (SELECT 1 FROM subscriber s JOIN suppression x ON x.subscriber_id = s.id OR (x.canonical <> '' AND x.canonical = s.canonical)
+            WHERE s.id = w.subscriber_id)))");
     LEDGER_OPEN = sql!("INSERT INTO consent_ledger (id, created_at, act, cause, subscriber_id, source, run_id, actor, reason)
         SELECT CAST($1 AS BIGINT) + row_number() OVER (ORDER BY value) - 1, CAST($2 AS BIGINT), 'open', 'remote_flag', value,
             CAST($4 AS TEXT), CAST($5 AS BIGINT), 'rialto', CAST($6 AS TEXT) FROM ", ids 3, " AS b");

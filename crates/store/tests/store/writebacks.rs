@@ -194,6 +194,30 @@ async fn a_no_of_ours_that_comes_back_is_no_cause_of_the_remote() {
 }
 
 #[tokio::test]
+async fn a_message_that_never_arrived_hides_no_word_of_the_remote() {
+    for test in both().await {
+        let house = house(&test.db).await;
+        let ids = people(&house).await;
+        let unsubscribe = Step::Open(Cause::OwnUnsubscribe);
+        acts(&test.db, &[(ids[0], unsubscribe), (ids[1], unsubscribe)]).await;
+        let claimed = claim(&test.db, house.bridge, 1).await;
+        // Ann's was refused: it is not there. Bob's broke off: it may be there.
+        let refused = Outcome::Error { next_at: None, maybe_there: false };
+        let broken = Outcome::Error { next_at: None, maybe_there: true };
+        writebacks::record(&test.db, "w1", &[answer(&claimed[0], 2, refused), answer(&claimed[1], 2, broken)]).await.unwrap();
+        let no = |key, address| house.row(key, address, Flag::No, "Ulm");
+        let said = [no("1-0", "ann@mail.example"), no("2-0", "bob@mail.example")];
+        house.write(2, &said, true).await;
+        assert!(consent::open_causes(test.db.read(), ids[0]).await.unwrap().contains(&Cause::RemoteFlag), "{}", test.name);
+        assert!(!consent::open_causes(test.db.read(), ids[1]).await.unwrap().contains(&Cause::RemoteFlag), "{}", test.name);
+        // Without a no of his own that could be meant, the remote's word counts.
+        acts(&test.db, &[(ids[1], Step::Lift(Lifter::Person))]).await;
+        house.write(3, &said[1..], true).await;
+        assert_eq!(consent::open_causes(test.db.read(), ids[1]).await.unwrap(), [Cause::RemoteFlag], "{}", test.name);
+    }
+}
+
+#[tokio::test]
 async fn what_is_given_up_is_counted_and_stays() {
     for test in both().await {
         let house = house(&test.db).await;

@@ -6,6 +6,7 @@ use crate::args;
 use crate::db::{Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
+use crate::people::{Bound, insert_few};
 use crate::sql::{Sql, sql, statements};
 
 statements! {
@@ -65,6 +66,36 @@ pub async fn write(
     let id = ids::next(tx, "audit").await?;
     tx.run(INSERT, args![id, who.at, &who.name, action, object, object_id, detail.to_string(), &who.request_id]).await?;
     Ok(())
+}
+
+/// One change about one object, in a set of them.
+#[derive(Clone, Debug)]
+pub struct Change<'a> {
+    pub who: &'a Actor,
+    pub action: &'static str,
+    pub object: &'static str,
+    pub object_id: i64,
+    pub detail: String,
+}
+
+/// Writes many rows at once, as `write` does one.
+pub async fn write_many(tx: &mut Tx, changes: &[Change<'_>]) -> Result<(), StoreError> {
+    const COLUMNS: [&str; 8] = ["id", "created_at", "actor", "action", "object", "object_id", "detail", "request_id"];
+    let first = ids::take(tx, "audit", changes.len() as i64).await?;
+    let mut cells = Vec::with_capacity(changes.len() * COLUMNS.len());
+    for (id, c) in (first..).zip(changes) {
+        cells.extend([
+            Bound::Int(id),
+            Bound::Int(c.who.at.0),
+            Bound::Text(&c.who.name),
+            Bound::Text(c.action),
+            Bound::Text(c.object),
+            Bound::Int(c.object_id),
+            Bound::Text(&c.detail),
+            Bound::Text(&c.who.request_id),
+        ]);
+    }
+    insert_few(tx, "audit", &COLUMNS.map(str::to_owned), &cells).await
 }
 
 /// Which rows: empty for all.

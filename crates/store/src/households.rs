@@ -134,7 +134,13 @@ pub async fn decide(tx: &mut Tx, id: i64, tell: &[i64], who: &Actor) -> Result<(
     let message = Message { at: who.at, account: String::new(), reason: REASON.into(), what: What::Unsubscribe };
     let fresh: Vec<Fresh> = chosen
         .iter()
-        .map(|id| Fresh { bridge_id: household.bridge_id, subscriber_id: *id, cause: household.entry_id, message: message.clone() })
+        .map(|id| Fresh {
+            at: who.at,
+            bridge_id: household.bridge_id,
+            subscriber_id: *id,
+            cause: household.entry_id,
+            message: message.clone(),
+        })
         .collect();
     writebacks::enqueue(tx, &fresh).await?;
     let detail = json!({"decision": decision, "bridge": household.bridge_name, "told": chosen});

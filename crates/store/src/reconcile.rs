@@ -10,11 +10,13 @@ use serde_json::json;
 
 use crate::args;
 use crate::audit::{self, Actor};
+use crate::consent;
 use crate::db::{Db, Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
 use crate::people::{Bound, flag_from, insert_rows};
 use crate::sql::{sql, statements};
+use crate::vault::Vault;
 use crate::writebacks::{self, Fresh};
 
 /// Most findings repaired by one press.
@@ -53,12 +55,6 @@ statements! {
     FINDINGS = sql!("SELECT * FROM reconcile_finding WHERE run_id = $1 AND id > $2 ORDER BY id LIMIT $3");
     PLAN = sql!("SELECT * FROM reconcile_finding WHERE run_id = $1 AND repairable AND repaired_at IS NULL ORDER BY id LIMIT $2");
     MARK = sql!("UPDATE reconcile_finding SET repaired_at = $2, repaired_by = $3, outcome = $4 WHERE repaired_at IS NULL AND id IN ", ids 1, "");
-    /// As acts about these people do: what holds now cannot change until this has been queued.
-    LOCK = sql!(
-        sqlite "SELECT COUNT(*) FROM json_each($1)",
-        postgres "SELECT COUNT(pg_advisory_xact_lock(k)) FROM (SELECT value::bigint AS k FROM json_array_elements_text($1::json)
-            AS value ORDER BY 1) AS keys"
-    );
 }
 
 /// One check of one bridge.
@@ -295,14 +291,14 @@ pub async fn give_up(tx: &mut Tx, check: &Check) -> Result<(), StoreError> {
 
 /// Carries out the repair plan of a check: what is missing and still holds is queued once more, up to 1,000 findings a call. What a later
 /// decision has overtaken is only marked so.
-pub async fn repair(tx: &mut Tx, check: &Check, who: &Actor) -> Result<Repaired, StoreError> {
+pub async fn repair(tx: &mut Tx, vault: &Vault, check: &Check, who: &Actor) -> Result<Repaired, StoreError> {
     let plan: Vec<Finding> = tx.all(PLAN, args![check.id, MOST_REPAIRS]).await?;
     if plan.is_empty() {
         return Ok(Repaired::default());
     }
     let people: HashSet<i64> = plan.iter().map(|f| f.subscriber_id).collect();
-    let locks: Vec<i64> = people.iter().map(|id| -id).collect();
-    tx.one::<(i64,)>(LOCK, args![json!(locks).to_string()]).await?;
+    // What holds now cannot change until this has been queued.
+    consent::lock(tx, vault, &people.iter().copied().collect::<Vec<_>>()).await?;
     let list = json!(people).to_string();
     let no: HashSet<i64> = tx.all::<(i64,)>(OWN_NO, args![&list]).await?.into_iter().map(|(id,)| id).collect();
     let past: Vec<Past> = tx.all(HISTORY, args![&list, check.bridge_id]).await?;
@@ -322,7 +318,7 @@ pub async fn repair(tx: &mut Tx, check: &Check, who: &Actor) -> Result<Repaired,
                 queued.push(f.id);
                 // A missing mark and a flag that differs are put right by one writeback.
                 if told.insert(f.writeback_id) {
-                    fresh.push(Fresh { bridge_id: check.bridge_id, subscriber_id: f.subscriber_id, cause: -f.id, message });
+                    fresh.push(Fresh { at: who.at, bridge_id: check.bridge_id, subscriber_id: f.subscriber_id, cause: -f.id, message });
                 }
             }
             None => overtaken.push(f.id),

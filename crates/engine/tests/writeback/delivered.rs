@@ -20,7 +20,9 @@ async fn each_kind_is_delivered_once_and_shown_there() {
         let message =
             Message { at: w.now(), account: String::new(), reason: String::new(), what: What::Interests { changes: vec![change] } };
         let mut tx = w.db.write().await.unwrap();
-        writebacks::enqueue(&mut tx, &[Fresh { bridge_id: w.bridge, subscriber_id: eve.0, cause: 1_000_000, message }]).await.unwrap();
+        writebacks::enqueue(&mut tx, &[Fresh { at: message.at, bridge_id: w.bridge, subscriber_id: eve.0, cause: 1_000_000, message }])
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         w.cycle().await;
         assert_eq!(w.states().await, ["sent"; 5], "{}", w.name);

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::book::{Book, Bound as Key};
 use crate::args;
-use crate::audit::Actor;
+use crate::audit::{self, Actor};
 use crate::db::Tx;
 use crate::error::StoreError;
 use crate::people::{Bound, insert_few};
@@ -116,7 +116,7 @@ async fn write(tx: &mut Tx, vault: &Vault, book: &Book, acts: &[Act<'_>]) -> Res
         .map(|t| {
             let a = &acts[t.act];
             let message = Message { at: a.who.at, account: String::new(), reason: told_reason(a.grounds.reason), what: t.what.clone() };
-            Fresh { bridge_id: t.bridge_id, subscriber_id: t.subscriber_id, cause: first_entry + t.entry as i64, message }
+            Fresh { at: a.who.at, bridge_id: t.bridge_id, subscriber_id: t.subscriber_id, cause: first_entry + t.entry as i64, message }
         })
         .collect();
     writebacks::enqueue(tx, &fresh).await?;
@@ -131,10 +131,8 @@ fn told_reason(reason: &str) -> String {
 async fn write_entries(tx: &mut Tx, vault: &Vault, book: &Book, acts: &[Act<'_>], first: i64) -> Result<(), StoreError> {
     const LEDGER: [&str; 10] =
         ["id", "created_at", "act", "cause", "subscriber_id", "address_key", "source", "actor", "reason", "evidence"];
-    const AUDIT: [&str; 8] = ["id", "created_at", "actor", "action", "object", "object_id", "detail", "request_id"];
     let keys: Vec<Option<String>> =
         book.entries.iter().map(|e| book.canonical(acts[e.act].subscriber_id).map(|c| vault.address_key(c))).collect();
-    let details: Vec<String> = book.entries.iter().map(|e| json!({"act": e.verb, "cause": e.cause.name()}).to_string()).collect();
     let mut ledger = Vec::with_capacity(book.entries.len() * LEDGER.len());
     for ((id, entry), key) in (first..).zip(&book.entries).zip(&keys) {
         let a = &acts[entry.act];
@@ -152,22 +150,18 @@ async fn write_entries(tx: &mut Tx, vault: &Vault, book: &Book, acts: &[Act<'_>]
         ]);
     }
     insert_few(tx, "consent_ledger", &LEDGER.map(str::to_owned), &ledger).await?;
-    let first = ids::take(tx, "audit", book.entries.len() as i64).await?;
-    let mut audit = Vec::with_capacity(book.entries.len() * AUDIT.len());
-    for ((id, entry), detail) in (first..).zip(&book.entries).zip(&details) {
-        let a = &acts[entry.act];
-        audit.extend([
-            Bound::Int(id),
-            Bound::Int(a.who.at.0),
-            Bound::Text(&a.who.name),
-            Bound::Text(if entry.verb == "open" { "consent.open" } else { "consent.lift" }),
-            Bound::Text("subscriber"),
-            Bound::Int(a.subscriber_id),
-            Bound::Text(detail),
-            Bound::Text(&a.who.request_id),
-        ]);
-    }
-    insert_few(tx, "audit", &AUDIT.map(str::to_owned), &audit).await
+    let changes: Vec<audit::Change<'_>> = book
+        .entries
+        .iter()
+        .map(|e| audit::Change {
+            who: acts[e.act].who,
+            action: if e.verb == "open" { "consent.open" } else { "consent.lift" },
+            object: "subscriber",
+            object_id: acts[e.act].subscriber_id,
+            detail: json!({"act": e.verb, "cause": e.cause.name()}).to_string(),
+        })
+        .collect();
+    audit::write_many(tx, &changes).await
 }
 
 async fn write_households(tx: &mut Tx, book: &Book, acts: &[Act<'_>], first_entry: i64) -> Result<(), StoreError> {

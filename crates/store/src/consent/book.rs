@@ -15,7 +15,7 @@ use crate::vault::Vault;
 
 statements! {
     PEOPLE = sql!("SELECT id, canonical, bridge_id, remote_flag_run FROM subscriber WHERE id IN ", ids 1, "");
-    /// Two acts about one record or one address go one after the other; SQLite has one writer anyway.
+    /// Two acts about one record or one address go one after the other.
     LOCK = sql!(
         sqlite "SELECT COUNT(*) FROM json_each($1)",
         postgres "SELECT COUNT(pg_advisory_xact_lock(k)) FROM (SELECT value::bigint AS k FROM json_array_elements_text($1::json)
@@ -93,12 +93,7 @@ impl Book {
     /// Locks the people and their addresses against other acts, then reads what stands.
     pub async fn read(tx: &mut Tx, vault: &Vault, people: &[i64]) -> Result<Self, StoreError> {
         let ids = json!(people).to_string();
-        let seen: Vec<(i64, String, i64, i64)> = tx.all(PEOPLE, args![&ids]).await?;
-        let mut locks: Vec<i64> = seen.iter().map(|(id, ..)| -*id).collect();
-        locks.extend(seen.iter().filter(|(_, c, ..)| !c.is_empty()).map(|(_, c, ..)| lock_number(vault, c)));
-        locks.sort_unstable();
-        locks.dedup();
-        tx.one::<(i64,)>(LOCK, args![json!(locks).to_string()]).await?;
+        lock(tx, vault, people).await?;
         let mut book = Self::default();
         let rows: Vec<(i64, String, i64, i64)> = tx.all(PEOPLE, args![&ids]).await?;
         for (id, canonical, bridge_id, run) in rows {
@@ -255,6 +250,20 @@ impl Book {
         });
         fresh.collect()
     }
+}
+
+/// Holds people and their addresses against other acts about them until the transaction ends.
+pub(crate) async fn lock(tx: &mut Tx, vault: &Vault, people: &[i64]) -> Result<(), StoreError> {
+    // Its one writer holds everything already.
+    if tx.is_sqlite() {
+        return Ok(());
+    }
+    let seen: Vec<(i64, String, i64, i64)> = tx.all(PEOPLE, args![json!(people).to_string()]).await?;
+    let mut locks: Vec<i64> = seen.iter().map(|(id, ..)| -*id).collect();
+    locks.extend(seen.iter().filter(|(_, c, ..)| !c.is_empty()).map(|(_, c, ..)| lock_number(vault, c)));
+    locks.sort_unstable();
+    locks.dedup();
+    tx.one::<(i64,)>(LOCK, args![json!(locks).to_string()]).await.map(drop)
 }
 
 /// Causes that are told to the remotes as a no, and their end as a yes.

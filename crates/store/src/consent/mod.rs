@@ -14,6 +14,7 @@ use crate::sql::{sql, statements};
 use crate::vault::Vault;
 
 pub use act::{Act, Done, Grounds, Step, act, mark_counts};
+pub(crate) use book::lock;
 #[cfg(test)]
 pub(crate) use {act::ALL as ACT_ALL, book::ALL as BOOK_ALL};
 

@@ -38,9 +38,6 @@ statements! {
         ORDER BY m.subscriber_id LIMIT $3");
     MAILINGS = sql!("SELECT mailing_id, at FROM target_group_use WHERE group_id = $1 AND mailing_id > $2 ORDER BY mailing_id LIMIT $3");
     COUNT_MAILINGS = sql!("SELECT COUNT(*) FROM target_group_use WHERE group_id = $1");
-    LEDGER = sql!("SELECT id, created_at, act, cause, source, run_id, actor, reason, evidence FROM consent_ledger
-        WHERE (subscriber_id = $1 OR ($2 <> '' AND address_key = $2)) AND id < $3 ORDER BY id DESC LIMIT $4");
-    COUNT_LEDGER = sql!("SELECT COUNT(*) FROM consent_ledger WHERE subscriber_id = $1 OR ($2 <> '' AND address_key = $2)");
     COUNT_AUDIT = sql!("SELECT COUNT(*) FROM audit");
     CHANGED_MEMBERS = sql!("SELECT c.subscriber_id AS number, s.created_at, s.remote_id, s.address, '' AS detail FROM membership_change c
         JOIN subscriber s ON s.id = c.subscriber_id WHERE c.run_id = $1 AND c.op = $2 AND c.subscriber_id > $3
@@ -191,33 +188,6 @@ pub async fn members(mut read: Read<'_>, group_id: i64, after: i64, limit: i64) 
 pub async fn mailings(mut read: Read<'_>, group_id: i64, after: i64, limit: i64) -> Result<(Vec<(i64, i64)>, i64), StoreError> {
     let total = count(read, COUNT_MAILINGS, args![group_id]).await?;
     Ok((read.all(MAILINGS, args![group_id, after, limit]).await?, total))
-}
-
-/// A row of the consent ledger.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Entry {
-    pub id: i64,
-    pub created_at: i64,
-    /// `open` or `lift`.
-    pub act: String,
-    pub cause: String,
-    pub source: String,
-    pub run_id: Option<i64>,
-    pub actor: String,
-    pub reason: String,
-    pub evidence: String,
-}
-
-/// The ledger of a record and of its address (by keyed hash, empty for none), newest first; and how many rows there are.
-pub async fn ledger(
-    mut read: Read<'_>,
-    subscriber_id: i64,
-    address_key: &str,
-    before: i64,
-    limit: i64,
-) -> Result<(Vec<Entry>, i64), StoreError> {
-    let total = count(read, COUNT_LEDGER, args![subscriber_id, address_key]).await?;
-    Ok((read.all(LEDGER, args![subscriber_id, address_key, before, limit]).await?, total))
 }
 
 pub async fn count_audit(read: Read<'_>) -> Result<i64, StoreError> {

@@ -10,15 +10,24 @@ use rialto_core::Instant;
 const BACK: i64 = 50_000;
 const HOUR: i64 = 3_600;
 
+/// Rows of the ledger with the record that each is about.
+macro_rules! entries {
+    ($tail:literal) => {
+        sql!(join "SELECT l.id, l.created_at, l.act, l.cause, l.source, l.run_id, l.actor, l.reason, l.evidence,
+        COALESCE(l.subscriber_id, 0) AS subscriber_id, COALESCE(s.created_at, 0) AS made_at, COALESCE(s.remote_id, '') AS remote_id,
+        COALESCE(s.bridge_id, 0) AS bridge_id FROM consent_ledger l LEFT JOIN subscriber s ON s.id = l.subscriber_id
+        ", $tail)
+    };
+}
+
 statements! {
     NEWEST = sql!("SELECT id, created_at FROM consent_ledger ORDER BY id DESC LIMIT 1");
     LATELY = sql!("SELECT DISTINCT subscriber_id FROM consent_ledger WHERE id > $1 AND created_at >= $2 AND subscriber_id IS NOT NULL
         AND source IN ('one-click', 'preference page')");
     BY_LINK = sql!("SELECT COUNT(DISTINCT subscriber_id) FROM consent_ledger WHERE source IN ('one-click', 'preference page')");
-    LEDGER = sql!("SELECT l.id, l.created_at, l.act, l.cause, l.source, l.run_id, l.actor, l.reason, l.evidence,
-        COALESCE(l.subscriber_id, 0) AS subscriber_id, COALESCE(s.created_at, 0) AS made_at, COALESCE(s.remote_id, '') AS remote_id,
-        COALESCE(s.bridge_id, 0) AS bridge_id FROM consent_ledger l LEFT JOIN subscriber s ON s.id = l.subscriber_id
-        WHERE (l.subscriber_id = $1 OR ($2 <> '' AND l.address_key = $2)) AND l.id < $3 ORDER BY l.id DESC LIMIT $4");
+    LEDGER = entries!("WHERE (l.subscriber_id = $1 OR ($2 <> '' AND l.address_key = $2)) AND l.id < $3 ORDER BY l.id DESC LIMIT $4");
+    PROOF = entries!("WHERE (l.subscriber_id = $1 OR ($2 <> '' AND l.address_key = $2)) AND l.act = 'open' AND l.cause = $3
+        ORDER BY l.id DESC LIMIT 1");
     COUNT_LEDGER = sql!("SELECT COUNT(*) FROM consent_ledger WHERE subscriber_id = $1 OR ($2 <> '' AND address_key = $2)");
 }
 
@@ -68,4 +77,9 @@ pub async fn ledger(
 ) -> Result<(Vec<Entry>, i64), StoreError> {
     let (total,): (i64,) = read.one(COUNT_LEDGER, args![subscriber_id, address_key]).await?;
     Ok((read.all(LEDGER, args![subscriber_id, address_key, before, limit]).await?, total))
+}
+
+/// The ledger's newest row that opened a cause for a record or its address (by keyed hash, empty for none).
+pub async fn proof(mut read: Read<'_>, subscriber_id: i64, address_key: &str, cause: &str) -> Result<Option<Entry>, StoreError> {
+    read.opt(PROOF, args![subscriber_id, address_key, cause]).await
 }

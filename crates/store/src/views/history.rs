@@ -1,11 +1,10 @@
-//! What runs did to one person, and what proves a cause.
+//! What runs did to one person.
 
 use crate::args;
 use crate::db::Read;
 use crate::error::StoreError;
-use crate::sql::{Sql, sql, statements};
+use crate::sql::{Sql, statements};
 
-use super::api::Entry;
 use super::members::Member;
 
 /// Runs of a person's bridge that a look at their history goes through. The change tables have no index by person
@@ -28,8 +27,6 @@ macro_rules! in_window {
 }
 
 statements! {
-    PROOF = sql!("SELECT id, created_at, act, cause, source, run_id, actor, reason, evidence FROM consent_ledger
-        WHERE (subscriber_id = $1 OR ($2 <> '' AND address_key = $2)) AND act = 'open' AND cause = $3 ORDER BY id DESC LIMIT 1");
     MEMBERS = in_window!("c.op", "''", "membership_change");
     FLAGS = in_window!("c.op", "''", "flag_change");
     VALUES = in_window!("CAST(0 AS SMALLINT)", "c.before_values", "person_change");
@@ -65,9 +62,4 @@ pub async fn of(mut read: Read<'_>, person: &Member, before: i64) -> Result<Hist
         flags: read.all(FLAGS, args()).await?,
         values: read.all(VALUES, args()).await?,
     })
-}
-
-/// The ledger's newest row that opened a cause for a record or its address (by keyed hash, empty for none).
-pub async fn proof(mut read: Read<'_>, subscriber_id: i64, address_key: &str, cause: &str) -> Result<Option<Entry>, StoreError> {
-    read.opt(PROOF, args![subscriber_id, address_key, cause]).await
 }

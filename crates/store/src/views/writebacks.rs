@@ -70,11 +70,11 @@ pub struct WritebackRow {
     pub subscriber_created_at: Option<i64>,
 }
 
-/// Ids follow the time of their cause but for this much: an act is queued at once, a repair keeps the time of its decision.
+/// Ids follow the times at which rows are queued, but for what the clocks of several nodes differ by.
 const SLACK: i64 = 2 * crate::writebacks::DAY;
 
 /// Writebacks older than the place (`i64::MAX` for the newest), newest first; back, those newer than it, oldest first. A span of times is
-/// narrowed to ids first, with some slack: a row queued more than two days after its cause's time may be missed by it.
+/// narrowed to ids first, with some slack.
 pub async fn turn(mut read: Read<'_>, filter: &Filter, way: Way, from: i64, limit: i64) -> Result<Vec<WritebackRow>, StoreError> {
     let (since, until) = (filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX));
     let first = match filter.since {

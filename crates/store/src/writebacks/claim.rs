@@ -4,21 +4,22 @@ use rialto_core::Instant;
 use rialto_core::writeback::retries_by_itself;
 use serde_json::json;
 
-use super::{Destination, Writeback};
+use super::Destination;
 use crate::args;
 use crate::db::{Db, Tx};
 use crate::error::StoreError;
 use crate::sql::{sql, statements};
 
 statements! {
-    /// Consent waits for earlier consent of the same person at the same remote; everything else waits for all that came before it.
+    /// Consent waits for earlier consent of the same person at the same remote; everything else waits for all that came before it. The
+    /// activity of a mailing is about many people and is not delivered as one message.
     DUE = sql!(
         sqlite "SELECT w.id FROM writeback w WHERE w.bridge_id = $1 AND w.urgency = $2 AND w.next_at <= $3 AND NOT EXISTS
             (SELECT 1 FROM writeback e WHERE e.subscriber_id = w.subscriber_id AND e.bridge_id = w.bridge_id AND e.id < w.id
-            AND e.ended_at IS NULL AND e.subscriber_id <> 0 AND e.urgency <= w.urgency) AND w.state <> 'processing' ORDER BY w.next_at, w.id LIMIT $4",
+            AND e.ended_at IS NULL AND e.urgency <= w.urgency) AND w.subscriber_id <> 0 AND w.state <> 'processing' ORDER BY w.next_at, w.id LIMIT $4",
         postgres "SELECT w.id FROM writeback w WHERE w.bridge_id = $1 AND w.urgency = $2 AND w.next_at <= $3 AND NOT EXISTS
             (SELECT 1 FROM writeback e WHERE e.subscriber_id = w.subscriber_id AND e.bridge_id = w.bridge_id AND e.id < w.id
-            AND e.ended_at IS NULL AND e.subscriber_id <> 0 AND e.urgency <= w.urgency) AND w.state <> 'processing' ORDER BY w.next_at, w.id LIMIT $4
+            AND e.ended_at IS NULL AND e.urgency <= w.urgency) AND w.subscriber_id <> 0 AND w.state <> 'processing' ORDER BY w.next_at, w.id LIMIT $4
             FOR UPDATE OF w SKIP LOCKED"
     );
     /// Claims that ran out, whatever the cycle: nothing stays Processing.
@@ -179,11 +180,4 @@ async fn take(tx: &mut Tx, ids: &[i64], by: Claimant<'_>) -> Result<Vec<Claimed>
     tx.run(LOST, args![&list, by.now]).await?;
     tx.run(TAKE, args![&list, by.now, by.lease_until, by.worker]).await?;
     tx.all(CLAIMED, args![&list]).await
-}
-
-impl Writeback {
-    /// Whether a worker has it now.
-    pub fn is_claimed(&self, now: Instant) -> bool {
-        self.state == "processing" && self.next_at.is_some_and(|until| until > now.0)
-    }
 }

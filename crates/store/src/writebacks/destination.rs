@@ -95,7 +95,7 @@ pub struct SetUp {
 
 /// Writeback Settings of a bridge. What people decided and bad addresses cannot be switched off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Settings {
     pub interests: bool,
     /// `auto` or `manual`.

@@ -10,6 +10,7 @@ mod destination;
 mod hand;
 mod record;
 
+use rialto_core::Instant;
 use rialto_core::writeback::{Message, WritebackState};
 
 use crate::args;
@@ -48,6 +49,8 @@ statements! {
 /// A writeback to be queued.
 #[derive(Clone, Debug)]
 pub struct Fresh {
+    /// When it is queued; the message has the time of what it tells.
+    pub at: Instant,
     pub bridge_id: i64,
     pub subscriber_id: i64,
     /// The ledger entry or act that causes it.
@@ -123,7 +126,7 @@ pub async fn enqueue(tx: &mut Tx, fresh: &[Fresh]) -> Result<(), StoreError> {
         let kind = f.message.kind();
         cells.extend([
             Bound::Int(id),
-            Bound::Int(f.message.at.0),
+            Bound::Int(f.at.0),
             Bound::Int(f.bridge_id),
             Bound::Text(kind.name()),
             Bound::Int(f.subscriber_id),
@@ -131,7 +134,7 @@ pub async fn enqueue(tx: &mut Tx, fresh: &[Fresh]) -> Result<(), StoreError> {
             Bound::Int(kind.rank()),
             Bound::Text(message),
             Bound::Text(WritebackState::New.name()),
-            Bound::Int(f.message.at.0),
+            Bound::Int(f.at.0),
         ]);
     }
     insert_few(tx, "writeback", &columns, &cells).await

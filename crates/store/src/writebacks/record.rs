@@ -10,19 +10,20 @@ use super::DAY;
 use crate::args;
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::people::{Bound, flag_to, insert_rows};
+use crate::people::{Bound, flag_to, insert_few};
 use crate::sql::{sql, statements};
 
 /// Longest answer of a remote that is kept, in characters.
 const LONGEST: usize = 2_000;
 
 statements! {
+    /// The plus keeps SQLite from walking all that is Processing and reading the whole list for each.
     SETTLE = sql!(
         sqlite "UPDATE writeback SET state = r.s, next_at = r.n, ended_at = r.e, reason = r.w, maybe_there = maybe_there OR r.m,
                 tries = tries - r.u, asked_by = CASE WHEN r.s = 'new' THEN asked_by ELSE '' END
             FROM (SELECT value->>'i' AS i, value->>'f' AS f, value->>'s' AS s, value->>'n' AS n, value->>'e' AS e, value->>'w' AS w,
                 value->>'m' AS m, value->>'u' AS u FROM json_each($1)) AS r
-            WHERE writeback.id = r.i AND writeback.fence = r.f AND writeback.state = 'processing' RETURNING writeback.id",
+            WHERE writeback.id = r.i AND writeback.fence = r.f AND +writeback.state = 'processing' RETURNING writeback.id",
         postgres "UPDATE writeback SET state = r.s, next_at = r.n, ended_at = r.e, reason = r.w, maybe_there = maybe_there OR r.m,
                 tries = tries - r.u, asked_by = CASE WHEN r.s = 'new' THEN asked_by ELSE '' END
             FROM json_to_recordset($1::json) AS r(i bigint, f bigint, s text, n bigint, e bigint, w text, m boolean, u bigint)
@@ -82,7 +83,7 @@ pub async fn record(db: &Db, worker: &str, answers: &[Answer]) -> Result<Vec<i64
     let texts: Vec<String> = tried.iter().map(|a| cut(&a.said)).collect();
     let columns = ["writeback_id", "number", "started_at", "ended_at", "outcome", "answer", "asked_by", "worker"].map(str::to_owned);
     let cells: Vec<Bound<'_>> = tried.iter().zip(&texts).flat_map(|(a, text)| try_cells(a, text, worker)).collect();
-    insert_rows(&mut tx, "writeback_try", &columns, &cells).await?;
+    insert_few(&mut tx, "writeback_try", &columns, &cells).await?;
     // The later of two acts about one person stands: rows are updated once.
     let mut flags: BTreeMap<i64, (i64, i16, i64)> = BTreeMap::new();
     let mut ended: BTreeMap<(i64, i64), i64> = BTreeMap::new();

@@ -5,7 +5,7 @@ use rialto_core::run::{RunKind, Trigger};
 use rialto_store::audit::{self, Filter};
 use rialto_store::fields::{self, Attribute};
 use rialto_store::runs::{self, NewRun, Subject};
-use rialto_store::views::{bridges as health, history, people as views};
+use rialto_store::views::{bridges as health, consent, history, people as views};
 use rialto_store::{Actor, args};
 use rialto_testkit::{actor, both};
 
@@ -79,9 +79,9 @@ async fn a_history_holds_each_change_with_what_stood_before() {
         assert_eq!(history::of(test.db.read(), &person, made[1]).await.unwrap().values.len(), 1);
         let other = views::by_remote_id(test.db.read(), "B", 2).await.unwrap().remove(0);
         assert!(history::of(test.db.read(), &other, i64::MAX).await.unwrap().values.is_empty());
-        let proof = history::proof(test.db.read(), person.id, "", "remote_flag").await.unwrap().unwrap();
+        let proof = consent::proof(test.db.read(), person.id, "", "remote_flag").await.unwrap().unwrap();
         assert_eq!((proof.run_id, proof.source.as_str()), (Some(made[1]), "Members"));
-        assert!(history::proof(test.db.read(), other.id, "", "remote_flag").await.unwrap().is_none());
+        assert!(consent::proof(test.db.read(), other.id, "", "remote_flag").await.unwrap().is_none());
     }
 }
 

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use rialto_core::permissions::Permission;
-use rialto_store::reconcile::{self, Check, Finding};
+use rialto_store::Actor;
+use rialto_store::reconcile::{self, Check, Finding, Repaired};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -106,12 +107,17 @@ pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<Check
 pub async fn start(State(app): State<App>, caller: Caller, id: Id) -> Result<(StatusCode, Json<StartedCheck>), Error> {
     caller.require(Permission::BridgesAdmin)?;
     let bridge = bridge(&app, &id).await?;
+    let check = do_start(&app, bridge.id, &caller.actor(&app)).await?;
+    Ok((StatusCode::ACCEPTED, Json(StartedCheck { run: view(&check, Vec::new()) })))
+}
+
+/// The act itself, for API and page; the permission was asked for.
+pub async fn do_start(app: &App, bridge_id: i64, who: &Actor) -> Result<Check, Error> {
     let mut tx = app.db.write().await?;
-    let (check, _) = reconcile::ask(&mut tx, bridge.id, &caller.actor(&app)).await?;
+    let (check, _) = reconcile::ask(&mut tx, bridge_id, who).await?;
     tx.commit().await?;
     app.wake.ring();
-    let check = reconcile::get(app.db.read(), check).await?.ok_or(Error::NotFound)?;
-    Ok((StatusCode::ACCEPTED, Json(StartedCheck { run: view(&check, Vec::new()) })))
+    reconcile::get(app.db.read(), check).await?.ok_or(Error::NotFound)
 }
 
 /// Carries out the repair plan of the latest check: what is missing at the remote and still holds is queued once more, up to 1,000
@@ -120,13 +126,20 @@ pub async fn start(State(app): State<App>, caller: Caller, id: Id) -> Result<(St
     responses((status = 200, body = RepairView), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn repair(State(app): State<App>, caller: Caller, id: Id) -> Result<Json<RepairView>, Error> {
     caller.require(Permission::BridgesAdmin)?;
-    let check = latest(&app, bridge(&app, &id).await?.id).await?;
+    let bridge = bridge(&app, &id).await?;
+    let done = do_repair(&app, bridge.id, &caller.actor(&app)).await?;
+    Ok(Json(RepairView { queued: done.queued, overtaken: done.overtaken }))
+}
+
+/// As `do_start`.
+pub async fn do_repair(app: &App, bridge_id: i64, who: &Actor) -> Result<Repaired, Error> {
+    let check = latest(app, bridge_id).await?;
     if check.ended_at.is_none() {
         return Err(Error::Conflict("The check is still under way. Repair when it has ended.".into()));
     }
     let mut tx = app.db.write().await?;
-    let done = reconcile::repair(&mut tx, &check, &caller.actor(&app)).await?;
+    let done = reconcile::repair(&mut tx, &app.vault, &check, who).await?;
     tx.commit().await?;
     app.wake.ring();
-    Ok(Json(RepairView { queued: done.queued, overtaken: done.overtaken }))
+    Ok(done)
 }

@@ -215,7 +215,7 @@ async fn reasons(reader: &Reader, person: &Member, causes: &[Cause], bridge: &st
     let key = if person.canonical.is_empty() { String::new() } else { app.vault.address_key(&person.canonical) };
     for cause in causes {
         let (what, lifted_by) = sentence(*cause, bridge);
-        let found = history::proof(app.db.read(), person.id, &key, cause.name()).await?;
+        let found = consent::proof(app.db.read(), person.id, &key, cause.name()).await?;
         let since = open.iter().find(|o| o.cause == cause.name()).map(|o| o.created_at).or(found.as_ref().map(|e| e.created_at));
         let proof = match found {
             Some(e) => Some(Proof {

@@ -118,7 +118,7 @@ impl From<SetUp> for SetUpView {
 
 impl WritebackSettings {
     /// Faults name the field.
-    pub fn checked(self) -> Result<Settings, Error> {
+    fn read(self) -> Result<Settings, Error> {
         let mut faults = Faults::default();
         for (field, told) in [
             ("kinds.unsubscribe", self.kinds.unsubscribe),
@@ -129,21 +129,7 @@ impl WritebackSettings {
                 faults.add(field, "This cannot be switched off: it is what people decided, or what their address cannot take.");
             }
         }
-        if !matches!(self.mailing_activity.as_str(), "auto" | "manual") {
-            faults.add("mailing_activity", "Use auto or manual.");
-        }
-        let mut between = |field: &str, n: Option<u32>, least: u32, most: u32| {
-            if n.is_some_and(|n| !(least..=most).contains(&n)) {
-                faults.add(field, format!("Enter a number from {least} to {}.", rialto_core::figure(i64::from(most))));
-            }
-        };
-        between("mailing_activity_days", Some(self.mailing_activity_days), 1, 30);
-        between("every_minutes", self.every_minutes, 1, 1_440);
-        between("concurrency", Some(self.concurrency), 1, 64);
-        between("per_minute", self.per_minute, 1, 100_000);
-        between("per_day", self.per_day, 1, 10_000_000);
-        faults.none_or()?;
-        Ok(Settings {
+        let settings = Settings {
             interests: self.kinds.interests,
             mailing_activity: self.mailing_activity,
             mailing_activity_days: self.mailing_activity_days,
@@ -153,8 +139,35 @@ impl WritebackSettings {
             concurrency: self.concurrency,
             per_minute: self.per_minute,
             per_day: self.per_day,
-        })
+        };
+        bounds(&settings, &mut faults);
+        faults.none_or()?;
+        Ok(settings)
     }
+}
+
+fn bounds(s: &Settings, faults: &mut Faults) {
+    if !matches!(s.mailing_activity.as_str(), "auto" | "manual") {
+        faults.add("mailing_activity", "Use auto or manual.");
+    }
+    let mut between = |field: &str, n: Option<u32>, least: u32, most: u32| {
+        if n.is_some_and(|n| !(least..=most).contains(&n)) {
+            faults.add(field, format!("Enter a number from {least} to {}.", rialto_core::figure(i64::from(most))));
+        }
+    };
+    between("mailing_activity_days", Some(s.mailing_activity_days), 1, 30);
+    between("every_minutes", s.every_minutes, 1, 1_440);
+    between("concurrency", Some(s.concurrency), 1, 64);
+    between("per_minute", s.per_minute, 1, 100_000);
+    between("per_day", s.per_day, 1, 10_000_000);
+}
+
+/// Settings within their bounds; faults name the field.
+pub fn checked(settings: Settings) -> Result<Settings, Error> {
+    let mut faults = Faults::default();
+    bounds(&settings, &mut faults);
+    faults.none_or()?;
+    Ok(settings)
 }
 
 pub async fn bridge(app: &App, id: &Id) -> Result<Bridge, Error> {
@@ -208,7 +221,7 @@ pub async fn put(State(app): State<App>, caller: Caller, id: Id, body: Body<Writ
     caller.require(Permission::BridgesAdmin)?;
     let settings = body.read()?;
     let bridge = bridge(&app, &id).await?;
-    let settings = settings.checked()?;
+    let settings = settings.read()?;
     let mut tx = app.db.write().await?;
     writebacks::put_settings(&mut tx, bridge.id, &settings, &caller.actor(&app)).await?;
     tx.commit().await?;

@@ -27,6 +27,7 @@ mod navigation;
 mod overview;
 mod people_table;
 pub(crate) mod preferences;
+mod reconcile;
 mod run;
 mod run_changes;
 mod run_live;

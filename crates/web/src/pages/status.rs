@@ -8,11 +8,12 @@ use rialto_store::bridges::{self as store, Bridge};
 use rialto_store::runs::{self, NewRun, Subject};
 use rialto_store::views::bridges::{self as views, Health};
 use rialto_store::views::runs as run_views;
+use rialto_store::writebacks as queue;
 
 use super::shell::{Page, Reader};
 use super::text::{self, Chip, When, filters};
 use super::toast::{self, Toast};
-use super::{bridge_head, bridges, links};
+use super::{bridge_head, bridges, links, writebacks};
 use crate::error::Error;
 
 struct Line {
@@ -28,6 +29,10 @@ struct Line {
     lists: Option<When>,
     synced: Option<When>,
     health: Health,
+    /// What the bridge was told and has not acknowledged, as address and words.
+    told: Vec<(String, String)>,
+    /// What is the matter with it as a destination, in sentences.
+    notes: Vec<String>,
     running: Vec<(String, &'static str)>,
 }
 
@@ -49,6 +54,8 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
     let mut health = views::health(db.read()).await?;
     let open = run_views::open_of_bridges(db.read()).await?;
     let all = store::list(db.read()).await?;
+    let counts = queue::counts(db.read(), 0).await?;
+    let destinations = queue::destinations(db.read()).await?;
     let line = |b: &Bridge, health: Health| Line {
         href: links::bridge(b.created_at, b.id),
         runs: format!("/sync-runs?bridge={}", links::bridge_id(b)),
@@ -61,10 +68,14 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
         lists: here.maybe(b.lists_synced_at),
         synced: here.maybe(health.last_synced_at),
         health,
+        told: told(b, &counts),
+        notes: destinations.iter().find(|d| d.bridge_id == b.id).map(|d| writebacks::notes(d, &here)).unwrap_or_default(),
         running: open.iter().filter(|r| r.run.bridge_id == Some(b.id)).map(bridge_head::running).collect(),
     };
     let lines: Vec<Line> = all.iter().map(|b| line(b, health.remove(&b.id).unwrap_or_default())).collect();
-    let well = |b: &Bridge, l: &Line| b.enabled && l.chip.tone == "ok" && l.health.failed == 0 && l.health.held == 0;
+    let well = |b: &Bridge, l: &Line| {
+        b.enabled && l.chip.tone == "ok" && l.health.failed == 0 && l.health.held == 0 && l.told.is_empty() && l.notes.is_empty()
+    };
     let in_order = all.iter().zip(&lines).filter(|(b, l)| well(b, l)).count();
     let busy = lines.iter().any(|l| !l.running.is_empty());
     let frame = reader.page("Check Bridge Status");
@@ -77,6 +88,15 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
         may_admin: reader.may(Permission::BridgesAdmin),
     };
     Ok(Html(page.render()?))
+}
+
+/// Writebacks of a bridge that wait for somebody.
+fn told(b: &Bridge, counts: &[(i64, String, i64)]) -> Vec<(String, String)> {
+    let of = |state: &str| counts.iter().filter(|(id, s, _)| *id == b.id && s == state).map(|(.., n)| *n).sum::<i64>();
+    let link = |state| format!("/writebacks?bridge={}&state={state}", links::bridge_id(b));
+    let words = |n, what: &str| text::count(n, &format!("writeback {what}"), &format!("writebacks {what}"));
+    let waiting = [("error", of("error"), "in Error"), ("held", of("held"), "held")];
+    waiting.into_iter().filter(|(_, n, _)| *n > 0).map(|(state, n, what)| (link(state), words(n, what))).collect()
 }
 
 fn summary(in_order: usize, all: usize) -> String {

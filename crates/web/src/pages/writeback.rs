@@ -6,7 +6,7 @@ use axum::response::{Html, Response};
 use rialto_core::permissions::Permission;
 use rialto_core::writeback::{LONGEST_REASON, WritebackState};
 use rialto_core::{Kind, PublicId};
-use rialto_store::views::writebacks::{self as view, WritebackRow};
+use rialto_store::views::writebacks::WritebackRow;
 use rialto_store::writebacks;
 use serde::Deserialize;
 
@@ -39,7 +39,6 @@ struct One {
     chip: Chip,
     says: String,
     person: Option<(String, String, String)>,
-    history: Option<String>,
     bridge: (String, String),
     decided: When,
     /// What stands, and what happens next: a sentence.
@@ -91,7 +90,7 @@ async fn find(reader: &Reader, id: &str) -> Result<WritebackRow, Error> {
 
 /// GET /writebacks/{id}
 pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>, Error> {
-    let row: WritebackRow = find(&reader, &id).await?;
+    let row = find(&reader, &id).await?;
     let (w, here) = (&row.writeback, reader.here());
     let state = w.state();
     let attempts = writebacks::tries(reader.app.db.read(), w.id).await?;
@@ -107,7 +106,6 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
         kind: kind_label(&w.kind),
         chip: chip(state),
         says: api::row_says(&row),
-        history: person.clone(),
         person: person.map(|href| (href, row.address.clone(), row.remote_id.clone())),
         bridge: (links::bridge(row.bridge_created_at, w.bridge_id), row.bridge_name.clone()),
         decided: here.when(w.created_at),
@@ -170,7 +168,7 @@ pub async fn mend(reader: Reader, Path(id): Path<String>, Form(given): Form<Reas
 /// GET /writebacks/{id}/cancel: asks for the reason before anything is given up.
 pub async fn ask_cancel(reader: Reader, Path(id): Path<String>) -> Result<Html<String>, Error> {
     reader.session.require(Permission::WritebacksRetry)?;
-    let row = view::one(reader.app.db.read(), find(&reader, &id).await?.writeback.id).await?.ok_or(Error::NotFound)?;
+    let row = find(&reader, &id).await?;
     let page = Cancel {
         page: reader.page("Give a writeback up"),
         href: link(&row.writeback),

@@ -11,11 +11,12 @@ use rialto_store::writebacks::{self, Settings};
 use serde::Deserialize;
 
 use super::bridge_head::Head;
+use super::reconcile::{self, Standing};
 use super::shell::{Page, Reader};
 use super::text::{Chip, When};
 use super::toast::{self, Toast};
 use super::{links, writebacks as list};
-use crate::api::writeback_settings::{self as api, Kinds, WritebackSettings};
+use crate::api::writeback_settings as api;
 use crate::auth::Form;
 use crate::error::Error;
 
@@ -23,10 +24,6 @@ use crate::error::Error;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Entered {
-    interests: String,
-    mailing_activity: String,
-    mailing_activity_days: String,
-    personas: String,
     automatic: String,
     every_minutes: String,
     concurrency: String,
@@ -54,17 +51,13 @@ struct Shown {
     notes: Vec<String>,
     next: Option<When>,
     list: String,
+    standing: Option<Standing>,
 }
 
 fn entered(s: &Settings) -> Entered {
-    let tick = |on: bool| if on { "yes".to_owned() } else { String::new() };
     let number = |n: Option<u32>| n.map(|n| n.to_string()).unwrap_or_default();
     Entered {
-        interests: tick(s.interests),
-        mailing_activity: s.mailing_activity.clone(),
-        mailing_activity_days: s.mailing_activity_days.to_string(),
-        personas: tick(s.personas),
-        automatic: tick(s.automatic),
+        automatic: if s.automatic { "yes".into() } else { String::new() },
         every_minutes: number(s.every_minutes),
         concurrency: s.concurrency.to_string(),
         per_minute: number(s.per_minute),
@@ -72,8 +65,9 @@ fn entered(s: &Settings) -> Entered {
     }
 }
 
-/// What was entered, as the API takes it; faults name the field.
-fn read(e: &Entered) -> Result<Settings, Error> {
+/// The settings with what was entered, checked as the API's are; faults name the field. Kinds that nothing queues yet have no control here
+/// and stay as they are.
+fn read(e: &Entered, before: &Settings) -> Result<Settings, Error> {
     let mut faults = Vec::new();
     let mut number = |name: &str, text: &str| match text.trim() {
         "" => None,
@@ -81,18 +75,15 @@ fn read(e: &Entered) -> Result<Settings, Error> {
             text.parse::<u32>().map_err(|_| faults.push(FieldError { field: name.into(), detail: "Enter a whole number.".into() })).ok()
         }
     };
-    let settings = WritebackSettings {
-        kinds: Kinds { unsubscribe: true, resubscribe: true, invalid_email: true, interests: !e.interests.is_empty() },
-        mailing_activity: if e.mailing_activity == "auto" { "auto".into() } else { "manual".into() },
-        mailing_activity_days: number("mailing_activity_days", &e.mailing_activity_days).unwrap_or(3),
-        personas: !e.personas.is_empty(),
+    let settings = Settings {
         automatic: !e.automatic.is_empty(),
         every_minutes: number("every_minutes", &e.every_minutes),
-        concurrency: number("concurrency", &e.concurrency).unwrap_or(4),
+        concurrency: number("concurrency", &e.concurrency).unwrap_or(Settings::default().concurrency),
         per_minute: number("per_minute", &e.per_minute),
         per_day: number("per_day", &e.per_day),
+        ..before.clone()
     };
-    if faults.is_empty() { settings.checked() } else { Err(Error::Invalid(faults)) }
+    if faults.is_empty() { api::checked(settings) } else { Err(Error::Invalid(faults)) }
 }
 
 /// GET /admin/bridges/{id}/writebacks
@@ -118,12 +109,6 @@ async fn page(reader: &Reader, bridge: &Bridge, entered: Entered, faults: &[Fiel
             "Blank for no limit. The last tenth is kept for what people decided about being mailed.",
             &e.per_day,
         ),
-        field(
-            "mailing_activity_days",
-            "Days until a mailing's activity goes out",
-            "When it goes out by itself; 1 to 30.",
-            &e.mailing_activity_days,
-        ),
     ];
     let shown = Shown {
         head: Head::of(reader, bridge, "Writebacks").await?,
@@ -135,6 +120,7 @@ async fn page(reader: &Reader, bridge: &Bridge, entered: Entered, faults: &[Fiel
         notes: list::notes(&destination, &here),
         next: (destination.next_cycle_at > 0 && destination.read_settings().automatic).then(|| here.when(destination.next_cycle_at)),
         list: format!("/writebacks?bridge={}", links::bridge_id(bridge)),
+        standing: reconcile::latest(reader, bridge.id).await?,
     };
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok((status, Html(shown.render()?)).into_response())
@@ -145,22 +131,19 @@ pub async fn save(reader: Reader, Path(id): Path<String>, Form(given): Form<Ente
     reader.session.require(Permission::BridgesAdmin)?;
     let app = &reader.app;
     let bridge = links::find_bridge(app, &id).await?;
-    let settings = match read(&given) {
+    let before = api::destination(app, bridge.id).await?.read_settings();
+    let settings = match read(&given, &before) {
         Ok(settings) => settings,
         Err(Error::Invalid(faults)) => return page(&reader, &bridge, given, &faults).await,
         Err(error) => return Err(error),
     };
-    let before = entered(&api::destination(app, bridge.id).await?.read_settings());
+    let before = entered(&before);
     let mut tx = app.db.write().await?;
     writebacks::put_settings(&mut tx, bridge.id, &settings, &reader.session.actor(app)).await?;
     tx.commit().await?;
     let href = format!("{}/writebacks", links::bridge(bridge.created_at, bridge.id));
     let back = [
-        ("interests", before.interests.as_str()),
-        ("mailing_activity", &before.mailing_activity),
-        ("mailing_activity_days", &before.mailing_activity_days),
-        ("personas", &before.personas),
-        ("automatic", &before.automatic),
+        ("automatic", before.automatic.as_str()),
         ("every_minutes", &before.every_minutes),
         ("concurrency", &before.concurrency),
         ("per_minute", &before.per_minute),

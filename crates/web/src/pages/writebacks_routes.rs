@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::{writeback, writeback_settings, writebacks};
+use super::{reconcile, writeback, writeback_settings, writebacks};
 use crate::state::App;
 
 pub fn router() -> Router<App> {
@@ -15,6 +15,8 @@ pub fn router() -> Router<App> {
         .route("/writebacks/{id}/mend", post(writeback::mend))
         .route("/writebacks/{id}/cancel", get(writeback::ask_cancel).post(writeback::cancel))
         .route("/admin/bridges/{id}/writebacks", get(writeback_settings::show).post(writeback_settings::save))
+        .route("/admin/bridges/{id}/writebacks/check", post(reconcile::check))
+        .route("/admin/bridges/{id}/writebacks/repair", post(reconcile::repair))
         .route("/admin/bridges/{id}/writebacks/run", post(writebacks::run))
         .route("/admin/bridges/{id}/writebacks/retry", post(writebacks::retry_all))
 }

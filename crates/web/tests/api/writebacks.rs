@@ -4,6 +4,8 @@ use axum::http::StatusCode;
 use rialto_core::Instant;
 use rialto_core::consent::Flag;
 use rialto_core::permissions::Role;
+use rialto_store::args;
+use rialto_store::reconcile::{self, Found, Slice};
 use rialto_store::writebacks::{self, Answer, Claimed, Outcome};
 use serde_json::{Value, json};
 
@@ -42,6 +44,25 @@ async fn record(test: &Test, c: &Claimed, outcome: Outcome, said: &str) {
     let answer =
         Answer { id, fence, bridge_id, subscriber_id, outcome, said: said.into(), started_at: at, at, asked_by: c.asked_by.clone() };
     assert_eq!(writebacks::record(&test.app.db, "w", &[answer]).await.unwrap(), [id]);
+}
+
+/// The check that was asked for ends with a mark that is not there any more.
+async fn finding(test: &Test, bridge: i64) {
+    let now = test.app.clock.now();
+    let check = reconcile::claim(&test.app.db, "w", now, Instant(now.0 + 60_000_000)).await.unwrap().unwrap();
+    let sent: (i64, i64) = test
+        .app
+        .db
+        .read()
+        .one("SELECT id, subscriber_id FROM writeback WHERE state = 'sent' AND bridge_id = $1", args![bridge])
+        .await
+        .unwrap();
+    let found = Found { subscriber_id: sent.1, kind: "missing", writeback_id: sent.0, detail: "It is gone.".into(), repairable: true };
+    let slice = Slice { position: sent.1, checked: 2, differing: 1, gone: 0, found: vec![found] };
+    let mut tx = test.app.db.write().await.unwrap();
+    assert!(reconcile::advance(&mut tx, &check, &slice, now, Instant(now.0 + 60_000_000)).await.unwrap());
+    assert!(reconcile::end(&mut tx, &check, None, now).await.unwrap());
+    tx.commit().await.unwrap();
 }
 
 fn id(item: &Value) -> &str {
@@ -155,7 +176,8 @@ async fn the_pages_say_the_same_without_a_script() {
             Browser::of(&test, "ann@rialto.example").await
         };
         assert!(empty.get("/writebacks").await.text.contains("Nothing has been written back yet"));
-        let (_, items) = told(&test, &admin).await;
+        let (bridge, items) = told(&test, &admin).await;
+        assert!(empty.get("/admin/status").await.text.contains("1 writeback in Error"));
         let list = empty.get("/writebacks").await;
         assert!(list.text.contains("ever queued <b>3</b>"), "{}", list.text);
         assert!(empty.get("/writebacks?state=error").await.text.contains("500 &lt;b&gt;broken"), "escaped");
@@ -174,10 +196,23 @@ async fn the_pages_say_the_same_without_a_script() {
         assert!(empty.get(&settings).await.text.contains("Always told"));
         let bad = empty.post(&settings, &[("concurrency", "99"), ("per_day", "many")]).await;
         assert!(bad.status == StatusCode::UNPROCESSABLE_ENTITY && bad.text.contains("Enter a whole number."), "{}", bad.text);
-        let good = [("concurrency", "9"), ("automatic", "yes"), ("mailing_activity_days", "3")];
+        let good = [("concurrency", "9"), ("automatic", "yes")];
         assert_eq!(empty.post(&settings, &good).await.status, StatusCode::SEE_OTHER);
         assert!(empty.get(&settings).await.text.contains("value=\"9\""));
         assert_eq!(empty.post(&format!("{settings}/run"), &[]).await.status, StatusCode::SEE_OTHER);
+        assert!(empty.get(&settings).await.text.contains("There was none yet."));
+        assert_eq!(empty.post(&format!("{settings}/repair"), &[]).await.status, StatusCode::NOT_FOUND, "nothing was checked");
+        assert_eq!(empty.post(&format!("{settings}/check"), &[]).await.status, StatusCode::SEE_OTHER);
+        assert!(empty.get(&settings).await.text.contains("0 people looked up so far."));
+        assert_eq!(empty.post(&format!("{settings}/repair"), &[]).await.status, StatusCode::CONFLICT, "it is under way");
+        finding(&test, bridge).await;
+        let found = empty.get(&settings).await.text;
+        assert!(found.contains("a drift of 50.00 %") && found.contains("Repair 1"), "{found}");
+        assert_eq!(empty.post(&format!("{settings}/repair"), &[]).await.status, StatusCode::SEE_OTHER);
+        assert!(empty.get(&settings).await.text.contains("It was queued once more."));
+        assert_eq!(test.api(&admin, "GET", "/writebacks?state=new", None).await.json()["total"], 2);
+        let status = empty.get("/admin/status").await.text;
+        assert!(!status.contains("writeback in Error") && status.contains("Connection"));
         let overview = empty.get("/").await.text;
         assert!(overview.contains("href=\"/writebacks\""), "{}: the loop leads there", test.name);
     }

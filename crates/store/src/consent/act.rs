@@ -142,7 +142,7 @@ async fn write_entries(tx: &mut Tx, vault: &Vault, book: &Book, acts: &[Act<'_>]
             Bound::Text(entry.verb),
             Bound::Text(entry.cause.name()),
             Bound::Int(a.subscriber_id),
-            key.as_deref().map_or(Bound::Null, Bound::Text),
+            key.as_deref().map_or(Bound::NullText, Bound::Text),
             Bound::Text(a.grounds.source),
             Bound::Text(&a.who.name),
             Bound::Text(a.grounds.reason),

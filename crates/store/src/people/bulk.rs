@@ -9,7 +9,10 @@ use crate::error::StoreError;
 /// A value of a bulk row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound<'a> {
+    /// Of a column of numbers, times or flags.
     Null,
+    /// Of a column of text: a parameter has a type also when it is null.
+    NullText,
     Int(i64),
     Float(f64),
     Bool(bool),
@@ -51,7 +54,7 @@ pub async fn insert_rows(tx: &mut Tx, table: &str, columns: &[String], cells: &[
                     let mut query = sqlx::query::<sqlx::Sqlite>(AssertSqlSafe(text));
                     for cell in now {
                         query = match *cell {
-                            Bound::Null => query.bind(None::<i64>),
+                            Bound::Null | Bound::NullText => query.bind(None::<i64>),
                             Bound::Int(n) => query.bind(n),
                             Bound::Float(n) => query.bind(n),
                             Bound::Bool(b) => query.bind(b),
@@ -76,19 +79,16 @@ pub async fn insert_few(tx: &mut Tx, table: &str, columns: &[String], cells: &[B
     }
     let Tx::Postgres(tx) = tx else { return Ok(()) };
     let columns_text = columns.join(", ");
-    // A parameter has a type also when it is null: that of its column.
-    let is_text = |column: usize| cells.iter().skip(column).step_by(width).any(|c| matches!(c, Bound::Text(_)));
-    let texts: Vec<bool> = (0..width).map(is_text).collect();
     let mut rest = cells;
     for rows in CHUNKS {
         while rest.len() >= rows * width {
             let (now, later) = rest.split_at(rows * width);
             let text = numbered_text(table, &columns_text, width, rows);
             let mut query = sqlx::query::<sqlx::Postgres>(AssertSqlSafe(text));
-            for (cell, number) in now.iter().zip(0..) {
+            for cell in now {
                 query = match *cell {
-                    Bound::Null if texts[number % width] => query.bind(None::<String>),
                     Bound::Null => query.bind(None::<i64>),
+                    Bound::NullText => query.bind(None::<String>),
                     Bound::Int(n) => query.bind(n),
                     Bound::Float(n) => query.bind(n),
                     Bound::Bool(b) => query.bind(b),
@@ -120,7 +120,7 @@ fn encode_copy(cells: &[Bound<'_>], width: usize) -> String {
     let mut int = itoa::Buffer::new();
     for (i, cell) in cells.iter().enumerate() {
         match *cell {
-            Bound::Null => out.push_str("\\N"),
+            Bound::Null | Bound::NullText => out.push_str("\\N"),
             Bound::Int(n) => out.push_str(int.format(n)),
             Bound::Float(n) => {
                 let _ = write!(out, "{n}");

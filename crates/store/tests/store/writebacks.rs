@@ -77,6 +77,32 @@ async fn an_act_and_its_writeback_stand_together_and_each_once() {
 }
 
 #[tokio::test]
+async fn who_has_no_address_decides_too() {
+    for test in both().await {
+        let house = house(&test.db).await;
+        let rows = [
+            house.row("1-0", "", Flag::Yes, "Ulm"),
+            house.row("2-0", "bob@mail.example", Flag::Yes, "Ulm"),
+            house.row("3-0", "", Flag::Yes, "Ulm"),
+            house.row("4-0", "dan@mail.example", Flag::Yes, "Ulm"),
+            house.row("5-0", "", Flag::Yes, "Ulm"),
+        ];
+        let ids = house.write(1, &rows, true).await.ids;
+        // Alone, before and after somebody with an address, and together with one; over one connection, which keeps its statements.
+        let (who, step) = (actor(), Step::Open(Cause::OwnUnsubscribe));
+        let mut tx = test.db.write().await.unwrap();
+        for some in [&ids[..1], &ids[1..2], &ids[2..3], &ids[3..]] {
+            let acts: Vec<Act<'_>> = some.iter().map(|id| Act { subscriber_id: *id, step, grounds: grounds(), who: &who }).collect();
+            let done = consent::act(&mut tx, &vault(), &acts).await.unwrap_or_else(|e| panic!("{}: {e}", test.name));
+            assert!(done.iter().all(|d| d.writebacks == 1), "{}", test.name);
+        }
+        tx.commit().await.unwrap();
+        let keys: Vec<(Option<String>,)> = test.db.read().all("SELECT address_key FROM consent_ledger ORDER BY id", vec![]).await.unwrap();
+        assert_eq!(keys.iter().map(|(k,)| k.is_some()).collect::<Vec<_>>(), [false, true, false, true, false], "{}", test.name);
+    }
+}
+
+#[tokio::test]
 async fn one_after_the_other_and_nobody_waits_for_somebody_else() {
     for test in both().await {
         let house = house(&test.db).await;

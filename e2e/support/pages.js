@@ -34,6 +34,42 @@ export async function furnish(page, demo) {
   await makeCompound(page, 'Newsletter without the board');
   await addUser(page, 'bob.lindner@rialto.example');
   await makeToken(page, 'Website sign-up');
+  await decisions(page, demo);
+}
+
+/** Unsubscribes the nth person of Newsletter who may be mailed. */
+export async function unsubscribe(page, n) {
+  await openGroup(page, 'Newsletter');
+  await page.goto(`${new URL(page.url()).pathname}/subscribers?line=mailable`);
+  const links = await page.locator('a[href^="/subscribers/"]').evaluateAll((all) => all.map((a) => a.getAttribute('href')));
+  const people = links.filter((href) => /^\/subscribers\/[0-9a-f-]{36}$/.test(href));
+  await page.goto(`${people[n]}/unsubscribe`);
+  await page.getByLabel('Reason').fill('Asked on the phone');
+  await page.getByLabel('Evidence').fill('Ticket 4711');
+  await page.getByRole('button', { name: /^Unsubscribe / }).click();
+  await page.getByText('No, because they unsubscribed here.').waitFor();
+}
+
+/** Begins a cycle of writebacks and waits until so many stand in a state. */
+export async function cycle(page, state, number) {
+  await page.goto('/writebacks');
+  await page.getByRole('button', { name: 'Run now' }).first().click();
+  const figure = page.locator('.figures li', { hasText: state }).locator('b', { hasText: new RegExp(`^${number}$`) });
+  for (let tries = 0; tries < 60 && await figure.count() === 0; tries += 1) {
+    await page.waitForTimeout(250);
+    await page.goto('/writebacks');
+  }
+  await figure.waitFor();
+}
+
+/** Writebacks: one Sent, one in Error, one that waits for the next cycle. */
+export async function decisions(page, demo) {
+  await unsubscribe(page, 0);
+  await cycle(page, 'Sent', 1);
+  await sandbox(demo, '/faults', { fault: 'validation', status: 400, message: 'The record is locked.', procedure: 'Save CusActivity', times: 1 });
+  await unsubscribe(page, 0);
+  await cycle(page, 'Error', 1);
+  await unsubscribe(page, 0);
 }
 
 /** A marketer who may read the audit trail too. */
@@ -115,6 +151,8 @@ export async function everyPage(page) {
   await page.goto('/settings/users');
   const user = await page.getByRole('cell').getByRole('link', { name: 'bob.lindner' }).getAttribute('href');
   const self = await page.getByRole('cell').getByRole('link').first().getAttribute('href');
+  const sent = await firstLink(page, '/writebacks?state=sent', '/writebacks/');
+  const error = await firstLink(page, '/writebacks?state=error', '/writebacks/');
   await page.goto('/settings/tokens');
   const revoke = await page.getByRole('link', { name: 'Revoke …', includeHidden: true }).first().getAttribute('href');
   return [
@@ -160,6 +198,10 @@ export async function everyPage(page) {
     { name: 'search-empty', path: '/search' },
     { name: 'sync-runs', path: '/sync-runs' },
     { name: 'writebacks', path: '/writebacks' },
+    { name: 'writebacks-none', path: '/writebacks?state=held' },
+    { name: 'writeback-sent', path: sent },
+    { name: 'writeback-error', path: error },
+    { name: 'writeback-cancel', path: `${error}/cancel` },
     { name: 'bridge-writebacks', path: `${bridge}/writebacks` },
     { name: 'run-plan', path: run },
     { name: 'run-held', path: held },

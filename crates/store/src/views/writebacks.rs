@@ -1,5 +1,7 @@
 //! Writebacks as pages and API show them: with the person and the bridge.
 
+use rialto_core::Instant;
+
 use super::Way;
 use crate::args;
 use crate::db::Read;
@@ -10,8 +12,9 @@ use crate::writebacks::Writeback;
 macro_rules! rows {
     ($tail:literal) => {
         sql!(join "SELECT w.*, b.name AS bridge_name, b.created_at AS bridge_created_at, COALESCE(s.remote_id, '') AS remote_id,
-            COALESCE(s.address, '') AS address, s.created_at AS subscriber_created_at FROM writeback w
-            JOIN bridge b ON b.id = w.bridge_id LEFT JOIN subscriber s ON s.id = w.subscriber_id ", $tail)
+            COALESCE(s.address, '') AS address, s.created_at AS subscriber_created_at, COALESCE(d.next_cycle_at, 0) AS next_cycle_at
+            FROM writeback w JOIN bridge b ON b.id = w.bridge_id LEFT JOIN subscriber s ON s.id = w.subscriber_id
+            LEFT JOIN writeback_destination d ON d.bridge_id = w.bridge_id ", $tail)
     };
 }
 
@@ -68,6 +71,19 @@ pub struct WritebackRow {
     pub remote_id: String,
     pub address: String,
     pub subscriber_created_at: Option<i64>,
+    /// When the bridge's next cycle begins by itself; in the past where cycles begin by hand.
+    pub next_cycle_at: i64,
+}
+
+impl WritebackRow {
+    /// When it goes out next by itself: with the first cycle after it is due, or at once. `None` when nobody knows, or nothing happens
+    /// by itself; of one that is being sent too.
+    pub fn next_try(&self, now: Instant) -> Option<i64> {
+        match self.writeback.next_at.filter(|_| self.writeback.state != "processing")? {
+            0 => Some(now.0),
+            at => Some(at.max(self.next_cycle_at)).filter(|at| *at >= now.0),
+        }
+    }
 }
 
 /// Ids follow the times at which rows are queued, but for what the clocks of several nodes differ by.

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use rialto_core::permissions::Permission;
 use rialto_core::writeback::{LONGEST_REASON, Message, What, WritebackKind, WritebackState};
-use rialto_core::{Kind, PublicId};
+use rialto_core::{Instant, Kind, PublicId};
 use rialto_store::views::Way;
 use rialto_store::views::writebacks::{self as views, Filter, WritebackRow};
 use rialto_store::writebacks::{self, Try};
@@ -40,7 +40,7 @@ pub struct WritebackView {
     /// When the cause came about.
     #[schema(format = "date-time")]
     pub created_at: String,
-    /// When it is tried next by itself; null when nothing happens by itself.
+    /// When it is tried next by itself: with the next cycle after it is due. Null when nothing happens by itself, or cycles begin by hand.
     #[schema(format = "date-time")]
     pub next_try_at: Option<String>,
     /// When the remote acknowledged it, or it ended otherwise.
@@ -159,7 +159,7 @@ pub fn row_says(row: &WritebackRow) -> String {
     row.writeback.read_message().map_or_else(|_| "The activity of a mailing.".to_owned(), |m| says(&m))
 }
 
-pub fn view(row: &WritebackRow) -> WritebackView {
+pub fn view(row: &WritebackRow, now: Instant) -> WritebackView {
     let w = &row.writeback;
     WritebackView {
         id: public(Kind::Writeback, w.created_at, w.id),
@@ -173,8 +173,7 @@ pub fn view(row: &WritebackRow) -> WritebackView {
         tries: w.tries,
         reason: w.reason.clone(),
         created_at: time(w.created_at),
-        // A manual retry is due since ever: it goes out now.
-        next_try_at: maybe_time(w.next_at.filter(|_| w.state != "processing").map(|at| at.max(w.created_at))),
+        next_try_at: maybe_time(row.next_try(now)),
         ended_at: maybe_time(w.ended_at),
     }
 }
@@ -200,7 +199,7 @@ async fn detail(app: &App, id: &Id) -> Result<WritebackDetail, Error> {
     let attempts = writebacks::tries(app.db.read(), row.writeback.id).await?.into_iter().map(attempt).collect();
     let told_reason = row.writeback.read_message().map(|m| m.reason).unwrap_or_default();
     let marker = rialto_core::writeback::marker(id.of(Kind::Writeback)?);
-    Ok(WritebackDetail { about: view(&row), marker, told_reason, attempts })
+    Ok(WritebackDetail { about: view(&row, app.clock.now()), marker, told_reason, attempts })
 }
 
 /// The queue, newest first. `total` is exact for filters by bridge and state; with other filters it is counted up to 10,000.
@@ -211,7 +210,8 @@ pub async fn list(State(app): State<App>, _: Caller, Params(asked): Params<Asked
     let before = after::<i64>(asked.cursor.as_deref())?.unwrap_or(i64::MAX);
     let rows = views::turn(app.db.read(), &filter, Way::Onward, before, limit + 1).await?;
     let total = views::count(app.db.read(), &filter).await?;
-    Ok(Json(page(rows, limit, total, |r| r.writeback.id, |r| view(&r))))
+    let now = app.clock.now();
+    Ok(Json(page(rows, limit, total, |r| r.writeback.id, |r| view(&r, now))))
 }
 
 #[utoipa::path(get, path = "/writebacks/{id}", tag = "writebacks", params(("id" = String, Path)),

@@ -78,7 +78,10 @@ fn next(row: &WritebackRow, here: &text::Here) -> String {
         (Some(WritebackState::Scheduled), Some(at)) => format!("It waits for its date, {}.", here.minute(at)),
         (Some(WritebackState::New), Some(0)) => "It is tried once more, now.".into(),
         (Some(WritebackState::New), _) => "It goes out with the next cycle, after what the same person decided before.".into(),
-        (Some(WritebackState::Error), Some(at)) => format!("It is tried again by itself, {}.", here.when(at).ago),
+        (Some(WritebackState::Error), Some(_)) => match row.next_try(here.now) {
+            Some(at) => format!("It is tried again by itself with a later cycle, {}.", here.when(at).ago),
+            None => "It is tried again by itself with the next cycle.".into(),
+        },
         (Some(WritebackState::Error), None) => "Its tries by itself are used up. Somebody has to press Retry, or give it up.".into(),
         _ => String::new(),
     }

@@ -96,6 +96,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Response, Er
 async fn page(reader: &Reader, bridge: &Bridge, entered: Entered, faults: &[FieldError]) -> Result<Response, Error> {
     let here = reader.here();
     let destination = api::destination(&reader.app, bridge.id).await?;
+    let used = !writebacks::counts(reader.app.db.read(), bridge.id).await?.is_empty();
     let fault = |name: &str| faults.iter().find(|f| f.field == name).map(|f| f.detail.clone());
     let field = |name: &'static str, label, help, value: &str| Field { name, label, help, value: value.to_owned(), fault: fault(name) };
     let e = entered.clone();
@@ -116,7 +117,7 @@ async fn page(reader: &Reader, bridge: &Bridge, entered: Entered, faults: &[Fiel
         other_fault: faults.iter().find(|f| !fields.iter().any(|x| x.name == f.field)).map(|f| format!("{}: {}", f.field, f.detail)),
         fields,
         entered,
-        chip: list::station_chip(bridge, Some(&destination)),
+        chip: list::station_chip(bridge, Some(&destination), used),
         notes: list::notes(&destination, &here),
         next: (destination.next_cycle_at > 0 && destination.read_settings().automatic).then(|| here.when(destination.next_cycle_at)),
         list: format!("/writebacks?bridge={}", links::bridge_id(bridge)),

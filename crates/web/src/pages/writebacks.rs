@@ -150,13 +150,9 @@ fn columns(reader: &Reader) -> Vec<Column<WritebackRow>> {
         Column::new("bridge", "Bridge", |r: &WritebackRow| Cell::Text(r.bridge_name.clone())).on_request(),
         Column::new("tries", "Tries", |r: &WritebackRow| Cell::Number(r.writeback.tries)).number(),
         Column::new("decided", "Decided", move |r: &WritebackRow| Cell::Time(begun.when(r.writeback.created_at))).short(),
-        Column::new("next", "Next try", move |r: &WritebackRow| match r.writeback.next_at {
-            Some(at) if at > 0 && r.writeback.state != "processing" => Cell::Time(here.when(at)),
-            Some(_) => Cell::None("now"),
-            None => Cell::None("–"),
-        })
-        .short()
-        .on_request(),
+        Column::new("next", "Next try", move |r: &WritebackRow| Cell::time(r.next_try(here.now).map(|at| here.when(at)), "–"))
+            .short()
+            .on_request(),
         Column::new("ended", "Ended", move |r: &WritebackRow| Cell::time(ended.maybe(r.writeback.ended_at), "–")).short(),
     ]
 }
@@ -227,7 +223,7 @@ async fn stations(reader: &Reader, all: &[Bridge], filter: &Filter, counts: &[(i
             name: b.name.clone(),
             run: format!("{href}/writebacks/run"),
             retry: format!("{href}/writebacks/retry"),
-            chip: station_chip(b, d),
+            chip: station_chip(b, d, counts.iter().any(|(id, ..)| *id == b.id)),
             notes: d.map(|d| notes(d, &here)).unwrap_or_default(),
             next: d.filter(|d| d.next_cycle_at > 0 && d.read_settings().automatic).map(|d| here.when(d.next_cycle_at)),
             last: d.filter(|d| d.cutoff > 0).map(|d| here.when(d.cutoff)),
@@ -240,13 +236,14 @@ async fn stations(reader: &Reader, all: &[Bridge], filter: &Filter, counts: &[(i
     Ok(out)
 }
 
-pub fn station_chip(b: &Bridge, d: Option<&Destination>) -> Chip {
+/// How a bridge stands as a destination; `used`: something was queued for it once.
+pub fn station_chip(b: &Bridge, d: Option<&Destination>, used: bool) -> Chip {
     match d {
         _ if !b.enabled => Chip::off("Switched off"),
         Some(d) if d.blocked_at.is_some() => Chip::stop("Away"),
         Some(d) if !d.set_up().is_empty() => Chip::look("Set-up missing"),
         Some(d) if !d.read_settings().automatic => Chip::off("By hand"),
-        Some(d) if d.cutoff > 0 => Chip::ok("In order"),
+        Some(d) if d.cutoff > 0 && used => Chip::ok("In order"),
         _ => Chip::off("Not yet used"),
     }
 }

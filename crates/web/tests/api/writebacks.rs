@@ -28,8 +28,10 @@ async fn told(test: &Test, admin: &str) -> (i64, Vec<Value>) {
     record(test, &claimed[0], Outcome::Sent { found_there: false, flag: Some(Flag::No) }, "Activity 17").await;
     record(test, &claimed[1], Outcome::Error { next_at: None, maybe_there: true }, "500 <b>broken</b>").await;
     let who = subscriber(test, admin, "R-4").await;
-    test.api(admin, "POST", &format!("{who}/unsubscribe"), because("a call")).await;
+    let last = test.api(admin, "POST", &format!("{who}/unsubscribe"), because("a call")).await;
+    assert_eq!(last.status, StatusCode::OK, "{}", last.text);
     let listed = test.api(admin, "GET", "/writebacks", None).await.json();
+    assert_eq!(listed["total"], 3, "{}: {listed}", test.name);
     (bridge, listed["items"].as_array().unwrap().clone())
 }
 

@@ -1,4 +1,4 @@
-//! `make bench -- --writebacks`: the queue of writebacks on one database: put in with their cause, claimed and recorded, beside the raw
+//! `scripts/bench.sh --writebacks`: the queue of writebacks on one database: put in with their cause, claimed and recorded, beside the raw
 //! rate of single durable commits of the same run.
 
 use std::fmt::Write;

@@ -96,6 +96,8 @@ struct Drive<'a> {
     load: Load,
     /// Cutoff up to which nothing more was due when last asked.
     drained: Option<Instant>,
+    /// Rate or budget leaves nothing more to claim; what is in hand was counted, and goes.
+    spent: bool,
     /// Nothing new is begun: the reason of the end, once all that runs has ended.
     winding_up: Option<Ended>,
     storage_away: bool,
@@ -120,6 +122,7 @@ impl<'a> Drive<'a> {
             terms,
             load: Load::default(),
             drained: None,
+            spent: false,
             winding_up: None,
             storage_away: false,
             doubtful: false,
@@ -168,7 +171,8 @@ impl<'a> Drive<'a> {
     }
 
     fn ended(&self) -> Ended {
-        self.winding_up.or(self.drained.map(Ended::Drained)).unwrap_or(Ended::BrokenOff)
+        let spent = self.spent.then_some(Ended::Spent);
+        self.winding_up.or(spent).or(self.drained.map(Ended::Drained)).unwrap_or(Ended::BrokenOff)
     }
 
     fn may_begin(&self) -> bool {
@@ -176,7 +180,7 @@ impl<'a> Drive<'a> {
     }
 
     fn wants_more(&self) -> bool {
-        self.may_begin() && self.drained.is_none() && self.load.hand.len() < self.side_by_side
+        self.may_begin() && !self.spent && self.drained.is_none() && self.load.hand.len() < self.side_by_side
     }
 
     /// Nothing new is begun; what was claimed and not begun goes back.
@@ -222,7 +226,7 @@ impl<'a> Drive<'a> {
                 }
             }
             Ok(Next::Nothing { cutoff }) => self.drained = Some(cutoff),
-            Ok(Next::Spent) => self.wind_up(Ended::Spent),
+            Ok(Next::Spent) => self.spent = true,
             Ok(Next::Blocked | Next::Off) => self.wind_up(Ended::Waiting),
             Err(e) => {
                 tracing::warn!(bridge = self.remote.bridge.id, error = %e, "writebacks could not be claimed");

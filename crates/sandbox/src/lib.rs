@@ -1,51 +1,16 @@
-//! A simulated Personify360 data service: HTTP Basic, `$metadata`, Atom and verbose JSON,
-//! stored-procedure calls, Create and Save, over any number of invented people.
+//! Simulated remote systems with faults to inject: one folder each, with its protocol, its own pages and its truth. They use no
+//! connector, so that they cannot share its mistakes.
 //!
-//! People and list membership are pure functions of a seed; only edits take memory. A list holds
-//! whom it selected when MKT510 created it or MKT600 last regenerated it; the jobs run by the
-//! sandbox's clock. Faults can be injected, pages let a person play the other side, and everything
-//! the service holds can be read directly, so that what was synchronized from it can be compared
-//! with the truth.
+//! What they have in common: faults, the log of requests, invented names, and the look of their pages.
 
-mod admin;
-mod answer;
-mod churn;
-mod dataset;
+mod disturb;
 mod faults;
-mod http;
-mod interests;
-mod jobs;
+mod invented;
 mod journal;
-mod lists;
-mod marketing;
 mod names;
-mod odata;
-mod options;
-mod pages;
-mod people;
-mod procedures;
-mod regeneration;
-mod reply;
-mod sandbox;
-mod save;
-mod search;
-mod server;
-mod service;
-mod setup;
-mod state;
-mod target;
-mod truth;
-mod xml;
+pub mod personify360;
+mod site;
 
-pub use churn::{Churn, ChurnReport};
 pub use faults::{Fault, FaultRule, FaultStatus};
-pub use jobs::{Frequency, Job, JobError, JobRun, LogLine, NewJob, Outcome, Pattern, Process};
 pub use journal::{Requests, Seen};
-pub use lists::List;
-pub use marketing::{ListStatus, Selection, Who};
-pub use options::{Clock, EntitySetNames, Options, ProcedureNames, counting_clock};
-pub use people::{NewPerson, Person, PersonPatch, Word};
-pub use sandbox::{Activity, Sandbox};
-pub use server::{Running, serve, start};
-pub use setup::SetupReport;
-pub use truth::Marked;
+pub use personify360::*;

@@ -13,6 +13,7 @@ use futures::stream::BoxStream;
 use rialto_core::Instant;
 use rialto_core::fields::FieldType;
 use rialto_core::person::RemotePerson;
+use rialto_core::writeback::InterestKey;
 
 pub use catalogue::{BridgeKind, has_trigger, kind, kinds, try_out};
 pub use error::{ConnectorError, FieldError};
@@ -104,4 +105,10 @@ pub trait Connector: Send + Sync {
 
     /// Those that the person has now. Names may be empty where only codes are told.
     async fn interests_of(&self, remote_id: &str) -> Result<Vec<RemoteInterest>, ConnectorError>;
+
+    /// Those who have an interest, as a list: its `members` now is the completeness proof. `None` when the remote has no such interest.
+    async fn interest_list(&self, interest: &InterestKey) -> Result<Option<RemoteList>, ConnectorError>;
+
+    /// As `people`, of those who have an interest.
+    fn interest_people<'a>(&'a self, interest: &'a InterestKey, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>>;
 }

@@ -1,7 +1,7 @@
 //! What an engine hands to a connector to be written, and what comes back (`rules.md` section 4).
 
 use rialto_core::consent::Flag;
-use rialto_core::writeback::{InterestSource, Message, WritebackKind};
+use rialto_core::writeback::{InterestKey, InterestSource, Message, WritebackKind};
 
 use crate::ConnectorError;
 
@@ -67,4 +67,12 @@ pub struct RemoteInterest {
     pub name: String,
     /// People may still take it.
     pub active: bool,
+    /// How many people have it; `None` where that is not told.
+    pub members: Option<u64>,
+}
+
+impl RemoteInterest {
+    pub fn key(&self) -> InterestKey {
+        InterestKey { source: self.source, code: self.code.clone(), subcode: self.subcode.clone() }
+    }
 }

@@ -119,7 +119,16 @@ async fn the_setup_script_makes_what_the_connector_calls() {
     assert!(before.to_string().contains(LISTS), "{before}");
     let report = remote.sandbox().run_setup(personify360::setup_script());
     let names = ProcedureNames::default();
-    for name in [names.lists, names.fields, names.list_members, names.activities, names.codes, names.interests, names.interests_of] {
+    for name in [
+        names.lists,
+        names.fields,
+        names.list_members,
+        names.activities,
+        names.codes,
+        names.interests,
+        names.interests_of,
+        names.interest_members,
+    ] {
         assert_eq!(report.procedures.iter().filter(|p| **p == name).count(), 1, "{name}");
     }
     let after = bridge.probe().await.unwrap();

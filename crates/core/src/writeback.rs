@@ -29,6 +29,7 @@ names! {
 
 names! {
     /// Where a remote system keeps an interest (IP-02).
+    #[derive(PartialOrd, Ord)]
     InterestSource { Area = "area", Demographic = "demographic" }
 }
 
@@ -109,6 +110,15 @@ impl AddressFault {
             Self::RepeatBouncer => "consecutive bouncer",
         }
     }
+}
+
+/// What names an interest at its remote: an opt-in interest area, or a demographic code with its subcode.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct InterestKey {
+    pub source: InterestSource,
+    pub code: String,
+    /// Empty for an interest area.
+    pub subcode: String,
 }
 
 /// One interest that a person took or gave up.

@@ -2,7 +2,7 @@
 //! are written entity by entity, only where something differs.
 
 use rialto_core::Instant;
-use rialto_core::writeback::{InterestChange, InterestSource};
+use rialto_core::writeback::{InterestChange, InterestKey, InterestSource};
 
 use super::delivery::{blank, delete, not_offered, save};
 use super::entity::Entity;
@@ -10,9 +10,9 @@ use super::names::{self, NAME};
 use super::remote_id::Key;
 use super::service::{Service, named, protocol};
 use super::table::{Row, Table};
-use crate::{ConnectorError, DeliveryError, RemoteInterest};
+use crate::{ConnectorError, DeliveryError, RemoteInterest, RemoteList};
 
-const COLUMNS: &[&str] = &["SOURCE", "CODE", "SUBCODE", "NAME", "ACTIVE_FLAG"];
+const COLUMNS: &[&str] = &["SOURCE", "CODE", "SUBCODE", "NAME", "ACTIVE_FLAG", "MEMBER_COUNT"];
 /// Longest code and subcode.
 const CODE: usize = 24;
 
@@ -48,7 +48,23 @@ fn interest(row: &Row<'_>) -> Option<RemoteInterest> {
     };
     let name = names::shown(row.get("NAME").unwrap_or_default(), NAME);
     let active = row.get("ACTIVE_FLAG").is_some_and(|f| f.eq_ignore_ascii_case("Y"));
-    Some(RemoteInterest { source, code, subcode, name, active })
+    let members = row.get("MEMBER_COUNT").and_then(|n| n.parse().ok());
+    Some(RemoteInterest { source, code, subcode, name, active, members })
+}
+
+/// Those who have an interest, as a list; its content is as of now, so that it has no age of its own.
+pub(super) async fn list(service: &Service, interest: &InterestKey) -> Result<Option<RemoteList>, ConnectorError> {
+    let found = all(service).await?.into_iter().find(|i| i.key() == *interest);
+    Ok(found.map(|i| RemoteList {
+        code: i.code,
+        name: i.name,
+        description: String::new(),
+        active: i.active,
+        regeneration: String::new(),
+        refreshed_at: None,
+        modified_at: None,
+        members: i.members,
+    }))
 }
 
 /// Where a source of interests is kept.

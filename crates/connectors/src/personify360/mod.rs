@@ -41,7 +41,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rialto_core::run::Trigger;
-use rialto_core::writeback::WritebackKind;
+use rialto_core::writeback::{InterestKey, WritebackKind};
 
 use crate::catalogue::{BridgeKind, NoMode, Secrets, Settings};
 use crate::http::Outbound;
@@ -135,7 +135,10 @@ impl Connector for Personify360 {
     fn people<'a>(&'a self, code: &'a str, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>> {
         let (service, code, fields) = (self.service.clone(), code.to_owned(), fields.to_vec());
         match self.service.settings.lists_via {
-            ListsVia::Procedures => people::ahead(move |out| people::read(service, code, fields, out)),
+            ListsVia::Procedures => {
+                let wanted = people::Wanted::list(&service, &code);
+                people::ahead(move |out| people::read(service, wanted, fields, out))
+            }
             ListsVia::EntitySet => people::ahead(move |out| entity_set::people(service, code, fields, out)),
         }
     }
@@ -158,6 +161,16 @@ impl Connector for Personify360 {
 
     async fn interests_of(&self, remote_id: &str) -> Result<Vec<RemoteInterest>, ConnectorError> {
         interests::of(&self.service, remote_id).await
+    }
+
+    async fn interest_list(&self, interest: &InterestKey) -> Result<Option<RemoteList>, ConnectorError> {
+        interests::list(&self.service, interest).await
+    }
+
+    fn interest_people<'a>(&'a self, interest: &'a InterestKey, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>> {
+        let (service, fields) = (self.service.clone(), fields.to_vec());
+        let wanted = people::Wanted::interest(&service, interest);
+        people::ahead(move |out| people::read(service, wanted, fields, out))
     }
 }
 

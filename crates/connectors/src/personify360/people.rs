@@ -1,4 +1,5 @@
-//! The people of a list, page by page through the procedure `usr_Rialto_ListMembers`: each page begins after the two ids
+//! The people of a list, page by page through the procedures `usr_Rialto_ListMembers` and
+//! `usr_Rialto_InterestMembers`: each page begins after the two ids
 //! at which the last one ended.
 
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use rialto_core::person::RemotePerson;
+use rialto_core::writeback::InterestKey;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -61,27 +63,61 @@ where
     .boxed()
 }
 
+/// Whose people are read, and by which procedure.
+pub(super) struct Wanted {
+    procedure: String,
+    parameters: Vec<(&'static str, String)>,
+    /// The list's code as rows may repeat it; empty for what is no list.
+    code: String,
+    announced: Option<u64>,
+}
+
+impl Wanted {
+    pub(super) fn list(service: &Service, code: &str) -> Self {
+        Self {
+            procedure: service.settings.procedures.list_members.clone(),
+            parameters: vec![("ListCode", code.to_owned())],
+            code: code.to_owned(),
+            announced: service.announced(code),
+        }
+    }
+
+    pub(super) fn interest(service: &Service, interest: &InterestKey) -> Self {
+        Self {
+            procedure: service.settings.procedures.interest_members.clone(),
+            parameters: vec![
+                ("Source", interest.source.name().to_owned()),
+                ("Code", interest.code.clone()),
+                ("Subcode", interest.subcode.clone()),
+            ],
+            code: String::new(),
+            announced: None,
+        }
+    }
+}
+
 /// Reads a list to its end. A page that does not get on is an error, and the budget bounds the rest, so that no answer can hold
 /// the reader for ever.
-pub(super) async fn read(service: Arc<Service>, code: String, fields: Vec<String>, out: Out) -> Result<(), ConnectorError> {
-    let procedure = service.settings.procedures.list_members.clone();
+pub(super) async fn read(service: Arc<Service>, wanted: Wanted, fields: Vec<String>, out: Out) -> Result<(), ConnectorError> {
+    let procedure = &wanted.procedure;
     let most = budget::page_rows(service.settings.page_rows, fields.len());
     let rows = most.to_string();
-    let columns = Arc::new(Columns::of_procedure(&code, &fields));
-    let mut budget = Budget::new(service.announced(&code), most, FREE_PAGES);
+    let columns = Arc::new(Columns::of_procedure(&wanted.code, &fields));
+    let mut budget = Budget::new(wanted.announced, most, FREE_PAGES);
     let mut history = History::default();
     let mut course = Course::default();
     loop {
-        budget.ask().map_err(|e| named(e, &procedure))?;
+        budget.ask().map_err(|e| named(e, procedure))?;
         let at = &course.at;
-        let parameters = [("ListCode", code.as_str()), ("AfterMaster", &at.master), ("AfterSub", &at.sub), ("Rows", &rows)];
-        let body = service.call(&procedure, &parameters).await?;
-        let (people, last, seen) = decode(body, columns.clone(), most, history).await.map_err(|e| named(e, &procedure))?;
+        let paging = [("AfterMaster", at.master.as_str()), ("AfterSub", at.sub.as_str()), ("Rows", rows.as_str())];
+        let parameters: Vec<(&str, &str)> = wanted.parameters.iter().map(|(name, value)| (*name, value.as_str())).chain(paging).collect();
+        let body = service.call(procedure, &parameters).await?;
+        let (people, last, seen) = decode(body, columns.clone(), most, history).await.map_err(|e| named(e, procedure))?;
         history = seen;
         if people.is_empty() {
             return Ok(());
         }
-        budget.take(people.len()).map_err(|e| named(e, &procedure))?;
+        budget.take(people.len()).map_err(|e| named(e, procedure))?;
         let end = last.is_none();
         if last.is_some_and(|last| !course.advance(last)) {
             return Err(protocol(format!("{procedure}: a page that does not get on, as if @AfterMaster and @AfterSub were ignored")));

@@ -62,6 +62,7 @@ pub(super) static FORM: &[FormField] = &[
     name("procedure_codes", "Procedure: activity codes", "usr_Rialto_Codes"),
     name("procedure_interests", "Procedure: interests", "usr_Rialto_Interests"),
     name("procedure_interests_of", "Procedure: interests of a person", "usr_Rialto_InterestsOf"),
+    name("procedure_interest_members", "Procedure: people of an interest", "usr_Rialto_InterestMembers"),
     name("entity_set_lists", "Entity set: lists", "MarketingLists"),
     name("entity_set_list_members", "Entity set: list members", "MarketingListMembers"),
     name("entity_set_customers", "Entity set: constituents", "CustomerInfos"),
@@ -121,6 +122,7 @@ pub(super) struct Procedures {
     pub codes: String,
     pub interests: String,
     pub interests_of: String,
+    pub interest_members: String,
 }
 
 /// Names of entities, which are written one by one.
@@ -178,6 +180,7 @@ pub(super) fn read(settings: &catalogue::Settings, secrets: &catalogue::Secrets)
         codes: form.name("procedure_codes"),
         interests: form.name("procedure_interests"),
         interests_of: form.name("procedure_interests_of"),
+        interest_members: form.name("procedure_interest_members"),
     };
     let entity_sets = EntitySets {
         lists: form.name("entity_set_lists"),

@@ -17,6 +17,7 @@
     usr_Rialto_Codes            procedure: the activity codes that exist
     usr_Rialto_Interests        procedure: the interests
     usr_Rialto_InterestsOf      procedure: the interests of a person
+    usr_Rialto_InterestMembers  procedure: the people of an interest, page by page
 
   Adapt the five views to your installation: places marked ADAPT. The procedures need no change. Then expose the
   procedures to the data services user (last part), and test the bridge in Rialto.
@@ -211,12 +212,17 @@ BEGIN
 END;
 GO
 
--- The interests that there are.
+-- The interests that there are. MEMBER_COUNT must count exactly the rows that usr_Rialto_InterestMembers returns.
 CREATE OR ALTER PROCEDURE dbo.usr_Rialto_Interests
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT I.SOURCE, I.CODE, I.SUBCODE, I.NAME, I.ACTIVE_FLAG
+    SELECT I.SOURCE, I.CODE, I.SUBCODE, I.NAME, I.ACTIVE_FLAG,
+        (SELECT COUNT_BIG(*)
+           FROM dbo.usr_Rialto_ChoiceView AS H
+           JOIN dbo.CUSTOMER AS C
+             ON C.MASTER_CUSTOMER_ID = H.MASTER_CUSTOMER_ID AND C.SUB_CUSTOMER_ID = H.SUB_CUSTOMER_ID
+          WHERE H.SOURCE = I.SOURCE AND H.CODE = I.CODE AND H.SUBCODE = I.SUBCODE) AS MEMBER_COUNT
     FROM dbo.usr_Rialto_InterestView AS I
     ORDER BY I.SOURCE, I.CODE, I.SUBCODE;
 END;
@@ -234,6 +240,41 @@ BEGIN
     WHERE C.MASTER_CUSTOMER_ID = @MasterCustomerId
       AND C.SUB_CUSTOMER_ID = @SubCustomerId
     ORDER BY C.SOURCE, C.CODE, C.SUBCODE;
+END;
+GO
+
+-- The people who have an interest, as usr_Rialto_ListMembers gives those of a list.
+CREATE OR ALTER PROCEDURE dbo.usr_Rialto_InterestMembers
+    @Source      varchar(24),
+    @Code        varchar(24),
+    @Subcode     varchar(24) = '',
+    @AfterMaster varchar(24) = '',
+    @AfterSub    varchar(11) = '',
+    @Rows        int = 5000
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @Sub int = TRY_CONVERT(int, NULLIF(@AfterSub, ''));
+    SELECT TOP (@Rows)
+        C.MASTER_CUSTOMER_ID,
+        C.SUB_CUSTOMER_ID,
+        ISNULL(C.PRIMARY_EMAIL_ADDRESS, '')                 AS PRIMARY_EMAIL_ADDRESS,
+        ISNULL(C.ALLOW_EMAIL_FLAG, 'N')                     AS ALLOW_EMAIL_FLAG,
+        ISNULL(C.ALLOW_SOLICITATION_FLAG, 'N')              AS ALLOW_SOLICITATION_FLAG,
+        -- ADAPT: the same columns as in the personalization view.
+        V.FIRST_NAME, V.LAST_NAME, V.LABEL_NAME, V.JOB_TITLE, V.COMPANY_NAME, V.CITY, V.STATE, V.COUNTRY_CODE,
+        V.MEMBER_SINCE, V.MEMBER_FLAG, V.MEMBER_NUMBER, V.DUES_BALANCE
+    FROM dbo.usr_Rialto_ChoiceView AS M
+    JOIN dbo.CUSTOMER AS C
+      ON C.MASTER_CUSTOMER_ID = M.MASTER_CUSTOMER_ID AND C.SUB_CUSTOMER_ID = M.SUB_CUSTOMER_ID
+    JOIN dbo.usr_Rialto_PersonView AS V
+      ON V.MASTER_CUSTOMER_ID = M.MASTER_CUSTOMER_ID AND V.SUB_CUSTOMER_ID = M.SUB_CUSTOMER_ID
+    WHERE M.SOURCE = @Source AND M.CODE = @Code AND M.SUBCODE = @Subcode
+      AND (@AfterMaster = ''
+           OR C.MASTER_CUSTOMER_ID > @AfterMaster
+           OR (C.MASTER_CUSTOMER_ID = @AfterMaster AND C.SUB_CUSTOMER_ID > ISNULL(@Sub, -1)))
+    ORDER BY C.MASTER_CUSTOMER_ID, C.SUB_CUSTOMER_ID
+    OPTION (RECOMPILE);
 END;
 GO
 
@@ -277,4 +318,5 @@ GRANT EXECUTE ON dbo.usr_Rialto_Activities  TO PersonifyDataServices;
 GRANT EXECUTE ON dbo.usr_Rialto_Codes       TO PersonifyDataServices;
 GRANT EXECUTE ON dbo.usr_Rialto_Interests   TO PersonifyDataServices;
 GRANT EXECUTE ON dbo.usr_Rialto_InterestsOf TO PersonifyDataServices;
+GRANT EXECUTE ON dbo.usr_Rialto_InterestMembers TO PersonifyDataServices;
 GO

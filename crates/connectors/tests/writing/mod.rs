@@ -3,11 +3,11 @@
 mod faults;
 mod set_up;
 
-use rialto_connectors::{Acknowledged, Delivery, DeliveryError};
+use rialto_connectors::{Acknowledged, ConnectorError, Delivery, DeliveryError, Page};
 use rialto_core::Instant;
 use rialto_core::consent::Flag;
 use rialto_core::ids::{Kind, PublicId};
-use rialto_core::writeback::{AddressFault, InterestChange, InterestSource, Message, What, marker};
+use rialto_core::writeback::{AddressFault, InterestChange, InterestKey, InterestSource, Message, What, marker};
 use rialto_sandbox::{Activity, Options, Sandbox};
 
 use crate::support::{Bridge, Remote};
@@ -218,6 +218,30 @@ async fn interests_are_read_as_they_are_now() {
         assert!(has.contains(&("NEWS".into(), String::new())) && !has.contains(&("INTEREST".into(), "WOODS".into())));
     }
     assert_eq!(bridge.interests_of("nobody").await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_people_of_an_interest_are_read_by_pages() {
+    let remote = Remote::start(900).await;
+    let bridge = remote.bridge(&[("page_rows", "100")]);
+    let person = Person::of(&remote, 7);
+    deliver(&bridge, 1, &person.id(), &all().pop().unwrap(), false).await.unwrap();
+    for interest in bridge.interests().await.unwrap() {
+        let key = interest.key();
+        let list = bridge.interest_list(&key).await.unwrap().unwrap();
+        let fields = ["FIRST_NAME".to_owned()];
+        let pages: Vec<_> = futures::StreamExt::collect(bridge.interest_people(&key, &fields)).await;
+        let read: Vec<String> =
+            pages.into_iter().flat_map(|page: Result<Page, ConnectorError>| page.unwrap().rows).map(|row| row.remote_id.unwrap()).collect();
+        assert_eq!(list.members, Some(read.len() as u64), "{key:?}");
+        for number in (1..=900u64).step_by(13).chain([7]) {
+            let person = Person::of(&remote, number);
+            let has = bridge.interests_of(&person.id()).await.unwrap().iter().any(|i| i.key() == key);
+            assert_eq!(read.contains(&person.id()), has, "{key:?} {number}");
+        }
+    }
+    let unknown = InterestKey { source: InterestSource::Area, code: "NO_SUCH".into(), subcode: String::new() };
+    assert_eq!(bridge.interest_list(&unknown).await.unwrap(), None);
 }
 
 #[tokio::test]

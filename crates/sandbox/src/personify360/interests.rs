@@ -4,7 +4,7 @@ use crate::invented::mix;
 use crate::personify360::odata::value::Value;
 use crate::personify360::options::START_SECOND;
 use crate::personify360::people::{Population, format_master};
-use crate::personify360::state::Row;
+use crate::personify360::state::{Row, State, Table};
 
 /// Opt-in interest areas: code, name, whether people may still take it.
 pub(crate) const AREAS: &[(&str, &str, bool)] = &[
@@ -34,6 +34,72 @@ pub(crate) fn is_demographic(code: &str, sub: &str) -> bool {
     DEMOGRAPHICS.iter().any(|(known, below, ..)| (*known, *below) == (code, sub))
 }
 
+/// One of the interests.
+#[derive(Clone, Copy)]
+pub(crate) enum Interest {
+    /// By its place among the areas.
+    Area(usize),
+    Demographic(usize),
+}
+
+impl Interest {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..AREAS.len()).map(Self::Area).chain((0..DEMOGRAPHICS.len()).map(Self::Demographic))
+    }
+
+    /// Source, code, subcode, name, and whether people may still take it.
+    pub(crate) fn told(self) -> (&'static str, &'static str, &'static str, &'static str, bool) {
+        match self {
+            Self::Area(at) => AREAS.get(at).map_or(("area", "", "", "", false), |(code, name, active)| ("area", code, "", name, *active)),
+            Self::Demographic(at) => DEMOGRAPHICS
+                .get(at)
+                .map_or(("demographic", "", "", "", false), |(code, sub, name, active)| ("demographic", code, sub, name, *active)),
+        }
+    }
+
+    pub(crate) fn find(source: &str, code: &str, subcode: &str) -> Option<Self> {
+        Self::all().find(|i| {
+            let told = i.told();
+            (told.0, told.1, told.2) == (source, code, subcode)
+        })
+    }
+
+    fn had_at_first(self, population: Population, index: u64) -> bool {
+        match self {
+            Self::Area(slot) => first_answer(population, slot, index) == Some(true),
+            Self::Demographic(slot) => first_has(population, slot, index),
+        }
+    }
+
+    fn among(self, rows: &[Row]) -> bool {
+        let (_, code, sub, ..) = self.told();
+        let text = |row: &Row, at: usize| row.get(at).map(Value::text).unwrap_or_default();
+        rows.iter().any(|row| match self {
+            Self::Area(_) => text(row, 3) == code && row.get(4) == Some(&Value::Bool(true)),
+            Self::Demographic(_) => (text(row, 3).as_str(), text(row, 4).as_str()) == (code, sub),
+        })
+    }
+}
+
+impl State {
+    /// Whether somebody has an interest now.
+    pub(crate) fn has_interest(&self, interest: Interest, index: u64) -> bool {
+        let table = match interest {
+            Interest::Area(_) => Table::OptIns,
+            Interest::Demographic(_) => Table::Demographics,
+        };
+        match self.rows.get(&table).and_then(|people| people.get(&index)) {
+            Some(rows) => interest.among(rows),
+            None => !self.created.contains(&index) && interest.had_at_first(self.population, index),
+        }
+    }
+
+    /// Indexes of those who have an interest, from a position on.
+    pub(crate) fn interested(&self, interest: Interest, from: u64) -> impl Iterator<Item = u64> + '_ {
+        (from.max(1)..=self.end).filter(move |index| self.exists(*index) && self.has_interest(interest, *index))
+    }
+}
+
 /// Ids of first rows lie above those of written ones.
 fn id(index: u64, slot: usize) -> Value {
     Value::Int(i64::try_from(100_000_000 + index * 16 + slot as u64).unwrap_or(i64::MAX))
@@ -44,28 +110,34 @@ fn begin(population: Population, index: u64, slot: usize, code: &str) -> Row {
     vec![id(index, slot), Value::Text(format_master(master)), Value::Int(sub.into()), Value::Text(code.to_owned())]
 }
 
-/// One in five has opted in to an area, a few have opted out, and most never answered.
-pub(crate) fn opt_ins(population: Population, index: u64) -> Vec<Row> {
-    let answer = |slot: usize| match mix(population.seed, 0x6000_0000 ^ slot as u64, index) % 100 {
+/// What somebody first answered about an area: one in five opted in, a few opted out, and most never answered.
+fn first_answer(population: Population, slot: usize, index: u64) -> Option<bool> {
+    match mix(population.seed, 0x6000_0000 ^ slot as u64, index) % 100 {
         0..20 => Some(true),
         20..24 => Some(false),
         _ => None,
-    };
+    }
+}
+
+/// Whether somebody had a demographic code at first: one in six.
+fn first_has(population: Population, slot: usize, index: u64) -> bool {
+    mix(population.seed, 0x7000_0000 ^ slot as u64, index).is_multiple_of(6)
+}
+
+pub(crate) fn opt_ins(population: Population, index: u64) -> Vec<Row> {
     let row = |(slot, (code, ..)): (usize, &(&str, &str, bool))| {
         let mut row = begin(population, index, slot, code);
-        row.extend([Value::Bool(answer(slot)?), Value::Date((START_SECOND - 86_400) * 1_000)]);
+        row.extend([Value::Bool(first_answer(population, slot, index)?), Value::Date((START_SECOND - 86_400) * 1_000)]);
         Some(row)
     };
     AREAS.iter().enumerate().filter_map(row).collect()
 }
 
-/// One in six has a demographic code.
 pub(crate) fn demographics(population: Population, index: u64) -> Vec<Row> {
     let row = |(slot, (code, sub, name, _)): (usize, &(&str, &str, &str, bool))| {
-        let has = mix(population.seed, 0x7000_0000 ^ slot as u64, index).is_multiple_of(6);
         let mut row = begin(population, index, slot, code);
         row.extend([Value::Text((*sub).to_owned()), Value::Text((*name).to_owned())]);
-        has.then_some(row)
+        first_has(population, slot, index).then_some(row)
     };
     DEMOGRAPHICS.iter().enumerate().filter_map(row).collect()
 }

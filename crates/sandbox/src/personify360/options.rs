@@ -29,6 +29,8 @@ pub struct ProcedureNames {
     pub interests: String,
     /// Those of one person.
     pub interests_of: String,
+    /// The people of one of them.
+    pub interest_members: String,
 }
 
 impl Default for ProcedureNames {
@@ -41,6 +43,7 @@ impl Default for ProcedureNames {
             codes: "usr_Rialto_Codes".into(),
             interests: "usr_Rialto_Interests".into(),
             interests_of: "usr_Rialto_InterestsOf".into(),
+            interest_members: "usr_Rialto_InterestMembers".into(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::faults::{Fault, Tweaks};
 use crate::personify360::answer::Refusal;
 use crate::personify360::dataset::{DataSet, MEMBER_COLUMNS, MEMBER_VICTIM, member, no_data};
-use crate::personify360::interests::{AREAS, DEMOGRAPHICS};
+use crate::personify360::interests::Interest;
 use crate::personify360::odata::value::Value;
 use crate::personify360::people::parse_master;
 use crate::personify360::sandbox::Sandbox;
@@ -91,9 +91,11 @@ pub(crate) fn run(sandbox: &Sandbox, call: &Call, tweaks: Tweaks<'_>) -> Result<
     } else if is(&names.codes) {
         Ok(codes(&state, tweaks))
     } else if is(&names.interests) {
-        Ok(interests(tweaks))
+        Ok(interests(&state, tweaks))
     } else if is(&names.interests_of) {
         interests_of(&state, call, tweaks)
+    } else if is(&names.interest_members) {
+        interest_members(&state, call, sandbox.options().max_rows, tweaks)
     } else {
         Err(Refusal::new(500, format!("'{}' is not simulated.", call.name)))
     }
@@ -169,12 +171,11 @@ fn codes(state: &State, tweaks: Tweaks<'_>) -> String {
     set.finish()
 }
 
-fn interests(tweaks: Tweaks<'_>) -> String {
-    const COLUMNS: &[&str] = &["SOURCE", "CODE", "SUBCODE", "NAME", "ACTIVE_FLAG"];
-    let mut set = DataSet::new(COLUMNS, 3, tweaks, AREAS.len() + DEMOGRAPHICS.len());
-    let areas = AREAS.iter().map(|(code, name, active)| ("area", *code, "", *name, *active));
-    let codes = DEMOGRAPHICS.iter().map(|(code, sub, name, active)| ("demographic", *code, *sub, *name, *active));
-    for (source, code, sub, name, active) in areas.chain(codes) {
+fn interests(state: &State, tweaks: Tweaks<'_>) -> String {
+    const COLUMNS: &[&str] = &["SOURCE", "CODE", "SUBCODE", "NAME", "ACTIVE_FLAG", "MEMBER_COUNT"];
+    let mut set = DataSet::new(COLUMNS, 3, tweaks, Interest::all().count());
+    for interest in Interest::all() {
+        let (source, code, sub, name, active) = interest.told();
         set.begin();
         set.text(0, source);
         set.text(1, code);
@@ -183,6 +184,7 @@ fn interests(tweaks: Tweaks<'_>) -> String {
         }
         set.text(3, name);
         set.flag(4, active);
+        set.plain(5, tweaks.total(state.interested(interest, 1).count() as u64));
         set.end();
     }
     set.finish()
@@ -259,13 +261,30 @@ fn list_members(sandbox: &Sandbox, call: &Call, tweaks: Tweaks<'_>) -> Result<St
         Some(Fault::MovingRows) => move_rows(sandbox, code, position.next),
         _ => {}
     }
+    let rows = asked_rows(call, sandbox.options().max_rows)?;
+    Ok(page(&sandbox.read(), code, &position, rows, tweaks))
+}
+
+/// How many rows a page may have.
+fn asked_rows(call: &Call, most: u64) -> Result<usize, Refusal> {
     let rows = call.number("@rows")?.unwrap_or(500);
     if rows < 1 {
         return Err(Refusal::new(500, "@Rows must be positive."));
     }
-    let rows = u64::try_from(rows).unwrap_or(1).min(sandbox.options().max_rows.max(1));
-    let state = sandbox.read();
-    Ok(page(&state, code, &position, usize::try_from(rows).unwrap_or(1), tweaks))
+    let rows = u64::try_from(rows).unwrap_or(1).min(most.max(1));
+    Ok(usize::try_from(rows).unwrap_or(1))
+}
+
+fn interest_members(state: &State, call: &Call, most: u64, tweaks: Tweaks<'_>) -> Result<String, Refusal> {
+    let from = position(state, call)?;
+    let rows = asked_rows(call, most)?;
+    let interest = Interest::find(call.parameter("@source"), call.parameter("@code"), call.parameter("@subcode"));
+    let Some(interest) = interest else { return Ok(no_data()) };
+    let mut set = DataSet::new(MEMBER_COLUMNS, MEMBER_VICTIM, tweaks, rows.min(20_000));
+    for index in state.interested(interest, from.next).take(rows) {
+        member(&mut set, &state.person_at(index));
+    }
+    Ok(set.finish())
 }
 
 fn page(state: &State, code: &str, from: &Position, rows: usize, tweaks: Tweaks<'_>) -> String {

@@ -56,8 +56,16 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(options: &Options) -> Self {
         let names = &options.procedures;
-        let all =
-            [&names.lists, &names.fields, &names.list_members, &names.activities, &names.codes, &names.interests, &names.interests_of];
+        let all = [
+            &names.lists,
+            &names.fields,
+            &names.list_members,
+            &names.activities,
+            &names.codes,
+            &names.interests,
+            &names.interests_of,
+            &names.interest_members,
+        ];
         let exists = |code: &str| (options.installed && options.codes) || !code.starts_with("RIALTO_");
         Self {
             population: Population { seed: options.seed },

@@ -1,14 +1,16 @@
 //! List sync: the remote's lists become target groups, its fields become personalization fields. Never touches members or counts.
 
 use rialto_core::run::{Phase, RunState};
+use rialto_core::writeback::WritebackKind;
 use rialto_core::{Counts, figure};
 use rialto_store::groups::{self, Described};
 use rialto_store::runs::{Ending, Run};
-use rialto_store::{bridges, fields};
+use rialto_store::{bridges, fields, interests};
 
 use crate::Parts;
 use crate::lease::Lease;
-use crate::remote::{self, Trouble};
+use crate::remote::{self, Remote, Trouble};
+use crate::worker;
 
 /// Most lists taken from one remote system.
 const MAX_LISTS: usize = 20_000;
@@ -18,9 +20,10 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
         let remote = remote::open(parts, run.bridge_id).await?;
         let offered = remote::offered_fields(&remote).await?;
         let lists = remote.connector.lists().await?;
-        Ok::<_, Trouble>((remote, offered, lists))
+        let interests = offered_interests(&remote).await;
+        Ok::<_, Trouble>((remote, offered, lists, interests))
     };
-    let (remote, offered, lists) = tokio::select! {
+    let (remote, offered, lists, interests) = tokio::select! {
         answered = asked => answered?,
         () = lease.gone() => return Err(Trouble::Interrupted),
     };
@@ -63,6 +66,13 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     )
     .await?;
     let fields = if offered.is_empty() { 0 } else { fields::mirror(&mut tx, bridge_id, &offered, now).await?.len() };
+    let interests = match interests {
+        Ok(offered) => interests::mirror(&mut tx, bridge_id, &offered, now).await?,
+        Err(why) => {
+            interests::not_read(&mut tx, bridge_id, &why).await?;
+            0
+        }
+    };
     bridges::lists_synced(&mut tx, bridge_id, now).await?;
     tx.commit().await?;
     let (state, reason) = if described.is_empty() {
@@ -80,6 +90,25 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
         )
     };
     let stats = serde_json::json!({"lists": described.len(), "added": mirrored.added, "updated": mirrored.updated,
-        "unchanged": mirrored.unchanged, "gone": mirrored.gone, "fields": fields});
+        "unchanged": mirrored.unchanged, "gone": mirrored.gone, "fields": fields, "interests": interests});
     Ok(Ending { state, counts: Counts::default(), reason, advice: String::new(), error_kind: String::new(), data_as_of: None, stats })
+}
+
+/// Most interests taken from one remote system.
+const MAX_INTERESTS: usize = 5_000;
+
+/// The interests as the remote offers them. Lists and fields go on without them: the reason is kept beside what was known before.
+async fn offered_interests(remote: &Remote) -> Result<Vec<interests::Described>, String> {
+    if !remote.kind.writebacks.contains(&WritebackKind::Interests) {
+        return Ok(Vec::new());
+    }
+    let offered = remote.connector.interests().await.map_err(|e| worker::sentence(&e.to_string()))?;
+    let mut seen = std::collections::HashSet::new();
+    let described = offered.into_iter().filter(|i| seen.insert(i.key())).take(MAX_INTERESTS).map(|i| interests::Described {
+        key: i.key(),
+        name: if i.name.trim().is_empty() { [i.code.as_str(), &i.subcode].join(" ").trim().to_owned() } else { i.name },
+        active: i.active,
+        members: i.members.and_then(|n| i64::try_from(n).ok()),
+    });
+    Ok(described.collect())
 }

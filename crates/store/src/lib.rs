@@ -12,6 +12,7 @@ pub mod groups;
 pub mod households;
 pub mod idempotency;
 pub mod ids;
+pub mod interests;
 pub mod membership;
 mod migrate;
 pub mod notes;

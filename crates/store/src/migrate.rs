@@ -38,6 +38,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (11, "writebacks", Text::Both(include_str!("../migrations/0011_writebacks.sql"))),
     (12, "reconcile", Text::Both(include_str!("../migrations/0012_reconcile.sql"))),
     (13, "writeback times", Text::Both(include_str!("../migrations/0013_writeback_times.sql"))),
+    (14, "interests", Text::Both(include_str!("../migrations/0014_interests.sql"))),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

@@ -95,7 +95,7 @@ pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: Vec<Mapped>) ->
             }
             tally.waiting.rows.push(Pending { row, known, verdict });
         } else {
-            place(tally, known, verdict);
+            place(job, tally, known, verdict);
         }
     }
     write_waiting(job, tally, false).await
@@ -143,17 +143,18 @@ pub(crate) fn duplicate(tally: &mut Tally, row: &Mapped) {
 }
 
 /// Puts somebody whose row needed no write where they belong.
-fn place(tally: &mut Tally, known: Option<Known>, verdict: Verdict) {
+fn place(job: &Job<'_>, tally: &mut Tally, known: Option<Known>, verdict: Verdict) {
     match known {
-        Some(known) => seen(tally, known.id, verdict),
+        Some(known) => seen(job, tally, known.id, verdict),
         // Left out and unknown: nothing is kept.
         None => tally.counts.left_out += 1,
     }
 }
 
-fn seen(tally: &mut Tally, id: i64, verdict: Verdict) {
+fn seen(job: &Job<'_>, tally: &mut Tally, id: i64, verdict: Verdict) {
+    let left_out = verdict.left_out || job.own.no.contains(id as u64);
     let id = id as u64;
-    if verdict.left_out {
+    if left_out {
         tally.left_out.insert(id);
         tally.counts.left_out += 1;
         return;
@@ -192,7 +193,7 @@ async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[Pending]) -> Result<(),
                         tally.created.insert(*id as u64);
                     }
                     tally.changed.insert(*id as u64);
-                    seen(tally, *id, pending.verdict);
+                    seen(job, tally, *id, pending.verdict);
                 }
                 return Ok(());
             }

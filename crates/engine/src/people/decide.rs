@@ -8,12 +8,12 @@ use rialto_core::{Counts, Instant, figure};
 use rialto_store::membership::{self, Change, Op, Outcome, Refused};
 use rialto_store::runs::{self, Ending, NewRun, Subject};
 use rialto_store::waterfall::{self, Basis, Delta};
-use rialto_store::{Actor, groups, people};
+use rialto_store::{Actor, groups, interests, people};
 use roaring::RoaringTreemap;
 use serde_json::json;
 
-use super::Job;
 use super::read::Tally;
+use super::{Job, Source};
 use crate::remote::Trouble;
 
 /// The difference between the read and today's members, split by what may happen now.
@@ -56,6 +56,9 @@ pub(crate) async fn conclude(job: &Job<'_>, tally: Tally, closing: Closing<'_>) 
     }
     job.lease.enter(Phase::Applying);
     ending.counts.lifted = apply(job, &plan, &tally, &ending, *closing.proof == Proof::Complete).await?;
+    if *closing.proof == Proof::Complete {
+        forget_told(job).await?;
+    }
     let applied = tokio::time::Instant::now();
     // From here on the run has done its work: a count that fails is made up for later.
     if let Err(error) = settle(job, &plan, ending.counts).await {
@@ -69,6 +72,14 @@ pub(crate) async fn conclude(job: &Job<'_>, tally: Tally, closing: Closing<'_>) 
     Ok(ending)
 }
 
+/// Own words that the remote had acknowledged before this read began are the remote's to say from now on.
+async fn forget_told(job: &Job<'_>) -> Result<(), Trouble> {
+    let Source::Interest(id, _) = job.source else { return Ok(()) };
+    let mut tx = job.parts.db.write().await?;
+    interests::settle(&mut tx, id, job.began).await?;
+    Ok(tx.commit().await?)
+}
+
 /// The books balance, and say what the plan says.
 fn check(counts: &Counts, plan: &Plan) -> Result<(), String> {
     counts.check().map_err(|e| e.to_string())?;
@@ -79,7 +90,7 @@ fn check(counts: &Counts, plan: &Plan) -> Result<(), String> {
 fn make_plan(job: &Job<'_>, tally: &Tally, proof: &Proof) -> Plan {
     let joins = &tally.seen - &tally.members;
     let left_out = &tally.left_out & &tally.members;
-    let absent = &tally.members - &tally.seen - &tally.left_out;
+    let absent = &tally.members - &tally.seen - &tally.left_out - &job.own.yes;
     let difference = Difference { members_before: tally.members.len(), leaving: absent.len(), lifts: tally.lifts.len() };
     let none = RoaringTreemap::new;
     match gate::judge(job.parts.settings.limits, proof, difference) {

@@ -7,10 +7,13 @@ mod plan_only;
 mod read;
 
 use rialto_connectors::{ConnectorError, RemoteList};
+use rialto_core::Instant;
 use rialto_core::gate::{self, Evidence};
 use rialto_core::person::FieldSpec;
 use rialto_core::run::Phase;
+use rialto_core::writeback::InterestKey;
 use rialto_store::groups::{self, Group};
+use rialto_store::interests::{self, OwnWords};
 use rialto_store::runs::{self, Ending, Run};
 use rialto_store::{fields, membership};
 
@@ -23,6 +26,15 @@ use read::Tally;
 /// Times a list that changes while it is read is read from the start.
 const MAX_READS: usize = 3;
 
+/// Where the people of a group come from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// A list, by the remote's code.
+    List(String),
+    /// Those who have an interest, by our id and the remote's key.
+    Interest(i64, InterestKey),
+}
+
 /// Everything that stays the same during a run.
 pub(crate) struct Job<'a> {
     pub parts: &'a Parts,
@@ -30,15 +42,23 @@ pub(crate) struct Job<'a> {
     pub lease: &'a Lease,
     pub remote: Remote,
     pub group: Group,
-    pub code: String,
+    pub source: Source,
     pub specs: Vec<FieldSpec>,
+    /// People's own words about an interest: they stand over what the remote shows (`docs/adr/0120`).
+    pub own: OwnWords,
+    /// What the remote acknowledges from then on may not be in what is read.
+    pub began: Instant,
     /// The oldest run of the bridge that was open when this one began to read: what such runs read may be newer.
     pub oldest_open: i64,
 }
 
 pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
-    let job = prepare(parts, run, lease).await?;
+    let mut job = prepare(parts, run, lease).await?;
     let members = membership::members(&parts.db, job.group.id).await?;
+    // In this order: a word that comes in between is in the words, and whoever it let in or out is no reason to move anybody.
+    if let Source::Interest(id, _) = job.source {
+        job.own = interests::own_words(&parts.db, id, job.began).await?;
+    }
     let mut tally = Tally::new(members);
     let began = tokio::time::Instant::now();
     let (list, trouble) = read_until_stable(&job, &mut tally).await?;
@@ -59,7 +79,11 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
             stable: tally.stable,
         }),
     };
-    let data_as_of = list.and_then(|l| l.refreshed_at);
+    let data_as_of = match job.source {
+        Source::List(_) => list.and_then(|l| l.refreshed_at),
+        // No list was made beforehand: what was read is as of the read.
+        Source::Interest(..) => Some(job.began),
+    };
     if run.plan_only {
         let mut ending = plan_only::conclude(&job, tally, &proof).await?;
         ending.data_as_of = data_as_of;
@@ -78,10 +102,8 @@ async fn prepare<'a>(parts: &'a Parts, run: &'a Run, lease: &'a Lease) -> Result
     let group = groups::get(parts.db.read(), group_id)
         .await?
         .ok_or_else(|| Trouble::refused("The target group was deleted.", "Choose another target group."))?;
-    let code = group
-        .code
-        .clone()
-        .ok_or_else(|| Trouble::refused("This target group mirrors no remote list.", "Only remote target groups can be synced."))?;
+    let began = parts.clock.now();
+    let source = source(parts, &group).await?;
     let remote = remote::open(parts, group.bridge_id).await?;
     let offered = remote::offered_fields(&remote).await?;
     let known = fields::list(parts.db.read(), remote.bridge.id).await?;
@@ -100,7 +122,17 @@ async fn prepare<'a>(parts: &'a Parts, run: &'a Run, lease: &'a Lease) -> Result
         specs
     };
     let oldest_open = runs::oldest_open(parts.db.read(), remote.bridge.id, run.id).await?;
-    Ok(Job { parts, run, lease, remote, group, code, specs, oldest_open })
+    Ok(Job { parts, run, lease, remote, group, source, specs, own: OwnWords::default(), began, oldest_open })
+}
+
+async fn source(parts: &Parts, group: &Group) -> Result<Source, Trouble> {
+    if let Some(code) = &group.code {
+        return Ok(Source::List(code.clone()));
+    }
+    let interest = interests::of_group(parts.db.read(), group.id).await?;
+    let interest = interest
+        .ok_or_else(|| Trouble::refused("This target group mirrors no remote list.", "Only remote target groups can be synced."))?;
+    Ok(Source::Interest(interest.id, interest.key()?))
 }
 
 /// Reads the list, again when it was regenerated meanwhile. A read that breaks off after its first rows is told, not thrown: what it
@@ -132,17 +164,30 @@ async fn read_until_stable(job: &Job<'_>, tally: &mut Tally) -> Result<(Option<R
 
 /// The list as the remote describes it now. A vanished list marks its group gone.
 async fn list_now(job: &Job<'_>) -> Result<RemoteList, Trouble> {
-    if let Some(list) = job.remote.connector.list(&job.code).await? {
+    let connector = &job.remote.connector;
+    let (found, others, what) = match &job.source {
+        Source::List(code) => match connector.list(code).await? {
+            Some(list) => (Some(list), false, String::new()),
+            None => (None, !connector.lists().await?.is_empty(), format!("list {code}")),
+        },
+        Source::Interest(_, key) => match connector.interest_list(key).await? {
+            Some(list) => (Some(list), false, String::new()),
+            None => {
+                (None, !connector.interests().await?.is_empty(), format!("interest {}", [key.code.as_str(), &key.subcode].join(" ").trim()))
+            }
+        },
+    };
+    if let Some(list) = found {
         return Ok(list);
     }
     // One list missing proves little when all are: an empty list of lists marks nothing gone.
-    if !job.run.plan_only && !job.remote.connector.lists().await?.is_empty() {
+    if !job.run.plan_only && others {
         let mut tx = job.parts.db.write().await?;
         groups::set_state(&mut tx, job.group.id, "gone").await?;
         tx.commit().await?;
     }
     Err(Trouble::refused(
-        format!("{} has no list {} any more. Nobody was removed.", job.remote.kind.name, job.code),
+        format!("{} has no {what} any more. Nobody was removed.", job.remote.kind.name),
         "Refresh the target group list, or choose another target group.",
     ))
 }

@@ -29,7 +29,7 @@ pub(crate) fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped], known: &Ha
             batch::duplicate(tally, row);
             continue;
         }
-        if verdict.left_out {
+        if verdict.left_out || known.is_some_and(|k| job.own.no.contains(k.id as u64)) {
             tally.counts.left_out += 1;
             if let Some(k) = known {
                 tally.seen.remove(k.id as u64);
@@ -76,7 +76,7 @@ fn note(job: &Job<'_>, tally: &mut Tally, kind: &'static str, row: &Mapped, know
 }
 
 pub(crate) async fn conclude(job: &Job<'_>, mut tally: Tally, proof: &Proof) -> Result<Ending, Trouble> {
-    let leaves = &tally.members - &tally.seen;
+    let leaves = &tally.members - &tally.seen - &job.own.yes;
     let mut counts = tally.counts;
     counts.leaving = leaves.len() as i64;
     counts.suppressed = tally.suppressed;

@@ -10,7 +10,7 @@ use rialto_store::notes::{Note, Notes};
 use roaring::RoaringTreemap;
 use tokio::sync::mpsc;
 
-use super::{Job, batch};
+use super::{Job, Source, batch};
 use crate::remote::Trouble;
 
 /// Rows looked up at once: a page of the remote, so that reading, comparing and writing overlap.
@@ -123,10 +123,13 @@ pub(crate) async fn read_once(job: &Job<'_>, tally: &mut Tally, announced: Optio
     let most = announced.map(|n| n.saturating_add(n.max(SPARE)));
     let (send, mut receive) = mpsc::channel::<MappedBatch>(2);
     let connector = job.remote.connector.clone();
-    let (code, specs) = (job.code.clone(), job.specs.clone());
+    let (source, specs) = (job.source.clone(), job.specs.clone());
     let reader = tokio::spawn(async move {
         let names: Vec<String> = specs.iter().map(|s| s.name.clone()).collect();
-        let mut pages = connector.people(&code, &names);
+        let mut pages = match &source {
+            Source::List(code) => connector.people(code, &names),
+            Source::Interest(_, key) => connector.interest_people(key, &names),
+        };
         let mut rows: Vec<RemotePerson> = Vec::new();
         let mut end = Ok(());
         while let Some(page) = pages.next().await {

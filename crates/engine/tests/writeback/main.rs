@@ -2,6 +2,7 @@
 
 mod delivered;
 mod faults;
+mod interests;
 mod model;
 mod reconcile;
 mod side_by_side;

@@ -112,7 +112,7 @@ impl World {
         self.time.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
     }
 
-    fn who(&self) -> Actor {
+    pub fn who(&self) -> Actor {
         self.later(1);
         Actor { at: self.now(), ..actor() }
     }
@@ -129,7 +129,7 @@ impl World {
         writebacks::destination(self.db.read(), self.bridge).await.unwrap().unwrap()
     }
 
-    async fn carry_out(&self, new: NewRun) -> Run {
+    pub async fn carry_out(&self, new: NewRun) -> Run {
         let mut tx = self.db.write().await.unwrap();
         let id = runs::request(&mut tx, new, &self.who()).await.unwrap().run_id;
         tx.commit().await.unwrap();

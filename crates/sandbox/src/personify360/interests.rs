@@ -4,6 +4,7 @@ use crate::invented::mix;
 use crate::personify360::odata::value::Value;
 use crate::personify360::options::START_SECOND;
 use crate::personify360::people::{Population, format_master};
+use crate::personify360::sandbox::Sandbox;
 use crate::personify360::state::{Row, State, Table};
 
 /// Opt-in interest areas: code, name, whether people may still take it.
@@ -97,6 +98,70 @@ impl State {
     /// Indexes of those who have an interest, from a position on.
     pub(crate) fn interested(&self, interest: Interest, from: u64) -> impl Iterator<Item = u64> + '_ {
         (from.max(1)..=self.end).filter(move |index| self.exists(*index) && self.has_interest(interest, *index))
+    }
+}
+
+/// An interest as pages and the admin routes show it beside a person.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Held {
+    /// `area` or `demographic`.
+    pub source: &'static str,
+    /// Code.
+    pub code: &'static str,
+    /// Subcode; empty for an area.
+    pub subcode: &'static str,
+    /// As people read it.
+    pub name: &'static str,
+    /// Whether the person has it.
+    pub has: bool,
+}
+
+impl Sandbox {
+    /// All interests beside one person.
+    pub fn interests_of(&self, master: &str, sub: i64) -> Option<Vec<Held>> {
+        let state = self.read();
+        let index = state.index(master, sub)?;
+        let held = |interest: Interest| {
+            let (source, code, subcode, name, _) = interest.told();
+            Held { source, code, subcode, name, has: state.has_interest(interest, index) }
+        };
+        Some(Interest::all().map(held).collect())
+    }
+
+    /// Remote IDs of those who have an interest.
+    pub fn interested(&self, source: &str, code: &str, subcode: &str) -> Option<Vec<String>> {
+        let interest = Interest::find(source, code, subcode)?;
+        let state = self.read();
+        Some(state.interested(interest, 1).map(|index| state.person_at(index).remote_id()).collect())
+    }
+
+    /// Has somebody take an interest or give it up; false when there is no such person or interest.
+    pub fn set_interest(&self, master: &str, sub: i64, source: &str, code: &str, subcode: &str, has: bool) -> bool {
+        let Some(interest) = Interest::find(source, code, subcode) else { return false };
+        let mut state = self.write();
+        let Some(index) = state.index(master, sub) else { return false };
+        if state.has_interest(interest, index) == has {
+            return true;
+        }
+        let id = state.next_id();
+        let (_, code, subcode, name, _) = interest.told();
+        let (master, sub) = state.population.key(index);
+        let mut row = vec![Value::Int(id), Value::Text(format_master(master)), Value::Int(sub.into()), Value::Text(code.to_owned())];
+        match interest {
+            Interest::Area(_) => {
+                row.extend([Value::Bool(has), Value::Date((START_SECOND - 86_400) * 1_000)]);
+                let rows = state.rows_mut(Table::OptIns, index);
+                rows.retain(|row| row.get(3).map(Value::text).as_deref() != Some(code));
+                rows.push(row);
+            }
+            Interest::Demographic(_) => {
+                row.extend([Value::Text(subcode.to_owned()), Value::Text(name.to_owned())]);
+                let rows = state.rows_mut(Table::Demographics, index);
+                rows.retain(|row| !interest.among(std::slice::from_ref(row)));
+                rows.extend(has.then_some(row));
+            }
+        }
+        true
     }
 }
 

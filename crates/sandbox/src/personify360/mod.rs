@@ -35,6 +35,7 @@ mod truth;
 mod xml;
 
 pub use churn::{Churn, ChurnReport};
+pub use interests::Held;
 pub use jobs::{Frequency, Job, JobError, JobRun, LogLine, NewJob, Outcome, Pattern, Process};
 pub use lists::List;
 pub use marketing::{ListStatus, Selection, Who};

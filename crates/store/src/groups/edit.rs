@@ -14,6 +14,7 @@ statements! {
         description = COALESCE($4, description), folder = COALESCE($5, folder), edited_at = $6 WHERE id = $1 AND deleted_at IS NULL");
     OFFERED = sql!("SELECT COUNT(*) FROM target_group g JOIN bridge b ON b.id = g.bridge_id
         WHERE g.id = $1 AND g.state = 'active' AND b.deleted_at IS NULL");
+    USED = sql!("SELECT COUNT(*) FROM interest WHERE group_id = $1");
     RESUME = sql!("UPDATE target_group SET plan_only = FALSE WHERE id = $1 AND deleted_at IS NULL AND plan_only = TRUE");
     OPEN_RUNS = sql!("SELECT COUNT(*) FROM sync_run WHERE group_id = $1 AND state IN ('queued', 'running')");
     DELETE = sql!("UPDATE target_group SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL");
@@ -67,6 +68,12 @@ pub async fn resume(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError>
 /// it. Who was in it is cleared away later, by `purge`.
 pub async fn delete(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError> {
     let group: Group = tx.one(GET, args![id]).await?;
+    if count(tx, USED, id).await? > 0 {
+        return Err(StoreError::Conflict(
+            "This target group holds the people of an interest. Stop using the interest (Subscribers > Interests); then it goes by itself."
+                .into(),
+        ));
+    }
     if count(tx, OFFERED, id).await? > 0 {
         return Err(StoreError::Conflict(
             "The remote system still offers this list, so it would come back. Remove it there and refresh the target group list, or move the target group to another folder."

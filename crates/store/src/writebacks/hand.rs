@@ -8,6 +8,7 @@ use crate::args;
 use crate::audit::{self, Actor};
 use crate::db::Tx;
 use crate::error::StoreError;
+use crate::interests;
 use crate::sql::{sql, statements};
 
 statements! {
@@ -55,6 +56,7 @@ pub async fn cancel(tx: &mut Tx, id: i64, reason: &str, who: &Actor) -> Result<b
     let found = tx.run(CANCEL, args![id, who.at, reason]).await? > 0;
     if found {
         tx.run(CANCELLED, args![id, who.at.0.div_euclid(DAY)]).await?;
+        interests::given_up(tx, id, who.at).await?;
         audit::write(tx, who, "writeback.cancel", "writeback", Some(id), json!({"reason": reason})).await?;
     }
     Ok(found)

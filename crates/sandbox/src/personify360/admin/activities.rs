@@ -7,7 +7,8 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, found};
+use super::{Answer, done, found};
+use crate::personify360::interests::Held;
 use crate::personify360::sandbox::Sandbox;
 use crate::personify360::truth::Marked;
 
@@ -18,6 +19,8 @@ const USUAL: usize = 1_000;
 pub(super) fn router() -> Router<Sandbox> {
     Router::new()
         .route("/admin/activities", get(activities))
+        .route("/admin/people/{master}/{sub}/interests", get(interests_of).put(set_interest))
+        .route("/admin/interests/{source}/{code}", get(interested))
         .route("/admin/codes/{code}", put(add_code).delete(remove_code))
         .route("/admin/procedures/{name}", axum::routing::delete(drop_procedure))
 }
@@ -91,4 +94,41 @@ async fn remove_code(State(sandbox): State<Sandbox>, Path(name): Path<String>) -
 async fn drop_procedure(State(sandbox): State<Sandbox>, Path(name): Path<String>) -> StatusCode {
     sandbox.drop_procedure(&name);
     StatusCode::NO_CONTENT
+}
+
+async fn interests_of(State(sandbox): State<Sandbox>, Path((master, sub)): Path<(String, i64)>) -> Answer<Vec<Held>> {
+    found(sandbox.interests_of(&master, sub))
+}
+
+/// `{"source": "area", "code": "NEWS", "has": true}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetInterest {
+    source: String,
+    code: String,
+    #[serde(default)]
+    subcode: String,
+    has: bool,
+}
+
+async fn set_interest(
+    State(sandbox): State<Sandbox>,
+    Path((master, sub)): Path<(String, i64)>,
+    Json(set): Json<SetInterest>,
+) -> StatusCode {
+    done(sandbox.set_interest(&master, sub, &set.source, &set.code, &set.subcode, set.has))
+}
+
+#[derive(Deserialize)]
+struct Below {
+    #[serde(default)]
+    subcode: String,
+}
+
+async fn interested(
+    State(sandbox): State<Sandbox>,
+    Path((source, code)): Path<(String, String)>,
+    Query(below): Query<Below>,
+) -> Answer<Vec<String>> {
+    found(sandbox.interested(&source, &code, &below.subcode))
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::crm::optional;
 use super::{Wrong, beside, go, missing, refuse, show, show_with, text};
+use crate::personify360::interests::Held;
 use crate::personify360::marketing::Who;
 use crate::personify360::people::{Person, PersonPatch};
 use crate::personify360::sandbox::Sandbox;
@@ -23,6 +24,7 @@ pub(super) fn router() -> Router<Sandbox> {
         .route("/crm360/{master}/{sub}/contact", get(contact_form).post(contact))
         .route("/crm360/{master}/{sub}/email", post(email))
         .route("/crm360/{master}/{sub}/lists", post(lists))
+        .route("/crm360/{master}/{sub}/interests", post(interests))
 }
 
 type Ids = Path<(String, i64)>;
@@ -56,8 +58,7 @@ struct Page {
     more_lists: bool,
     activities: Vec<Done>,
     activity_count: usize,
-    opt_ins: Vec<(String, bool)>,
-    demographics: Vec<(String, String)>,
+    interests: Vec<Held>,
 }
 
 #[derive(Deserialize)]
@@ -125,8 +126,7 @@ fn make(sandbox: &Sandbox, master: &str, sub: i64, said: &'static str, chosen: O
         more_lists,
         activity_count: activities.len(),
         activities: activities.iter().rev().take(ROWS).map(done).collect(),
-        opt_ins: sandbox.opt_ins(master, sub),
-        demographics: sandbox.demographics(master, sub),
+        interests: sandbox.interests_of(master, sub).unwrap_or_default(),
     })
 }
 
@@ -185,6 +185,26 @@ async fn lists(State(sandbox): State<Sandbox>, Path((master, sub)): Ids, Form(gi
     match sandbox.qualify(&given.code, &who, given.member == "yes") {
         Some(_) => go(&here(&person, "selected", "lists")),
         None => refuse(StatusCode::NOT_FOUND, "There is no such list."),
+    }
+}
+
+#[derive(Deserialize)]
+struct Interested {
+    source: String,
+    code: String,
+    subcode: String,
+    has: String,
+}
+
+/// Whether somebody has an interest from now on.
+async fn interests(State(sandbox): State<Sandbox>, Path((master, sub)): Ids, Form(given): Form<Interested>) -> Response {
+    let Some(person) = sandbox.person(&master, sub) else {
+        return missing();
+    };
+    if sandbox.set_interest(&master, sub, &given.source, &given.code, &given.subcode, given.has == "yes") {
+        go(&here(&person, "saved", "interests"))
+    } else {
+        refuse(StatusCode::NOT_FOUND, "There is no such interest.")
     }
 }
 

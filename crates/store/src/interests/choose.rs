@@ -53,7 +53,16 @@ pub struct Chosen {
     /// Interests that the person has or has not from now on.
     pub changed: usize,
     /// Why it cannot be: nothing was written.
-    pub refused: Option<&'static str>,
+    pub refused: Option<Refused>,
+}
+
+/// Why a choice cannot be carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// There is no such person any more.
+    Unknown,
+    /// The bridge does not want to be told of interests (Writeback Settings): what is chosen here would be lost with the next read.
+    NotTold,
 }
 
 #[derive(sqlx::FromRow)]
@@ -73,10 +82,10 @@ pub async fn choose(tx: &mut Tx, vault: &Vault, choice: &Choice<'_>) -> Result<C
     consent::lock(tx, vault, &[choice.subscriber_id]).await?;
     let refused = |why| Ok(Chosen { refused: Some(why), ..Chosen::default() });
     let Some((bridge_id,)) = tx.opt::<(i64,)>(PERSON, args![choice.subscriber_id]).await? else {
-        return refused("There is no such subscriber any more.");
+        return refused(Refused::Unknown);
     };
     if !writebacks::is_on(tx, bridge_id, WritebackKind::Interests).await? {
-        return refused("Interests are not written back to this bridge (Writeback Settings), so they cannot be changed here.");
+        return refused(Refused::NotTold);
     }
     let wanted: std::collections::BTreeMap<i64, bool> = choice.changes.iter().copied().collect();
     let ids = json!(wanted.keys().collect::<Vec<_>>()).to_string();

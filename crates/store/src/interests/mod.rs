@@ -16,9 +16,9 @@ use crate::groups::{self, fold};
 use crate::sql::{sql, statements};
 use crate::{folders, ids};
 
-pub use choose::{Choice, Chosen, choose};
+pub use choose::{Choice, Chosen, Refused, choose};
 pub(crate) use choose::{delivered, given_up};
-pub use views::{Filter, Of, Offered, Seen, acts, get, list, of_person, total};
+pub use views::{Filter, LastRead, Of, Offered, Seen, acts, get, last_reads, list, of_person, total};
 #[cfg(test)]
 pub(crate) use {choose::ALL as CHOOSE_ALL, views::ALL as VIEWS_ALL};
 

@@ -24,6 +24,7 @@ statements! {
         JOIN target_group g ON g.id = i.group_id AND g.deleted_at IS NULL AND g.synced_at IS NOT NULL
         WHERE s.id = $1 AND (i.remote_active OR EXISTS (SELECT 1 FROM membership m WHERE m.group_id = g.id AND m.subscriber_id = $1))
         ORDER BY i.source, i.name_folded, i.id LIMIT 200");
+    READ = sql!("SELECT id, created_at, name, interests_read_at, interests_trouble FROM bridge WHERE deleted_at IS NULL ORDER BY position, id");
     ACTS = sql!("SELECT id, created_at, source, actor, changes FROM interest_act WHERE subscriber_id = $1 ORDER BY id DESC LIMIT $2");
 }
 
@@ -79,6 +80,23 @@ pub struct Seen {
     pub actor: String,
     /// JSON of `rialto_core::writeback::InterestChange`.
     pub changes: String,
+}
+
+/// How a bridge's interests were last read.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct LastRead {
+    /// The bridge.
+    pub id: i64,
+    pub created_at: i64,
+    pub name: String,
+    pub interests_read_at: Option<i64>,
+    /// Why the last attempt brought none; else empty.
+    pub interests_trouble: String,
+}
+
+/// All bridges, in their order.
+pub async fn last_reads(mut read: Read<'_>) -> Result<Vec<LastRead>, StoreError> {
+    read.all(READ, args![]).await
 }
 
 /// Interests behind one, in the order in which Rialto came to know them.

@@ -13,6 +13,7 @@ mod group_resume;
 pub mod groups;
 pub mod households;
 mod idempotency;
+pub mod interests;
 pub mod reconcile;
 mod runs;
 pub mod schedules;
@@ -93,6 +94,9 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(consent::resubscribe))
         .routes(routes!(households::list))
         .routes(routes!(households::decide))
+        .routes(routes!(interests::list))
+        .routes(routes!(interests::get, interests::patch, interests::delete))
+        .routes(routes!(interests::of_person, interests::choose))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::patch))
         .routes(routes!(users::password))

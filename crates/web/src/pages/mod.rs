@@ -21,6 +21,7 @@ mod groups_routes;
 mod groups_table;
 mod households;
 mod info;
+mod interests;
 mod keyboard;
 mod links;
 mod navigation;
@@ -118,6 +119,9 @@ pub fn router() -> Router<App> {
         .route("/subscribers/export.csv", get(subscribers::export))
         .route("/subscribers/households", get(households::show))
         .route("/subscribers/households/{id}", post(households::decide))
+        .route("/subscribers/interests", get(interests::show))
+        .route("/subscribers/interests/{id}", post(interests::submit))
+        .route("/subscribers/interests/{id}/stop", get(interests::ask_stop))
         .route("/subscribers/{id}", get(subscriber::show))
         .route("/subscribers/{id}/unsubscribe", get(subscriber_act::ask_unsubscribe).post(subscriber_act::unsubscribe))
         .route("/subscribers/{id}/resubscribe", get(subscriber_act::ask_resubscribe).post(subscriber_act::resubscribe))

@@ -5,7 +5,15 @@ use rialto_core::permissions::Permission;
 
 const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
     ("", &[("Overview", "/")]),
-    ("Subscribers", &[("Search", "/subscribers"), ("Target Groups", "/target-groups"), ("Households", "/subscribers/households")]),
+    (
+        "Subscribers",
+        &[
+            ("Search", "/subscribers"),
+            ("Target Groups", "/target-groups"),
+            ("Interests", "/subscribers/interests"),
+            ("Households", "/subscribers/households"),
+        ],
+    ),
     ("Data Exchange", &[("Sync runs", "/sync-runs"), ("Writeback List", "/writebacks")]),
     (
         "Admin › Setup",

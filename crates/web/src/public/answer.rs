@@ -5,6 +5,8 @@ use axum::http::header::{self, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
+use rialto_store::interests::Of;
+
 use super::texts::{self, Error, Texts};
 use crate::pages::assets;
 use crate::state::App;
@@ -25,6 +27,10 @@ pub(super) struct Shown<'a> {
     pub offer: Offer,
     /// Values of the reasons, beside the catalogue's texts.
     pub reasons: Vec<(&'static str, &'static str)>,
+    /// What may be chosen; empty where nothing is offered.
+    pub interests: Vec<Of>,
+    /// As of which day the interests are known.
+    pub known: String,
 }
 
 /// What may be pressed.
@@ -76,6 +82,8 @@ pub(super) fn fault(app: &App, texts: &'static Texts, status: StatusCode, Error(
         told: vec![with(told, organisation)],
         offer: Offer::Nothing,
         reasons: Vec::new(),
+        interests: Vec::new(),
+        known: String::new(),
     };
     page(status, &shown)
 }

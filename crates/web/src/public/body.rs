@@ -1,5 +1,7 @@
 //! What a form, or a mail program by RFC 8058, asks for.
 
+use std::collections::BTreeSet;
+
 use axum::http::{HeaderMap, header};
 
 use super::multipart;
@@ -8,6 +10,9 @@ use super::multipart;
 pub(super) const LIMIT: usize = 16 << 10;
 /// What a person may write; longer texts are cut, for the act counts and not its words.
 const WORDS: usize = 500;
+
+/// Interests on one page.
+const MOST_INTERESTS: usize = 200;
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +24,9 @@ pub(super) enum Asked {
         reason: String,
     },
     Resubscribe,
+    /// Interests by internal id, and whether they are wanted: only what differs from what was shown, so that an old page gives up
+    /// nothing that was taken elsewhere meanwhile.
+    Interests(Vec<(i64, bool)>),
 }
 
 /// Why somebody leaves: the form's value, and the words for those who read the ledger.
@@ -43,8 +51,20 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Option<Asked> {
     match of("act") {
         "unsubscribe" => Some(Asked::Unsubscribe { reason: reason(of("reason"), of("words")) }),
         "resubscribe" => Some(Asked::Resubscribe),
+        "interests" => interests(&fields),
         _ => None,
     }
+}
+
+/// What is ticked now against what was ticked on the page. `None` for ids that no page has shown.
+fn interests(fields: &[(String, String)]) -> Option<Asked> {
+    let ids = |name: &str| -> Option<BTreeSet<i64>> {
+        let values = fields.iter().filter(|(n, _)| n == name).map(|(_, v)| v.parse().ok().filter(|id| *id > 0));
+        values.collect::<Option<BTreeSet<i64>>>().filter(|ids| ids.len() <= MOST_INTERESTS)
+    };
+    let (was, want) = (ids("was")?, ids("want")?);
+    let took = want.difference(&was).map(|id| (*id, true));
+    Some(Asked::Interests(took.chain(was.difference(&want).map(|id| (*id, false))).collect()))
 }
 
 /// The reason chosen, and the person's own words.
@@ -84,13 +104,29 @@ mod tests {
         assert_eq!(of(FORM, "act=unsubscribe"), unsubscribe(""));
         assert_eq!(of(FORM, "act=unsubscribe&reason=too_often&words=five+a%0Aday"), unsubscribe("Too many mails: five a day"));
         assert_eq!(of(FORM, "act=unsubscribe&reason=Moved%00away"), unsubscribe("Moved away"));
+        assert_eq!(
+            of(FORM, "act=interests&was=1&was=2&want=2&want=3&want=3"),
+            Some(Asked::Interests(vec![(3, true), (1, false)])),
+            "only what differs"
+        );
+        assert_eq!(of(FORM, "act=interests"), Some(Asked::Interests(Vec::new())));
         let long = format!("act=unsubscribe&words={}", "ü".repeat(2_000));
         assert_eq!(of(FORM, &long), unsubscribe(&"ü".repeat(WORDS)));
     }
 
     #[test]
     fn anything_else_asks_for_nothing() {
-        for body in ["", "act=", "act=erase", "reason=too_often", "{\"act\":\"unsubscribe\"}", "List-Unsubscribe=maybe", "\u{0}"] {
+        for body in [
+            "",
+            "act=",
+            "act=erase",
+            "act=interests&want=x",
+            "act=interests&was=-1&want=1",
+            "reason=too_often",
+            "{\"act\":\"unsubscribe\"}",
+            "List-Unsubscribe=maybe",
+            "\u{0}",
+        ] {
             assert_eq!(of("application/x-www-form-urlencoded", body), None, "{body}");
             assert_eq!(of("multipart/form-data; boundary=x", body), None, "{body}");
         }

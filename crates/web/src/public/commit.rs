@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use rialto_store::consent::{self, Act, Done, Grounds, Step};
+use rialto_store::interests::{self, Choice};
 use rialto_store::views::consent as views;
 use rialto_store::{Actor, Db, StoreError, Vault, Wake};
 use tokio::sync::{mpsc, oneshot};
@@ -28,11 +29,19 @@ const MARKED: usize = 1_000;
 /// What somebody wants done about themselves.
 pub(super) struct Wish {
     pub subscriber_id: i64,
-    pub step: Step,
+    pub deed: Deed,
     pub source: &'static str,
-    pub reason: String,
     pub evidence: String,
     pub who: Actor,
+}
+
+pub(super) enum Deed {
+    Consent {
+        step: Step,
+        reason: String,
+    },
+    /// Interests by internal id, and whether they are wanted.
+    Interests(Vec<(i64, bool)>),
 }
 
 /// Nothing was written, or nobody knows: asking again is safe, as an act that was done is not done twice.
@@ -40,6 +49,8 @@ pub(super) struct Wish {
 pub(super) enum Refused {
     /// There is no such person any more.
     Gone,
+    /// The bridge is not told of interests any more.
+    NotOffered,
     /// Storage is away, too slow, or too many are waiting.
     Away,
 }
@@ -103,7 +114,7 @@ impl Committer {
     /// Outcomes in the order of the wishes, and whether each changed something.
     async fn carry_out(&self, wishes: &[Wish]) -> Vec<(Answer, bool)> {
         match self.commit(wishes).await {
-            Ok(done) => done.iter().map(outcome).collect(),
+            Ok(outcomes) => outcomes,
             Err(error) if error.is_away() => {
                 tracing::error!(%error, acts = wishes.len(), "storage did not take what people decided; they were asked to try again");
                 vec![(Err(Refused::Away), false); wishes.len()]
@@ -122,7 +133,7 @@ impl Committer {
     async fn alone(&self, wish: &Wish) -> (Answer, bool) {
         for tries in 1..=TRIES {
             match self.commit(std::slice::from_ref(wish)).await {
-                Ok(done) => return done.first().map_or((Err(Refused::Away), false), outcome),
+                Ok(outcomes) => return outcomes.first().copied().unwrap_or((Err(Refused::Away), false)),
                 Err(error) if error.is_race() && tries < TRIES => {}
                 Err(error) => {
                     tracing::error!(%error, request = wish.who.request_id, "an act by a person's link failed");
@@ -133,18 +144,33 @@ impl Committer {
         (Err(Refused::Away), false)
     }
 
-    async fn commit(&self, wishes: &[Wish]) -> Result<Vec<Done>, StoreError> {
-        let acts: Vec<Act<'_>> = wishes
-            .iter()
-            .map(|w| {
-                let grounds = Grounds { source: w.source, reason: &w.reason, evidence: &w.evidence };
-                Act { subscriber_id: w.subscriber_id, step: w.step, grounds, who: &w.who }
-            })
-            .collect();
+    /// All or nothing; outcomes in the order of the wishes.
+    async fn commit(&self, wishes: &[Wish]) -> Result<Vec<(Answer, bool)>, StoreError> {
+        let mut acts: Vec<Act<'_>> = Vec::with_capacity(wishes.len());
+        let mut choices: Vec<(usize, Choice<'_>)> = Vec::new();
+        for (place, w) in wishes.iter().enumerate() {
+            let (subscriber_id, source, evidence, who) = (w.subscriber_id, w.source, w.evidence.as_str(), &w.who);
+            match &w.deed {
+                Deed::Consent { step, reason } => {
+                    acts.push(Act { subscriber_id, step: *step, grounds: Grounds { source, reason, evidence }, who });
+                }
+                Deed::Interests(changes) => choices.push((place, Choice { subscriber_id, changes, source, evidence, who })),
+            }
+        }
         let mut tx = self.db.write().await?;
-        let done = consent::act(&mut tx, &self.vault, &acts).await?;
+        let mut outcomes: Vec<(Answer, bool)> = consent::act(&mut tx, &self.vault, &acts).await?.iter().map(outcome).collect();
+        // In the order of their places, so that each stands where it belongs.
+        for (place, choice) in choices {
+            let chosen = interests::choose(&mut tx, &self.vault, &choice).await?;
+            let answer = match chosen.refused {
+                None => Ok(()),
+                Some(interests::Refused::Unknown) => Err(Refused::Gone),
+                Some(interests::Refused::NotTold) => Err(Refused::NotOffered),
+            };
+            outcomes.insert(place, (answer, chosen.changed > 0));
+        }
         tx.commit().await?;
-        Ok(done)
+        Ok(outcomes)
     }
 }
 

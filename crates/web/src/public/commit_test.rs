@@ -14,7 +14,8 @@ const POISON: Sql = Sql {
 fn wish(subscriber_id: i64, reason: &str) -> Wish {
     let who = Actor { name: "person:link".into(), request_id: format!("r{subscriber_id}"), at: At(1_000_000) };
     let (source, evidence) = ("one-click", "Signed link".to_owned());
-    Wish { subscriber_id, step: Step::Open(Cause::OwnUnsubscribe), source, reason: reason.into(), evidence, who }
+    let deed = Deed::Consent { step: Step::Open(Cause::OwnUnsubscribe), reason: reason.into() };
+    Wish { subscriber_id, deed, source, evidence, who }
 }
 
 async fn people(db: &Db, number: i64) {

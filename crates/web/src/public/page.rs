@@ -7,17 +7,18 @@ use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use rialto_core::AddressState;
 use rialto_core::consent::{Cause, Lifter};
 use rialto_core::preference::{self, Link};
+use rialto_core::{AddressState, Instant};
 use rialto_store::consent::{self, Step};
+use rialto_store::interests::{self, Of};
 use rialto_store::views::api::{self as views, Person};
-use rialto_store::{Actor, StoreError};
+use rialto_store::{Actor, StoreError, writebacks};
 
 use super::Public;
 use super::answer::{self, Offer, Shown, fault, language, later};
 use super::body::{self, Asked};
-use super::commit::{Refused, Wish};
+use super::commit::{Deed, Refused, Wish};
 use super::texts::{Texts, WORDING};
 use crate::auth::Peer;
 use crate::pages::assets;
@@ -62,6 +63,7 @@ pub async fn act(
     match public.queue.carry_out(wish(link, &asked, texts, who)).await {
         Ok(()) => done(&app, texts, link, &asked).await,
         Err(Refused::Gone) => fault(&app, texts, StatusCode::NOT_FOUND, texts.unknown),
+        Err(Refused::NotOffered) => fault(&app, texts, StatusCode::CONFLICT, texts.unclear),
         Err(Refused::Away) => later(&app, texts, StatusCode::SERVICE_UNAVAILABLE, texts.away, AGAIN),
     }
 }
@@ -94,14 +96,19 @@ fn wish(link: Link, asked: &Asked, texts: &Texts, who: Actor) -> Wish {
         id => format!("link of mailing {id}"),
     };
     let page = || format!("Signed {from}; page in {}, wording {WORDING}", texts.lang);
-    let (step, source, reason, evidence) = match asked {
-        Asked::OneClick => {
-            (Step::Open(Cause::OwnUnsubscribe), "one-click", "", format!("Signed {from}; sent by the mail program (RFC 8058)"))
+    let (deed, source, evidence) = match asked {
+        Asked::OneClick => (
+            Deed::Consent { step: Step::Open(Cause::OwnUnsubscribe), reason: String::new() },
+            "one-click",
+            format!("Signed {from}; sent by the mail program (RFC 8058)"),
+        ),
+        Asked::Unsubscribe { reason } => {
+            (Deed::Consent { step: Step::Open(Cause::OwnUnsubscribe), reason: reason.clone() }, "preference page", page())
         }
-        Asked::Unsubscribe { reason } => (Step::Open(Cause::OwnUnsubscribe), "preference page", reason.as_str(), page()),
-        Asked::Resubscribe => (Step::Lift(Lifter::Person), "preference page", "", page()),
+        Asked::Resubscribe => (Deed::Consent { step: Step::Lift(Lifter::Person), reason: String::new() }, "preference page", page()),
+        Asked::Interests(changes) => (Deed::Interests(changes.clone()), "preference page", page()),
     };
-    Wish { subscriber_id: link.subscriber_id, step, source, reason: reason.to_owned(), evidence, who }
+    Wish { subscriber_id: link.subscriber_id, deed, source, evidence, who }
 }
 
 /// The act is committed; also when it had been so before.
@@ -110,12 +117,13 @@ async fn done(app: &App, texts: &'static Texts, link: Link, asked: &Asked) -> Re
         Asked::OneClick => "You are unsubscribed.\n".into_response(),
         Asked::Unsubscribe { .. } => standing(app, texts, link, Some(texts.done_unsubscribed)).await,
         Asked::Resubscribe => standing(app, texts, link, Some(texts.done_again)).await,
+        Asked::Interests(_) => standing(app, texts, link, Some(texts.done_interests)).await,
     }
 }
 
 async fn standing(app: &App, texts: &'static Texts, link: Link, done: Option<&'static str>) -> Response {
     match look(app, link).await {
-        Ok(Some((person, causes))) => answer::page(StatusCode::OK, &shown(app, texts, &person, &causes, done)),
+        Ok(Some(seen)) => answer::page(StatusCode::OK, &shown(app, texts, seen, done)),
         Ok(None) => fault(app, texts, StatusCode::NOT_FOUND, texts.unknown),
         Err(error) => {
             tracing::error!(%error, "a preference page could not be read");
@@ -124,13 +132,27 @@ async fn standing(app: &App, texts: &'static Texts, link: Link, done: Option<&'s
     }
 }
 
-async fn look(app: &App, link: Link) -> Result<Option<(Person, Vec<Cause>)>, StoreError> {
-    let Some(person) = views::person(app.db.read(), link.subscriber_id).await? else { return Ok(None) };
-    let causes = consent::open_causes(app.db.read(), person.id).await?;
-    Ok(Some((person, causes)))
+/// What stands about a person.
+struct Standing {
+    person: Person,
+    causes: Vec<Cause>,
+    interests: Vec<Of>,
 }
 
-fn shown<'a>(app: &'a App, texts: &'static Texts, person: &Person, causes: &[Cause], done: Option<&'static str>) -> Shown<'a> {
+async fn look(app: &App, link: Link) -> Result<Option<Standing>, StoreError> {
+    let Some(person) = views::person(app.db.read(), link.subscriber_id).await? else { return Ok(None) };
+    let causes = consent::open_causes(app.db.read(), person.id).await?;
+    let mut interests = interests::of_person(app.db.read(), person.id).await?;
+    if !interests.is_empty() {
+        let settings = writebacks::destination(app.db.read(), person.bridge_id).await?.map(|d| d.read_settings()).unwrap_or_default();
+        // What the remote would not be told is not offered.
+        interests.retain(|_| settings.interests);
+    }
+    Ok(Some(Standing { person, causes, interests }))
+}
+
+fn shown<'a>(app: &'a App, texts: &'static Texts, seen: Standing, done: Option<&'static str>) -> Shown<'a> {
+    let Standing { person, causes, interests } = seen;
     let organisation = &app.settings.account_name;
     let usable = AddressState::from_i16(person.address_state) == AddressState::Usable;
     let own = causes.contains(&Cause::OwnUnsubscribe);
@@ -159,5 +181,13 @@ fn shown<'a>(app: &'a App, texts: &'static Texts, person: &Person, causes: &[Cau
         told: lines.into_iter().filter(|(applies, _)| *applies).map(|(_, text)| answer::with(text, organisation)).collect(),
         offer,
         reasons: body::REASONS.into_iter().map(|(value, _)| value).zip(texts.reasons).collect(),
+        // The oldest read, as a date: nobody knows more than that about all of them.
+        known: interests.iter().map(|i| i.synced_at).min().map(day).unwrap_or_default(),
+        interests,
     }
+}
+
+/// The day of a time, in UTC.
+fn day(at: i64) -> String {
+    Instant(at).to_string().chars().take(10).collect()
 }

@@ -1,7 +1,7 @@
 //! The catalogue of texts of the public pages, one language beside the other. `{org}` stands for the organisation's name.
 
 /// Grows when a sentence changes that somebody decides upon; the ledger says which wording was shown.
-pub(super) const WORDING: u32 = 1;
+pub(super) const WORDING: u32 = 2;
 
 pub(super) struct Texts {
     pub lang: &'static str,
@@ -24,6 +24,13 @@ pub(super) struct Texts {
     pub refuse: &'static str,
     pub again_told: &'static str,
     pub again: &'static str,
+    pub interests: &'static str,
+    pub interests_help: &'static str,
+    /// `{day}` stands for a date.
+    pub interests_known: &'static str,
+    pub interests_closed: &'static str,
+    pub save: &'static str,
+    pub done_interests: &'static str,
     pub done_unsubscribed: &'static str,
     pub done_again: &'static str,
     pub unknown: Error,
@@ -58,6 +65,12 @@ const EN: Texts = Texts {
     refuse: "I want no mail",
     again_told: "Changed your mind?",
     again: "Subscribe again",
+    interests: "What interests you",
+    interests_help: "Tick what you would like to hear about. It does not change whether you get our mail.",
+    interests_known: "As we knew it on {day}.",
+    interests_closed: "no longer open to others",
+    save: "Save my interests",
+    done_interests: "Done: your interests are saved.",
     done_unsubscribed: "Done: you are unsubscribed.",
     done_again: "Done: your unsubscribe is taken back.",
     unknown: Error(
@@ -94,6 +107,12 @@ const DE: Texts = Texts {
     refuse: "Ich will keine E-Mails",
     again_told: "Haben Sie es sich anders überlegt?",
     again: "Wieder anmelden",
+    interests: "Was Sie interessiert",
+    interests_help: "Kreuzen Sie an, wovon Sie hören möchten. Ob Sie unsere E-Mails bekommen, ändert sich dadurch nicht.",
+    interests_known: "So war es uns am {day} bekannt.",
+    interests_closed: "für andere nicht mehr wählbar",
+    save: "Meine Interessen speichern",
+    done_interests: "Erledigt: Ihre Interessen sind gespeichert.",
     done_unsubscribed: "Erledigt: Sie sind abgemeldet.",
     done_again: "Erledigt: Ihre Abmeldung ist zurückgenommen.",
     unknown: Error(

@@ -120,7 +120,7 @@ async fn a_neighbours_page_shows_what_another_record_did_and_the_link_is_given_o
         let consent = test.api(&viewer, "GET", &format!("{path}/consent"), None).await.json();
         let entry = &consent["ledger"]["items"][0];
         assert_eq!((&entry["own"], &entry["remote_id"], &entry["source"]), (&json!(false), &json!("R-1"), &json!("preference page")));
-        assert_eq!(entry["evidence"], "Signed link of mailing 3; page in en, wording 1");
+        assert_eq!(entry["evidence"], "Signed link of mailing 3; page in en, wording 2");
         assert!(consent["sentences"][0].as_str().unwrap().starts_with("No: they unsubscribed here."), "{consent}");
         assert_eq!((consent["same_address"].as_array().unwrap().len(), &consent["households_waiting"]), (2, &json!(1)), "{}", test.name);
 

@@ -13,6 +13,7 @@ mod hostile;
 mod households;
 mod info;
 mod inputs;
+mod interests;
 mod lists;
 mod old_pages;
 mod pages;

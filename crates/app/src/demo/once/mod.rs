@@ -15,6 +15,7 @@ mod p3_resync;
 mod p3_send;
 mod p4;
 mod p5;
+mod p5_interests;
 mod p6;
 mod report;
 mod told;
@@ -72,6 +73,11 @@ async fn walk(world: World, report: &mut Report) {
     report.step("P3.overnight", "The night reads lists first, then the groups of its rule, once", p3_overnight::walk(&world).await);
     report.step("P4", "A list is as of its last regeneration, and its age is told", p4::walk(&world).await);
     report.step("P5", "What people decide reaches the constituent's record, once and in order", p5::walk(&world).await);
+    report.step(
+        "P5.interests",
+        "Interests are chosen by people, are target groups, and are written back",
+        p5_interests::walk(&world).await,
+    );
     report.step("P6", "The queue: cycles, two retries by itself, then by hand", p6::walk(&world).await);
     report.step("B1", "Why a person may (not) be mailed is proved by an append-only ledger", p5::proof(&world).await);
     report.step("B5", "Only the remote's acknowledgement counts as delivered", p5::acknowledged(&world).await);

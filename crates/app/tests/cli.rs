@@ -53,7 +53,7 @@ fn a_walk_that_cannot_begin_is_reported_as_json_too() {
     let report: serde_json::Value = serde_json::from_slice(&walked.stdout).expect("a report in JSON");
     assert_eq!((walked.status.code(), &report["ok"]), (Some(1), &serde_json::json!(false)), "{report:#}");
     let few = output(folder.path(), &["demo", "--once", "--people", "150"]);
-    assert!(few.status.code() == Some(1) && errors(&few).contains("at least 200"), "{}", errors(&few));
+    assert!(few.status.code() == Some(1) && errors(&few).contains("at least 400"), "{}", errors(&few));
     assert!(report["steps"][0]["detail"]["error"].as_str().is_some_and(|e| e.contains("folder")), "{report:#}");
 }
 

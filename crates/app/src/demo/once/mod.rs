@@ -42,7 +42,7 @@ const STUDENTS: &str = "STUDENTS";
 const LAPSED: &str = "LAPSED";
 
 /// Fewest people with whom every step has somebody to act on.
-const FEWEST: u64 = 200;
+const FEWEST: u64 = 400;
 
 pub async fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     observe::log(&Config { log_level: "error".into(), ..Config::default() });

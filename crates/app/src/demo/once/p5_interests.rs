@@ -84,7 +84,7 @@ async fn two(world: &World) -> anyhow::Result<(Person, Person)> {
     let having = truth(world);
     let (mut has, mut not) = (None, None);
     // The first ones are those of other steps.
-    for number in 6..LOOKED_AT {
+    for number in 12..LOOKED_AT {
         let person = somebody(world, number).await?;
         let place = if having.contains(&person.remote_id()) { &mut has } else { &mut not };
         place.get_or_insert(person);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rialto_core::Instant;
 use rialto_sandbox::{Activity, Person};
 use serde_json::{Value, json};
 
@@ -48,6 +49,7 @@ async fn settled(world: &World) -> anyhow::Result<()> {
             let found = world.api.get(&format!("/writebacks?state={state}&limit=1")).await?;
             waiting += found["total"].as_i64().unwrap_or(0);
         }
+        waiting += due_again(world).await?;
         let away = world.api.get(&format!("/bridges/{}/writeback-settings", world.bridge)).await?;
         if waiting == 0 || !away["blocked_since"].is_null() {
             return Ok(());
@@ -56,6 +58,14 @@ async fn settled(world: &World) -> anyhow::Result<()> {
             bail!("{waiting} writebacks did not go out within {} s", PATIENCE.as_secs());
         }
     }
+}
+
+/// Those in Error whose next try has come: the cycle takes them too, however late it looks.
+async fn due_again(world: &World) -> anyhow::Result<i64> {
+    let failed = world.api.get("/writebacks?state=error&limit=200").await?;
+    let now = world.now();
+    let due = |w: &&Value| w["next_try_at"].as_str().and_then(Instant::parse).is_some_and(|at| at <= now);
+    Ok(failed["items"].as_array().map_or(0, |items| items.iter().filter(due).count() as i64))
 }
 
 /// The person's own preference page.

@@ -13,9 +13,11 @@
   document.addEventListener('click', (event) => {
     for (const menu of openMenus()) if (!menu.contains(event.target)) shut(menu);
     const close = event.target.closest('[data-close]');
-    if (!close) return;
+    // On a page of its own the link leads where it says.
+    const inside = close?.closest('dialog') ?? close?.closest('.toast');
+    if (!inside) return;
     event.preventDefault();
-    (close.closest('dialog') ?? close.closest('.toast'))?.remove();
+    inside.remove();
   });
 
   // A link that opens in a dialog: the page behind it is what it shows, and where it leads without JavaScript.

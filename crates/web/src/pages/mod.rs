@@ -51,6 +51,7 @@ mod style;
 mod subscriber;
 mod subscriber_act;
 mod subscriber_history;
+mod subscriber_interests;
 mod subscribers;
 mod table;
 mod text;

@@ -18,6 +18,7 @@ use super::people_table::chips;
 use super::run_changes::value;
 use super::shell::{Page, Reader};
 use super::subscriber_history::{self, Moment};
+use super::subscriber_interests::{self, Choice};
 use super::table::Table;
 use super::text::{self, Chip, When};
 use super::{bridges as bridge_pages, links};
@@ -104,6 +105,7 @@ struct Subscriber {
     same: Option<Table>,
     ledger: Vec<Entry>,
     ledger_more: i64,
+    choices: Vec<Choice>,
     moments: Vec<Moment>,
     moments_more: bool,
     window: String,
@@ -120,7 +122,8 @@ pub async fn find(reader: &Reader, id: &str) -> Result<Member, Error> {
 pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>, Error> {
     let (db, here) = (&reader.app.db, reader.here());
     let person = find(&reader, &id).await?;
-    let more = people::more(db.read(), person.id).await?;
+    let person_id = person.id;
+    let more = people::more(db.read(), person_id).await?;
     let bridge = bridges::get(db.read(), person.bridge_id).await?;
     let causes = members::causes(db, std::slice::from_ref(&person)).await?.remove(&person.id).unwrap_or_default();
     let fields = fields::list(db.read(), person.bridge_id).await?;
@@ -167,6 +170,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
         hidden,
         ledger,
         ledger_more,
+        choices: subscriber_interests::read(&reader, person_id).await?,
         moments,
         moments_more,
         window: text::num(history::WINDOW),
@@ -233,7 +237,7 @@ async fn reasons(reader: &Reader, person: &Member, causes: &[Cause], bridge: &st
 }
 
 /// Where an act happened, in words.
-fn said_by(source: &str) -> String {
+pub fn said_by(source: &str) -> String {
     match source {
         "api" => "the API".into(),
         "page" => "this page".into(),

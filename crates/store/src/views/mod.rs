@@ -35,7 +35,7 @@ pub enum Way {
 }
 
 impl Way {
-    fn pick(self, onward: Sql, back: Sql) -> Sql {
+    pub(crate) fn pick(self, onward: Sql, back: Sql) -> Sql {
         match self {
             Self::Onward => onward,
             Self::Back => back,

@@ -4,7 +4,7 @@ pub mod api;
 #[cfg(test)]
 mod back_tests;
 pub mod bridges;
-mod by_address;
+pub(crate) mod by_address;
 pub mod changes;
 pub mod compound;
 pub mod consent;
@@ -20,9 +20,6 @@ pub mod search;
 #[cfg(test)]
 mod tests;
 pub mod writebacks;
-
-#[cfg(test)]
-pub(crate) use by_address::ALL as BY_ADDRESS_ALL;
 
 use crate::sql::Sql;
 

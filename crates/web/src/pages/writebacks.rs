@@ -8,6 +8,8 @@ use rialto_core::permissions::Permission;
 use rialto_core::writeback::{WritebackKind, WritebackState};
 use rialto_core::{Instant, Kind, PublicId};
 use rialto_store::bridges::{self, Bridge};
+use rialto_store::views::members::Member;
+use rialto_store::views::people;
 use rialto_store::views::writebacks::{self as view, Filter, WritebackRow};
 use rialto_store::writebacks::{self, Destination};
 
@@ -58,6 +60,8 @@ struct List {
     kinds: Vec<(&'static str, &'static str, bool)>,
     states: Vec<(&'static str, &'static str, bool)>,
     asked: Asked,
+    /// Whom alone it is about, and the same list about everybody.
+    person: Option<(String, String)>,
     faults: Faults,
     /// Where the days of the filter begin and end.
     zone: String,
@@ -177,11 +181,22 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Response
         stations: stations(&reader, &all, &filter, &counts).await?,
         may_admin: reader.may(Permission::BridgesAdmin),
         may_retry: reader.may(Permission::WritebacksRetry),
+        person: person(&reader, &filter, &asked).await?,
         asked,
         faults,
         zone,
     };
     Ok((status, Html(page.render()?)).into_response())
+}
+
+async fn person(reader: &Reader, filter: &Filter, asked: &Asked) -> Result<Option<(String, String)>, Error> {
+    let found = match filter.subscriber_id {
+        0 => None,
+        id => people::one(reader.app.db.read(), id).await?,
+    };
+    let name = |m: Member| if m.address.is_empty() { m.remote_id } else { m.address };
+    let everybody = Asked { person: String::new(), ..asked.clone() }.link("/writebacks", &asked.state, "", "");
+    Ok(found.map(|m| (name(m), everybody)))
 }
 
 /// How many stand in each state: of a bridge or of all from the books of the queue, else of the newest that fit the filter.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::links;
 
-#[derive(Deserialize, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(default)]
 pub struct Asked {
     pub bridge: String,

@@ -133,17 +133,23 @@ fn who(actor: &str) -> String {
     if actor == "schedule" { "the clock".into() } else { text::actor(actor) }
 }
 
-/// The detail as `name: value`, one after the other; what is nested stays as it was written.
+/// The detail as `name: value`, one after the other; objects inside it stay as they were written.
 fn detail(text: &str) -> String {
     let Ok(Value::Object(map)) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
-    let said = |value: &Value| match value {
+    map.iter().map(|(name, value)| format!("{}: {}", words(name), said(value))).collect::<Vec<_>>().join(", ")
+}
+
+fn said(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() => "none".into(),
         Value::String(text) => text.clone(),
+        Value::Array(all) if all.is_empty() => "none".into(),
+        Value::Array(all) => all.iter().map(said).collect::<Vec<_>>().join(" and "),
         Value::Null => "none".into(),
         Value::Bool(true) => "yes".into(),
         Value::Bool(false) => "no".into(),
         other => other.to_string(),
-    };
-    map.iter().map(|(name, value)| format!("{}: {}", words(name), said(value))).collect::<Vec<_>>().join(", ")
+    }
 }
 
 fn columns(reader: &Reader) -> Vec<Column<Line>> {
@@ -171,6 +177,10 @@ mod tests {
         assert_eq!(
             detail(r#"{"name":"A","enabled":true,"length_of":3,"to":{"x":1}}"#),
             "enabled: yes, length of: 3, name: A, to: {\"x\":1}"
+        );
+        assert_eq!(
+            detail(r#"{"denied":[],"granted":["audit.read","lists.edit"],"zone":""}"#),
+            "denied: none, granted: audit.read and lists.edit, zone: none"
         );
         assert_eq!(detail("odd"), "odd");
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::links;
 use super::shell::{Page, Reader};
-use super::text::{self, Chip, When};
+use super::text::{self, Chip, When, filters};
 use super::toast::{self, Toast};
 use super::writebacks::{chip, kind_label, link};
 use crate::api::extract::Id;

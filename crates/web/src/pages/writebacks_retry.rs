@@ -100,7 +100,7 @@ async fn preview(reader: &Reader, bridge: &Bridge, kind: &'static str, changed: 
     };
     let every = choice("", "Every kind", kinds.iter().map(|k| k.number).sum());
     Ok(Preview {
-        page: reader.page(format!("Retry what is in Error at {}", bridge.name)),
+        page: reader.page_under("/writebacks", format!("Retry what is in Error at {}", bridge.name)),
         bridge: bridge.name.clone(),
         list: format!("/writebacks{}", links::query(&[("bridge", links::bridge_id(bridge).to_string().as_str()), ("state", "error")])),
         kind,

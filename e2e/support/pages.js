@@ -81,7 +81,7 @@ export async function addUser(page, email) {
   await page.getByRole('cell').getByRole('link', { name: email }).click();
   await page.getByLabel('Read the audit trail, for this user').selectOption('granted');
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByText('may also read the audit trail').waitFor();
+  await page.locator('tr', { hasText: email }).getByText('may also read the audit trail').waitFor();
 }
 
 /** A token for programs; answers it. */

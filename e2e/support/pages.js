@@ -3,7 +3,7 @@
 import { sandbox } from './demo.js';
 import { openGroup, runEnds } from './browser.js';
 
-async function resync(page, name) {
+export async function resync(page, name) {
   await openGroup(page, name);
   await page.getByRole('button', { name: 'Resync Target Group' }).click();
   await page.waitForURL(/\/sync-runs\//);
@@ -81,7 +81,7 @@ export async function addUser(page, email) {
   await page.getByRole('cell').getByRole('link', { name: email }).click();
   await page.getByLabel('Read the audit trail, for this user').selectOption('granted');
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByText('may also read the audit trail').waitFor();
+  await page.locator('tr', { hasText: email }).getByText('may also read the audit trail').waitFor();
 }
 
 /** A token for programs; answers it. */
@@ -199,6 +199,8 @@ export async function everyPage(page) {
     { name: 'sync-runs', path: '/sync-runs' },
     { name: 'writebacks', path: '/writebacks' },
     { name: 'writebacks-none', path: '/writebacks?state=held' },
+    { name: 'writebacks-days', path: '/writebacks?kind=unsubscribe&from=2026-01-01' },
+    { name: 'writebacks-retry', path: `${bridge}/writebacks/retry` },
     { name: 'writeback-sent', path: sent },
     { name: 'writeback-error', path: error },
     { name: 'writeback-cancel', path: `${error}/cancel` },

@@ -116,3 +116,33 @@ test('choosing another role says at once what it allows, and keeps what was adju
   await page.getByText('JST').waitFor({ state: 'detached' });
   await page.context().close();
 });
+
+test('somebody without any permission changes their own password; other browsers are signed out', async () => {
+  const page = await open(browser, demo);
+  await signIn(page, demo);
+  await addUser(page, 'eva@rialto.example');
+  await page.context().close();
+  const [here, there] = [await open(browser, demo, { javaScriptEnabled: false, viewport: PHONE }), await open(browser, demo)];
+  for (const theirs of [here, there]) await signIn(theirs, { email: 'eva@rialto.example' }, 'seven slow herons');
+  const change = async (current, fresh, again = fresh) => {
+    await here.goto('/account');
+    await here.getByLabel('Current password').fill(current);
+    await here.getByLabel('New password', { exact: true }).fill(fresh);
+    await here.getByLabel('New password once more').fill(again);
+    await here.getByRole('button', { name: 'Change the password' }).click();
+  };
+  await change('eight slow herons', 'nine quiet rivers');
+  await here.getByText('This is not your password.').waitFor();
+  await sound(here);
+  await change('seven slow herons', 'nine quiet rivers', 'nine quiet river');
+  await here.getByText('This is not the same as above.').waitFor();
+  await change('seven slow herons', 'nine quiet rivers');
+  await here.locator('.toast').getByText('Your password is changed.').waitFor();
+  assert.equal((await here.goto('/account')).status(), 200);
+  await there.goto('/account');
+  await there.getByRole('button', { name: 'Sign in' }).waitFor();
+  await signIn(there, { email: 'eva@rialto.example' }, 'nine quiet rivers');
+  await there.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+  await here.context().close();
+  await there.context().close();
+});

@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::ids;
 use crate::people::{Bound, insert_few};
 use crate::sql::{Sql, sql, statements};
+use crate::views::Way;
 
 statements! {
     INSERT = sql!("INSERT INTO audit (id, created_at, actor, action, object, object_id, detail, request_id)
@@ -24,6 +25,13 @@ statements! {
         WHERE actor = $3 AND id < $1 AND ($4 = '' OR object = $4) ORDER BY id DESC LIMIT $2");
     BY_OBJECT = sql!("SELECT id, created_at, actor, action, object, object_id, detail, request_id FROM audit
         WHERE object = $3 AND id < $1 ORDER BY id DESC LIMIT $2");
+    // The same back towards the newest.
+    PAGE_BACK = sql!("SELECT id, created_at, actor, action, object, object_id, detail, request_id FROM audit
+        WHERE id > $1 ORDER BY id LIMIT $2");
+    BY_ACTOR_BACK = sql!("SELECT id, created_at, actor, action, object, object_id, detail, request_id FROM audit
+        WHERE actor = $3 AND id > $1 AND ($4 = '' OR object = $4) ORDER BY id LIMIT $2");
+    BY_OBJECT_BACK = sql!("SELECT id, created_at, actor, action, object, object_id, detail, request_id FROM audit
+        WHERE object = $3 AND id > $1 ORDER BY id LIMIT $2");
     /// One look into the index a value, however many rows there are.
     OBJECTS = sql!("WITH RECURSIVE kinds(object) AS (SELECT MIN(object) FROM audit
         UNION ALL SELECT (SELECT MIN(a.object) FROM audit a WHERE a.object > kinds.object) FROM kinds WHERE kinds.object IS NOT NULL)
@@ -105,12 +113,14 @@ pub struct Filter {
     pub object: String,
 }
 
-/// The newest rows of a filter before `before`, along the index by actor or by object.
-pub async fn filtered(mut read: Read<'_>, filter: &Filter, before: i64, limit: i64) -> Result<Vec<AuditRow>, StoreError> {
-    match (filter.actor.is_empty(), filter.object.is_empty()) {
-        (false, _) => read.all(BY_ACTOR, args![before, limit, &filter.actor, &filter.object]).await,
-        (true, false) => read.all(BY_OBJECT, args![before, limit, &filter.object]).await,
-        (true, true) => read.all(PAGE, args![before, limit]).await,
+/// Rows of a filter older than the place (`i64::MAX` for the newest), newest first; back, those newer than it, oldest first. Along the
+/// index by actor or by object.
+pub async fn filtered(mut read: Read<'_>, filter: &Filter, way: Way, from: i64, limit: i64) -> Result<Vec<AuditRow>, StoreError> {
+    let Filter { actor, object } = filter;
+    match (actor.is_empty(), object.is_empty()) {
+        (false, _) => read.all(way.pick(BY_ACTOR, BY_ACTOR_BACK), args![from, limit, actor, object]).await,
+        (true, false) => read.all(way.pick(BY_OBJECT, BY_OBJECT_BACK), args![from, limit, object]).await,
+        (true, true) => read.all(way.pick(PAGE, PAGE_BACK), args![from, limit]).await,
     }
 }
 

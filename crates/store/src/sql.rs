@@ -78,9 +78,12 @@ macro_rules! statements {
 
 /// `sql!("…")`: the same text on both databases. `sql!("… IN ", ids 2, " …")`: a JSON list of whole numbers bound as `$2`
 /// becomes a bracketed subquery; `texts 2` the same for a JSON list of texts; `alias ids 2` for use behind FROM.
-/// `sql!(sqlite "…", postgres "…")`: two texts. `sql!(join "…", "…")`: one text of two parts, for statements that share a beginning.
+/// `sql!(text …)`: the same for a text put together by macros. `sql!(sqlite "…", postgres "…")`: two texts. `sql!(join "…", "…")`: one text of two parts, for statements that share a beginning.
 macro_rules! sql {
     ($text:literal) => {
+        $crate::sql::Sql { sqlite: $text, postgres: $text }
+    };
+    (text $text:expr) => {
         $crate::sql::Sql { sqlite: $text, postgres: $text }
     };
     (join $a:literal, $b:literal) => {

@@ -22,6 +22,8 @@ statements! {
     SET_TIMEZONE = sql!("UPDATE app_user SET timezone = $2 WHERE id = $1");
     SIGNED_IN = sql!("UPDATE app_user SET last_login_at = $2 WHERE id = $1");
     END_SESSIONS = sql!("DELETE FROM web_session WHERE user_id = $1");
+    END_OTHER_SESSIONS = sql!("DELETE FROM web_session WHERE user_id = $1 AND id_hash <> $2");
+    CHANGE_PASSWORD = sql!("UPDATE app_user SET password_hash = $2 WHERE id = $1 AND password_hash = $3");
     // A row of the table is locked for the rest of the transaction, so that two last administrators cannot leave at once.
     LOCK_ADMINS = sql!(
         sqlite "SELECT * FROM app_user WHERE disabled = FALSE ORDER BY id",
@@ -168,6 +170,17 @@ pub async fn set_password(tx: &mut Tx, id: i64, password_hash: &str, who: &Actor
     tx.run(SET_PASSWORD, args![id, password_hash]).await?;
     tx.run(END_SESSIONS, args![id]).await?;
     audit::write(tx, who, "user.password", "user", Some(id), serde_json::json!({"email": user.email})).await
+}
+
+/// A user's own change of the password whose hash is `before`. Ends their sessions but the one with this hash. False when the password is
+/// another one by now: nothing was done.
+pub async fn change_password(tx: &mut Tx, user: &User, before: &str, after: &str, session: &str, who: &Actor) -> Result<bool, StoreError> {
+    if tx.run(CHANGE_PASSWORD, args![user.id, after, before]).await? == 0 {
+        return Ok(false);
+    }
+    tx.run(END_OTHER_SESSIONS, args![user.id, session]).await?;
+    audit::write(tx, who, "user.password", "user", Some(user.id), serde_json::json!({"email": user.email, "own": true})).await?;
+    Ok(true)
 }
 
 /// The zone in which a user sees times: an IANA name, or empty for the installation's.

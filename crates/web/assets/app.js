@@ -74,6 +74,12 @@
     show(link.href, menu ? $('summary', menu) : link);
   });
 
+  // Tabs that do not fit show the one that is open.
+  for (const tab of $$('.tabs [aria-current]')) {
+    const tabs = tab.closest('.tabs');
+    tabs.scrollLeft = Math.max(0, tab.offsetLeft + tab.offsetWidth - tabs.offsetLeft - tabs.clientWidth);
+  }
+
   // A second press of a button sends nothing twice.
   document.addEventListener('submit', (event) => {
     const form = event.target;

@@ -1,112 +1,194 @@
-//! Members of a target group in the order of their addresses (`docs/adr/0080`).
+//! Some people in the order of their addresses, members of a target group or those whom a run changed (`docs/adr/0080`, `0103`): one search
+//! over any table of people.
 
 use super::Way;
 use super::members::Member;
 use crate::args;
-use crate::db::Db;
+use crate::db::{Db, Row};
 use crate::error::StoreError;
-use crate::sql::{Sql, sql, statements};
+use crate::sql::{Arg, Sql, sql, statements};
 
-/// Walks the index (canonical, id), which holds all that the search needs, and asks the index of memberships about each.
+// `$own` says which rows of `$table` (as `x`) are meant; `$at` are the parameters behind those it takes: the place, how many rows, how many
+// steps. The way onward or back is a comparison, an order, and whom it leaves out.
+
+/// Walks the index (canonical, id), which holds all that the search needs, and asks the table about each.
 macro_rules! asking {
-    ($cmp:literal, $dir:literal, $only:literal) => {{
-        const TEXT: &str = concat!(
-            "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-            FROM (SELECT a.canonical, a.id FROM subscriber a WHERE (a.canonical, a.id) ",
-            $cmp,
-            " ($2, $3) ",
-            $only,
-            "
-                AND EXISTS (SELECT 1 FROM membership m WHERE m.group_id = $1 AND m.subscriber_id = a.id)
-                ORDER BY a.canonical ",
-            $dir,
-            ", a.id ",
-            $dir,
-            " LIMIT $4) p
-            JOIN subscriber s ON s.id = p.id ORDER BY s.canonical ",
-            $dir,
-            ", s.id ",
-            $dir
-        );
-        Sql { sqlite: TEXT, postgres: TEXT }
-    }};
-}
-
-/// Walks at most `$5` steps beside a hash of the members. `IS TRUE` keeps PostgreSQL from making a join of it, which would ask the
-/// index of memberships at each step again; SQLite asks as cheaply as it would hash.
-macro_rules! walking {
-    ($cmp:literal, $dir:literal, $only:literal) => {
-        Sql {
-            sqlite: walking!($cmp, $dir, $only, "EXISTS (SELECT 1 FROM membership m WHERE m.group_id = $1 AND m.subscriber_id = a.id)"),
-            postgres: walking!($cmp, $dir, $only, "(a.id IN (SELECT m.subscriber_id FROM membership m WHERE m.group_id = $1)) IS TRUE"),
-        }
-    };
-    ($cmp:literal, $dir:literal, $only:literal, $member:literal) => {
+    ($table:literal, $own:literal, ($from:literal, $limit:literal, $steps:literal), ($cmp:literal, $order:literal, $only:literal)) => {
         concat!(
-            "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
-            FROM (SELECT a.canonical, a.id FROM (SELECT a.canonical, a.id FROM subscriber a WHERE (a.canonical, a.id) ",
+            "SELECT a.canonical, a.id FROM subscriber a WHERE (a.canonical, a.id) ",
             $cmp,
-            " ($2, $3) ",
+            " ",
+            $from,
+            " ",
             $only,
-            "
-                    ORDER BY a.canonical ",
-            $dir,
-            ", a.id ",
-            $dir,
-            " LIMIT $5) a
-                WHERE ",
-            $member,
-            " ORDER BY a.canonical ",
-            $dir,
-            ", a.id ",
-            $dir,
-            " LIMIT $4) p
-            JOIN subscriber s ON s.id = p.id ORDER BY s.canonical ",
-            $dir,
-            ", s.id ",
-            $dir
+            " AND EXISTS (SELECT 1 FROM ",
+            $table,
+            " x WHERE ",
+            $own,
+            " AND x.subscriber_id = a.id)
+            ORDER BY ",
+            $order,
+            " LIMIT ",
+            $limit
         )
     };
 }
 
-/// Looks every member up and keeps the first ones.
-macro_rules! looking_up {
-    ($cmp:literal, $dir:literal, $only:literal) => {{
-        const TEXT: &str = concat!(
-            "WITH ids AS MATERIALIZED (SELECT subscriber_id FROM membership WHERE group_id = $1)
-            SELECT a.id, a.created_at, a.bridge_id, a.remote_id, a.address, a.canonical, a.address_state, a.remote_flag_run
-            FROM ids CROSS JOIN subscriber a WHERE a.id = ids.subscriber_id AND (a.canonical, a.id) ",
+/// Walks at most so many steps. PostgreSQL keeps a hash of the people beside it; `IS TRUE` keeps it from making a join of that, which would
+/// ask the table at each step again. SQLite asks as cheaply as it would hash.
+macro_rules! walking {
+    (sqlite $table:literal, $own:literal, $at:tt, $way:tt) => {
+        walking!("EXISTS (SELECT 1 FROM ", $table, " x WHERE ", $own, " AND x.subscriber_id = a.id)", $at, $way)
+    };
+    (postgres $table:literal, $own:literal, $at:tt, $way:tt) => {
+        walking!("(a.id IN (SELECT x.subscriber_id FROM ", $table, " x WHERE ", $own, ")) IS TRUE", $at, $way)
+    };
+    ($is:literal, $table:literal, $where:literal, $own:literal, $end:literal, ($from:literal, $limit:literal, $steps:literal),
+        ($cmp:literal, $order:literal, $only:literal)) => {
+        concat!(
+            "SELECT a.canonical, a.id FROM (SELECT a.canonical, a.id FROM subscriber a WHERE (a.canonical, a.id) ",
             $cmp,
-            " ($2, $3) ",
+            " ",
+            $from,
+            " ",
             $only,
-            "
-            ORDER BY a.canonical ",
-            $dir,
-            ", a.id ",
-            $dir,
-            " LIMIT $4"
-        );
-        Sql { sqlite: TEXT, postgres: TEXT }
-    }};
+            " ORDER BY ",
+            $order,
+            " LIMIT ",
+            $steps,
+            ") a
+            WHERE ",
+            $is,
+            $table,
+            $where,
+            $own,
+            $end,
+            " ORDER BY ",
+            $order,
+            " LIMIT ",
+            $limit
+        )
+    };
 }
 
-// Backwards nobody without an address: they stand behind everybody else.
+/// Looks everybody up and keeps the first ones. A subquery for each, since PostgreSQL would make a hash of everybody behind the place to join it.
+macro_rules! looking_up {
+    ($table:literal, $own:literal, ($from:literal, $limit:literal, $steps:literal), ($cmp:literal, $order:literal, $only:literal)) => {
+        concat!(
+            "WITH a AS MATERIALIZED (SELECT x.subscriber_id AS id, (SELECT s.canonical FROM subscriber s WHERE s.id = x.subscriber_id) AS canonical
+                FROM ",
+            $table,
+            " x WHERE ",
+            $own,
+            ") SELECT a.canonical, a.id FROM a WHERE (a.canonical, a.id) ",
+            $cmp,
+            " ",
+            $from,
+            " ",
+            $only,
+            " ORDER BY ",
+            $order,
+            " LIMIT ",
+            $limit
+        )
+    };
+}
+
+/// Whether anybody stands further than so many steps.
+macro_rules! further {
+    (($cmp:literal, $order:literal, $only:literal)) => {
+        concat!(
+            "SELECT a.id FROM subscriber a WHERE (a.canonical, a.id) ",
+            $cmp,
+            " ($1, $2) ",
+            $only,
+            " ORDER BY ",
+            $order,
+            " LIMIT 1 OFFSET $3"
+        )
+    };
+}
+
+/// The whole rows of those whom a search found.
+macro_rules! rows {
+    ($found:expr, ($cmp:literal, $order:literal, $only:literal)) => {
+        concat!(
+            "SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run
+            FROM (",
+            $found,
+            ") a JOIN subscriber s ON s.id = a.id ORDER BY ",
+            $order
+        )
+    };
+}
+
+/// Only where they stand.
+macro_rules! places {
+    ($found:expr, $way:tt) => {
+        $found
+    };
+}
+
+/// The statements of one table of people, in a module of their own. `$only` leaves people out on the way back.
+macro_rules! people {
+    ($name:ident, $shown:ident, $table:literal, $own:literal, $at:tt, $only:literal) => {
+        people!($name, $shown, ($table, $own, $at), (">", "a.canonical, a.id", ""), ("<", "a.canonical DESC, a.id DESC", $only));
+    };
+    ($name:ident, $shown:ident, ($table:literal, $own:literal, $at:tt), $on:tt, $back:tt) => {
+        pub(crate) mod $name {
+            use super::*;
+
+            statements! {
+                ASK = sql!(text $shown!(asking!($table, $own, $at, $on), $on));
+                ASK_BACK = sql!(text $shown!(asking!($table, $own, $at, $back), $back));
+                WALK = Sql {
+                    sqlite: $shown!(walking!(sqlite $table, $own, $at, $on), $on),
+                    postgres: $shown!(walking!(postgres $table, $own, $at, $on), $on),
+                };
+                WALK_BACK = Sql {
+                    sqlite: $shown!(walking!(sqlite $table, $own, $at, $back), $back),
+                    postgres: $shown!(walking!(postgres $table, $own, $at, $back), $back),
+                };
+                LOOK_UP = sql!(text $shown!(looking_up!($table, $own, $at, $on), $on));
+                LOOK_UP_BACK = sql!(text $shown!(looking_up!($table, $own, $at, $back), $back));
+                FURTHER = sql!(text further!($on));
+                FURTHER_BACK = sql!(text further!($back));
+            }
+
+            pub(crate) const PEOPLE: People = People {
+                ask: (ASK, ASK_BACK),
+                walk: (WALK, WALK_BACK),
+                look_up: (LOOK_UP, LOOK_UP_BACK),
+                further: (FURTHER, FURTHER_BACK),
+            };
+        }
+    };
+}
+
+/// The statements of one table of people, each onward and back.
+pub(crate) struct People {
+    ask: (Sql, Sql),
+    walk: (Sql, Sql),
+    look_up: (Sql, Sql),
+    further: (Sql, Sql),
+}
+
+// Members go back to nobody without an address: they stand behind everybody else.
+people!(members, rows, "membership", "x.group_id = $1", ("($2, $3)", "$4", "$5"), "AND a.canonical > ''");
+people!(changed_members, places, "membership_change", "x.run_id = $1 AND x.op = $2", ("($3, $4)", "$5", "$6"), "");
+people!(changed_flags, places, "flag_change", "x.run_id = $1 AND x.op = $2", ("($3, $4)", "$5", "$6"), "");
+people!(changed_values, places, "person_change", "x.run_id = $1", ("($2, $3)", "$4", "$5"), "");
+
 statements! {
-    ASK = asking!(">", "", "");
-    ASK_BACK = asking!("<", "DESC", "AND a.canonical > ''");
-    WALK = walking!(">", "", "");
-    WALK_BACK = walking!("<", "DESC", "AND a.canonical > ''");
-    LOOK_UP = looking_up!(">", "", "");
-    LOOK_UP_BACK = looking_up!("<", "DESC", "AND a.canonical > ''");
     PEOPLE = sql!("SELECT COALESCE(MAX(id), 0) FROM subscriber");
 }
 
-/// How a page by address is found. Where members are spread over the alphabet, a walk takes `rows × people ÷ members` steps.
+/// How a page by address is found. Where people are spread over the alphabet, a walk takes `rows × people ÷ those in the list` steps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Search {
-    /// Every member is looked up: dearer than a step, but there are few.
+    /// Everybody is looked up: dearer than a step, but there are few.
     LookUp,
-    /// Walks so many steps beside a hash of the members, and looks them up if that was not enough.
+    /// Walks so many steps beside a hash of the people, and looks them up if that was not enough.
     Walk(i64),
     /// Walks and asks at each step: to hash so many, or to look them up, would cost more than the walk.
     Ask,
@@ -126,39 +208,69 @@ fn search(members: i64, people: i64, rows: i64, sqlite: bool) -> Search {
     }
 }
 
-/// Members by address from (canonical address, id). `members` is the group's stored count. Back, members without an address are left
-/// out: lists show them behind everybody else.
-pub async fn by_address(db: &Db, group_id: i64, members: i64, way: Way, from: (&str, i64), limit: i64) -> Result<Vec<Member>, StoreError> {
-    let (people,): (i64,) = db.read().one(PEOPLE, args![]).await?;
-    let page = args![group_id, from.0, from.1, limit];
-    match search(members, people, limit, db.is_sqlite()) {
+/// A page of people from (canonical address, id), nearest first. `own` are the values by which the table's rows are found, `many` how many
+/// rows there are, as far as is known.
+pub(super) async fn page<T: Row>(
+    db: &Db,
+    people: &People,
+    (own, many): (Vec<Arg>, i64),
+    way: Way,
+    from: (&str, i64),
+    limit: i64,
+) -> Result<Vec<T>, StoreError> {
+    let (all,): (i64,) = db.read().one(PEOPLE, args![]).await?;
+    let with = |more: Vec<Arg>| own.iter().cloned().chain(args![from.0, from.1, limit]).chain(more).collect::<Vec<_>>();
+    let of = |(onward, back)| way.pick(onward, back);
+    match search(many, all, limit, db.is_sqlite()) {
         Search::LookUp => {}
-        Search::Ask => return db.read().all(way.pick(ASK, ASK_BACK), page).await,
+        Search::Ask => return db.read().all(of(people.ask), with(args![])).await,
         Search::Walk(steps) => {
-            let walk = args![group_id, from.0, from.1, limit, steps];
-            let found: Vec<Member> = db.read().all(way.pick(WALK, WALK_BACK), walk).await?;
-            if steps == i64::MAX || found.len() as i64 == limit {
+            let found: Vec<T> = db.read().all(of(people.walk), with(args![steps])).await?;
+            // A page that is not full at the list's end is whole.
+            if steps == i64::MAX || found.len() as i64 == limit || !goes_on(db, of(people.further), from, steps).await? {
                 return Ok(found);
             }
         }
     }
-    db.read().all(way.pick(LOOK_UP, LOOK_UP_BACK), page).await
+    db.read().all(of(people.look_up), with(args![])).await
 }
 
-/// A page by address costs `50 × people ÷ some` probes by walking, `some` probes by looking up: the cheaper one.
-fn walks(some: i64, people: i64) -> bool {
-    some.saturating_mul(some) >= people.saturating_mul(50)
+/// Whether anybody stands further than so many steps from a place.
+async fn goes_on(db: &Db, further: Sql, from: (&str, i64), steps: i64) -> Result<bool, StoreError> {
+    Ok(db.read().opt::<(i64,)>(further, args![from.0, from.1, steps]).await?.is_some())
 }
 
-/// Whether some people are read by address faster along the index than by looking each of them up.
-pub(super) async fn walks_index(db: &Db, some: i64) -> Result<bool, StoreError> {
-    let (people,): (i64,) = db.read().one(PEOPLE, args![]).await?;
-    Ok(walks(some, people))
+/// Members by address from (canonical address, id). `many` is the group's stored count. Back, members without an address are left
+/// out: lists show them behind everybody else.
+pub async fn by_address(db: &Db, group_id: i64, many: i64, way: Way, from: (&str, i64), limit: i64) -> Result<Vec<Member>, StoreError> {
+    page(db, &members::PEOPLE, (args![group_id], many), way, from, limit).await
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Search, search};
+    use super::super::tests::{both, fill};
+    use super::{Search, changed_members, goes_on, members, search};
+
+    #[tokio::test]
+    async fn a_list_ends_where_nobody_stands_further() {
+        for (made, db) in both().await {
+            fill(&db).await;
+            let from = ("dan@x.example", 7);
+            let mut asked = Vec::new();
+            for (further, steps) in [
+                // Eve and an address that is none stand behind; two Anns, Bob, Cee and one without an address before.
+                (members::PEOPLE.further.0, 1),
+                (members::PEOPLE.further.0, 2),
+                (members::PEOPLE.further.1, 3),
+                (members::PEOPLE.further.1, 4),
+                (changed_members::PEOPLE.further.1, 4),
+                (changed_members::PEOPLE.further.1, 5),
+            ] {
+                asked.push(goes_on(&db, further, from, steps).await.unwrap());
+            }
+            assert_eq!(asked, [true, false, true, false, true, false], "on {}", made.name);
+        }
+    }
 
     #[test]
     fn the_way_follows_what_it_costs() {

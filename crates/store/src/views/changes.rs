@@ -3,43 +3,19 @@
 use crate::args;
 use crate::db::{Db, Read};
 use crate::error::StoreError;
-use crate::sql::{Sql, sql, statements};
+use crate::sql::{sql, statements};
 
 use super::Way;
 use super::api::ChangeKind;
-use super::by_address::walks_index;
+use super::by_address;
 use super::members::Member;
 
 /// Along the key of a table of changes. `$op`: which of its rows; `$2` is bound even where every row is meant.
 macro_rules! by_id {
     ($table:literal, $op:literal, $cmp:literal, $dir:literal) => {
-        by_id!(text concat!(
+        sql!(text concat!(
             "SELECT c.subscriber_id AS id, '' AS canonical FROM ", $table, " c WHERE c.run_id = $1 AND ", $op, " AND c.subscriber_id ", $cmp,
             " $3 ORDER BY c.subscriber_id ", $dir, " LIMIT $4"
-        ))
-    };
-    (text $text:expr) => {
-        Sql { sqlite: $text, postgres: $text }
-    };
-}
-
-/// Along the index (canonical, id): right where the run changed a good part of all people.
-macro_rules! by_name_big {
-    ($table:literal, $op:literal, $cmp:literal, $dir:literal) => {
-        by_id!(text concat!(
-            "SELECT s.id, s.canonical FROM subscriber s CROSS JOIN ", $table, " c WHERE c.run_id = $1 AND ", $op,
-            " AND c.subscriber_id = s.id AND (s.canonical, s.id) ", $cmp, " ($3, $4) ORDER BY s.canonical ", $dir, ", s.id ", $dir, " LIMIT $5"
-        ))
-    };
-}
-
-/// Looks everybody up whom the run changed, and keeps the first ones.
-macro_rules! by_name_small {
-    ($table:literal, $op:literal, $cmp:literal, $dir:literal) => {
-        by_id!(text concat!(
-            "WITH ids AS MATERIALIZED (SELECT c.subscriber_id FROM ", $table, " c WHERE c.run_id = $1 AND ", $op, ")
-            SELECT s.id, s.canonical FROM ids CROSS JOIN subscriber s WHERE s.id = ids.subscriber_id
-            AND (s.canonical, s.id) ", $cmp, " ($3, $4) ORDER BY s.canonical ", $dir, ", s.id ", $dir, " LIMIT $5"
         ))
     };
 }
@@ -51,18 +27,6 @@ statements! {
     FLAGS_BACK = by_id!("flag_change", "c.op = $2", "<", "DESC");
     VALUES = by_id!("person_change", "$2 = 0", ">", "");
     VALUES_BACK = by_id!("person_change", "$2 = 0", "<", "DESC");
-    MEMBERS_BIG = by_name_big!("membership_change", "c.op = $2", ">", "");
-    MEMBERS_BIG_BACK = by_name_big!("membership_change", "c.op = $2", "<", "DESC");
-    FLAGS_BIG = by_name_big!("flag_change", "c.op = $2", ">", "");
-    FLAGS_BIG_BACK = by_name_big!("flag_change", "c.op = $2", "<", "DESC");
-    VALUES_BIG = by_name_big!("person_change", "$2 = 0", ">", "");
-    VALUES_BIG_BACK = by_name_big!("person_change", "$2 = 0", "<", "DESC");
-    MEMBERS_SMALL = by_name_small!("membership_change", "c.op = $2", ">", "");
-    MEMBERS_SMALL_BACK = by_name_small!("membership_change", "c.op = $2", "<", "DESC");
-    FLAGS_SMALL = by_name_small!("flag_change", "c.op = $2", ">", "");
-    FLAGS_SMALL_BACK = by_name_small!("flag_change", "c.op = $2", "<", "DESC");
-    VALUES_SMALL = by_name_small!("person_change", "$2 = 0", ">", "");
-    VALUES_SMALL_BACK = by_name_small!("person_change", "$2 = 0", "<", "DESC");
     /// Key probes only: one a person and table.
     REVIEW = sql!("SELECT s.id, s.created_at, s.bridge_id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run,
         s.remote_flag_seen, s.created_run, COALESCE(m.op, CAST(0 AS SMALLINT)) AS member_op, COALESCE(f.op, CAST(0 AS SMALLINT)) AS flag_op,
@@ -123,11 +87,11 @@ pub async fn places(
     limit: i64,
 ) -> Result<Vec<Place>, StoreError> {
     let from = from.unwrap_or_else(|| Place::end(way));
-    let op = match kind {
-        ChangeKind::Member(op) | ChangeKind::Flag(op) => op,
-        ChangeKind::Person => 0,
-    };
     if by == By::Came {
+        let op = match kind {
+            ChangeKind::Member(op) | ChangeKind::Flag(op) => op,
+            ChangeKind::Person => 0,
+        };
         let sql = match kind {
             ChangeKind::Member(_) => way.pick(MEMBERS, MEMBERS_BACK),
             ChangeKind::Flag(_) => way.pick(FLAGS, FLAGS_BACK),
@@ -135,15 +99,12 @@ pub async fn places(
         };
         return db.read().all(sql, args![run_id, op, from.id, limit]).await;
     }
-    let sql = match (kind, walks_index(db, many).await?) {
-        (ChangeKind::Member(_), true) => way.pick(MEMBERS_BIG, MEMBERS_BIG_BACK),
-        (ChangeKind::Member(_), false) => way.pick(MEMBERS_SMALL, MEMBERS_SMALL_BACK),
-        (ChangeKind::Flag(_), true) => way.pick(FLAGS_BIG, FLAGS_BIG_BACK),
-        (ChangeKind::Flag(_), false) => way.pick(FLAGS_SMALL, FLAGS_SMALL_BACK),
-        (ChangeKind::Person, true) => way.pick(VALUES_BIG, VALUES_BIG_BACK),
-        (ChangeKind::Person, false) => way.pick(VALUES_SMALL, VALUES_SMALL_BACK),
+    let (people, own) = match kind {
+        ChangeKind::Member(op) => (&by_address::changed_members::PEOPLE, args![run_id, op]),
+        ChangeKind::Flag(op) => (&by_address::changed_flags::PEOPLE, args![run_id, op]),
+        ChangeKind::Person => (&by_address::changed_values::PEOPLE, args![run_id]),
     };
-    db.read().all(sql, args![run_id, op, from.canonical, from.id, limit]).await
+    by_address::page(db, people, (own, many), way, (&from.canonical, from.id), limit).await
 }
 
 /// A person as they stand now, and all that one run did to them.

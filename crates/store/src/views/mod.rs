@@ -4,7 +4,7 @@ pub mod api;
 #[cfg(test)]
 mod back_tests;
 pub mod bridges;
-mod by_address;
+pub(crate) mod by_address;
 pub mod changes;
 pub mod compound;
 pub mod consent;
@@ -21,9 +21,6 @@ pub mod search;
 mod tests;
 pub mod writebacks;
 
-#[cfg(test)]
-pub(crate) use by_address::ALL as BY_ADDRESS_ALL;
-
 use crate::sql::Sql;
 
 /// The direction in which a list is read from a place. What is read comes nearest first; back, that is the list turned round.
@@ -35,7 +32,7 @@ pub enum Way {
 }
 
 impl Way {
-    fn pick(self, onward: Sql, back: Sql) -> Sql {
+    pub(crate) fn pick(self, onward: Sql, back: Sql) -> Sql {
         match self {
             Self::Onward => onward,
             Self::Back => back,

@@ -18,6 +18,16 @@ macro_rules! rows {
     };
 }
 
+/// How many of the newest `$2` stand in each state. The values are those of the rows' statements.
+macro_rules! by_state {
+    ($of:literal) => {
+        sql!(text concat!(
+            "SELECT state, COUNT(*) FROM (SELECT w.state FROM writeback w WHERE w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5
+            AND w.created_at < $6 ", $of, " ORDER BY w.id DESC LIMIT $2) AS newest GROUP BY state"
+        ))
+    };
+}
+
 // One text an index to walk: a filter must not read the whole queue to find a few. $1 the place, $2 how many, $3 to $6 a span of ids and times.
 statements! {
     ALL_OF_THEM = rows!("WHERE w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 ORDER BY w.id DESC LIMIT $2");
@@ -36,6 +46,15 @@ statements! {
     OF_STATE_BACK = rows!("WHERE w.state = $7 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = '' OR w.kind = $8) ORDER BY w.id LIMIT $2");
     OF_KIND_BACK = rows!("WHERE w.kind = $7 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = 0 OR w.bridge_id = $8) ORDER BY w.id LIMIT $2");
     OF_BRIDGE_BACK = rows!("WHERE w.bridge_id = $7 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 ORDER BY w.id LIMIT $2");
+    STATES = by_state!("");
+    STATES_OF_PERSON = by_state!("AND w.subscriber_id = $7 AND ($8 = 0 OR w.bridge_id = $8) AND ($9 = '' OR w.kind = $9)");
+    STATES_OF_KIND = by_state!("AND w.kind = $7 AND ($8 = 0 OR w.bridge_id = $8)");
+    STATES_OF_BRIDGE = by_state!("AND w.bridge_id = $7");
+    ERRORS = sql!("SELECT kind, reason, COUNT(*) AS number, CAST(SUM(CASE WHEN next_at IS NULL THEN 0 ELSE 1 END) AS BIGINT) AS by_themselves
+        FROM writeback WHERE bridge_id = $1 AND state = 'error' AND ($2 = '' OR kind = $2) GROUP BY kind, reason
+        ORDER BY number DESC, kind, reason LIMIT $3");
+    ERROR_KINDS = sql!("SELECT kind, '' AS reason, COUNT(*) AS number, CAST(SUM(CASE WHEN next_at IS NULL THEN 0 ELSE 1 END) AS BIGINT) AS by_themselves
+        FROM writeback WHERE bridge_id = $1 AND state = 'error' GROUP BY kind ORDER BY kind");
     COUNT = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM writeback WHERE ($1 = 0 OR bridge_id = $1) AND ($2 = 0 OR subscriber_id = $2)
         AND ($3 = '' OR state = $3) AND ($4 = '' OR kind = $4) AND (CAST($5 AS BIGINT) IS NULL OR created_at >= $5)
         AND (CAST($6 AS BIGINT) IS NULL OR created_at < $6) LIMIT $7) AS counted");
@@ -89,10 +108,8 @@ impl WritebackRow {
 /// Ids follow the times at which rows are queued, but for what the clocks of several nodes differ by.
 const SLACK: i64 = 2 * crate::writebacks::DAY;
 
-/// Writebacks older than the place (`i64::MAX` for the newest), newest first; back, those newer than it, oldest first. A span of times is
-/// narrowed to ids first, with some slack.
-pub async fn turn(mut read: Read<'_>, filter: &Filter, way: Way, from: i64, limit: i64) -> Result<Vec<WritebackRow>, StoreError> {
-    let (since, until) = (filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX));
+/// A filter's span of ids and times: the first and last id, with some slack, since when and until when.
+async fn span(read: &mut Read<'_>, filter: &Filter) -> Result<(i64, i64, i64, i64), StoreError> {
     let first = match filter.since {
         Some(at) => read.opt::<(i64,)>(FROM_TIME, args![at.saturating_sub(SLACK)]).await?.map_or(0, |(id,)| id),
         None => 0,
@@ -101,6 +118,13 @@ pub async fn turn(mut read: Read<'_>, filter: &Filter, way: Way, from: i64, limi
         Some(at) => read.opt::<(i64,)>(UNTIL_TIME, args![at.saturating_add(SLACK)]).await?.map_or(i64::MAX, |(id,)| id),
         None => i64::MAX,
     };
+    Ok((first, last, filter.since.unwrap_or(i64::MIN), filter.until.unwrap_or(i64::MAX)))
+}
+
+/// Writebacks older than the place (`i64::MAX` for the newest), newest first; back, those newer than it, oldest first. A span of times is
+/// narrowed to ids first, with some slack.
+pub async fn turn(mut read: Read<'_>, filter: &Filter, way: Way, from: i64, limit: i64) -> Result<Vec<WritebackRow>, StoreError> {
+    let (first, last, since, until) = span(&mut read, filter).await?;
     let Filter { bridge_id, subscriber_id, state, kind, .. } = filter;
     let (bridge, person) = (*bridge_id, *subscriber_id);
     let (sql, args) = match (person, bridge, state.is_empty(), kind.is_empty()) {
@@ -114,6 +138,42 @@ pub async fn turn(mut read: Read<'_>, filter: &Filter, way: Way, from: i64, limi
         _ => (way.pick(ALL_OF_THEM, ALL_BACK), args![from, limit, first, last, since, until]),
     };
     read.all(sql, args).await
+}
+
+/// How many of a filter's newest `MOST_COUNTED` stand in each state, whatever state the filter names.
+pub async fn states(mut read: Read<'_>, filter: &Filter) -> Result<Vec<(String, i64)>, StoreError> {
+    let (first, last, since, until) = span(&mut read, filter).await?;
+    let Filter { bridge_id, subscriber_id, kind, .. } = filter;
+    let mut args = args![i64::MAX, MOST_COUNTED, first, last, since, until];
+    let (sql, more) = match (*subscriber_id, kind.is_empty(), *bridge_id) {
+        (1.., ..) => (STATES_OF_PERSON, args![*subscriber_id, *bridge_id, kind]),
+        (_, false, _) => (STATES_OF_KIND, args![kind, *bridge_id]),
+        (_, _, 1..) => (STATES_OF_BRIDGE, args![*bridge_id]),
+        _ => (STATES, args![]),
+    };
+    args.extend(more);
+    read.all(sql, args).await
+}
+
+/// Writebacks in Error that failed alike.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Alike {
+    pub kind: String,
+    /// What went wrong at the last try.
+    pub reason: String,
+    pub number: i64,
+    /// So many of them are tried again without anybody's doing.
+    pub by_themselves: i64,
+}
+
+/// What stands in Error for a bridge, of one kind or (empty) of any, by what went wrong; the most frequent first.
+pub async fn errors(mut read: Read<'_>, bridge_id: i64, kind: &str, limit: i64) -> Result<Vec<Alike>, StoreError> {
+    read.all(ERRORS, args![bridge_id, kind, limit]).await
+}
+
+/// The same by kind alone, without reasons.
+pub async fn error_kinds(mut read: Read<'_>, bridge_id: i64) -> Result<Vec<Alike>, StoreError> {
+    read.all(ERROR_KINDS, args![bridge_id]).await
 }
 
 /// How many a filter has. By bridge and state from the figures of the queue; with another filter counted, no further than `MOST_COUNTED`.

@@ -124,7 +124,7 @@ async fn the_audit_is_read_by_actor_and_by_object() {
         }
         let found = async |actor: &str, object: &str| {
             let filter = Filter { actor: actor.into(), object: object.into() };
-            let rows = audit::filtered(test.db.read(), &filter, i64::MAX, 10).await.unwrap();
+            let rows = audit::filtered(test.db.read(), &filter, rialto_store::views::Way::Onward, i64::MAX, 10).await.unwrap();
             assert!(rows.is_sorted_by(|a, b| a.id > b.id));
             rows.iter().map(|r| format!("{} {}", r.actor, r.object)).collect::<Vec<_>>()
         };

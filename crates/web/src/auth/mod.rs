@@ -3,6 +3,7 @@
 mod again;
 mod caller;
 pub mod csrf;
+pub mod own_password;
 pub mod password;
 mod peer;
 mod session;

@@ -64,6 +64,8 @@ mod users_own;
 mod writeback;
 mod writeback_settings;
 mod writebacks;
+mod writebacks_asked;
+mod writebacks_retry;
 mod writebacks_routes;
 
 use axum::routing::{get, post};

@@ -8,13 +8,14 @@ use axum::response::{Html, Response};
 use rialto_core::permissions::Permission;
 use rialto_store::Db;
 use rialto_store::audit::{self, AuditRow, Filter};
+use rialto_store::views::Way;
 use rialto_store::views::api::{self as views, Made};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::links;
 use super::shell::{Page, Reader};
-use super::table::{Cell, Column, LIMIT, Table, chosen, csv};
+use super::table::{Cell, Column, LIMIT, Table, Turn, Turned, chosen, csv};
 use super::text;
 use crate::error::Error;
 
@@ -25,7 +26,9 @@ const TABLE: &str = "audit";
 pub struct Asked {
     actor: String,
     object: String,
+    /// Ids of rows: behind which a page begins (older), or before which it ends (newer).
     before: String,
+    newer: String,
 }
 
 impl Asked {
@@ -33,8 +36,9 @@ impl Asked {
         Filter { actor: self.actor.clone(), object: self.object.clone() }
     }
 
-    fn link(&self, path: &str, before: &str) -> String {
-        format!("{path}{}", links::query(&[("actor", self.actor.as_str()), ("object", &self.object), ("before", before)]))
+    fn link(&self, path: &str, before: &str, newer: &str) -> String {
+        let pairs = [("actor", self.actor.as_str()), ("object", &self.object), ("before", before), ("newer", newer)];
+        format!("{path}{}", links::query(&pairs))
     }
 }
 
@@ -61,15 +65,14 @@ struct Line {
 pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<String>, Error> {
     reader.session.require(Permission::AuditRead)?;
     let db = &reader.app.db;
-    let mut rows = audit::filtered(db.read(), &asked.filter(), asked.before.parse().unwrap_or(i64::MAX), LIMIT + 1).await?;
-    let more = rows.len() as i64 > LIMIT;
-    rows.truncate(LIMIT as usize);
-    let last = rows.last().filter(|_| more).map(|r| r.id);
-    let lines = lines(db, rows).await?;
-    let mut table = Table::of(TABLE, &reader, &columns(&reader), &lines, None);
-    table.csv = Some(asked.link("/settings/audit/export.csv", ""));
-    table.first = (!asked.before.is_empty()).then(|| asked.link("/settings/audit", ""));
-    table.next = last.map(|id| asked.link("/settings/audit", &id.to_string()));
+    let turn = Turn::new(&asked.before, &asked.newer, LIMIT);
+    let place = turn.place.parse().unwrap_or(i64::MAX);
+    let found = turn.page(audit::filtered(db.read(), &asked.filter(), turn.way, place, turn.wanted()).await?);
+    let (before, behind) = (found.before, found.behind);
+    let lines = Turned { rows: lines(db, found.rows).await?, before, behind };
+    let mut table = Table::of(TABLE, &reader, &columns(&reader), &lines.rows, None);
+    table.csv = Some(asked.link("/settings/audit/export.csv", "", ""));
+    lines.links(&mut table, |l| l.row.id.to_string(), |before, newer| asked.link("/settings/audit", before, newer));
     table.next_name = "Older";
     let (actors, objects) = audit::choices(db.read()).await?;
     let choice = |value: String, name: String, asked: &str| (name, value.clone(), value == asked);
@@ -91,7 +94,7 @@ pub async fn export(reader: Reader, Query(asked): Query<Asked>) -> Result<Respon
     let slices = async_stream::try_stream! {
         let mut before = i64::MAX;
         loop {
-            let rows = audit::filtered(app.db.read(), &filter, before, csv::SLICE).await?;
+            let rows = audit::filtered(app.db.read(), &filter, Way::Onward, before, csv::SLICE).await?;
             let Some(last) = rows.last() else { break };
             before = last.id;
             yield rows.into_iter().map(|row| Line { row, href: None }).collect::<Vec<_>>();
@@ -130,17 +133,23 @@ fn who(actor: &str) -> String {
     if actor == "schedule" { "the clock".into() } else { text::actor(actor) }
 }
 
-/// The detail as `name: value`, one after the other; what is nested stays as it was written.
+/// The detail as `name: value`, one after the other; objects inside it stay as they were written.
 fn detail(text: &str) -> String {
     let Ok(Value::Object(map)) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
-    let said = |value: &Value| match value {
+    map.iter().map(|(name, value)| format!("{}: {}", words(name), said(value))).collect::<Vec<_>>().join(", ")
+}
+
+fn said(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() => "none".into(),
         Value::String(text) => text.clone(),
+        Value::Array(all) if all.is_empty() => "none".into(),
+        Value::Array(all) => all.iter().map(said).collect::<Vec<_>>().join(" and "),
         Value::Null => "none".into(),
         Value::Bool(true) => "yes".into(),
         Value::Bool(false) => "no".into(),
         other => other.to_string(),
-    };
-    map.iter().map(|(name, value)| format!("{}: {}", words(name), said(value))).collect::<Vec<_>>().join(", ")
+    }
 }
 
 fn columns(reader: &Reader) -> Vec<Column<Line>> {
@@ -168,6 +177,10 @@ mod tests {
         assert_eq!(
             detail(r#"{"name":"A","enabled":true,"length_of":3,"to":{"x":1}}"#),
             "enabled: yes, length of: 3, name: A, to: {\"x\":1}"
+        );
+        assert_eq!(
+            detail(r#"{"denied":[],"granted":["audit.read","lists.edit"],"zone":""}"#),
+            "denied: none, granted: audit.read and lists.edit, zone: none"
         );
         assert_eq!(detail("odd"), "odd");
     }

@@ -56,6 +56,11 @@ impl Reader {
         &self.here
     }
 
+    /// As `page`, for a page that belongs to another place of the navigation than its address says.
+    pub fn page_under(&self, path: &str, title: impl Into<String>) -> Page {
+        Page { nav: navigation::at(path, |p| self.may(p)), ..self.page(title) }
+    }
+
     pub fn page(&self, title: impl Into<String>) -> Page {
         Page {
             title: title.into(),

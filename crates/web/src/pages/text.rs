@@ -14,6 +14,12 @@ pub mod filters {
     pub fn num(value: &i64, _: &dyn askama::Values) -> askama::Result<String> {
         Ok(super::num(*value))
     }
+
+    /// An email address that breaks before its `@`, where there is not enough room.
+    #[askama::filter_fn]
+    pub fn address(value: &str, _: &dyn askama::Values) -> askama::Result<askama::filters::Safe<String>> {
+        Ok(askama::filters::Safe(super::address(value)))
+    }
 }
 
 /// `1,204`; a real minus sign for what is below zero.
@@ -97,6 +103,12 @@ pub fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+/// As `escape`; an address may break before its `@`, rather than anywhere.
+pub fn address(text: &str) -> String {
+    let escaped = escape(text);
+    if text.contains(char::is_whitespace) { escaped } else { escaped.replacen('@', "<wbr>@", 1) }
 }
 
 fn ago(seconds: i64) -> String {

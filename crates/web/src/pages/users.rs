@@ -29,6 +29,7 @@ pub fn router() -> Router<App> {
         .route("/settings/users/{id}/switch", post(switch))
         .route("/settings/users/{id}/password", get(users_form::ask_password).post(users_form::set_password))
         .route("/account", get(users_own::show).post(users_own::save))
+        .route("/account/password", post(users_own::change_password))
 }
 
 pub fn link(user: &User) -> String {

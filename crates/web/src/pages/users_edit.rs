@@ -8,7 +8,7 @@ use rialto_core::permissions::{Permission, Role};
 use rialto_store::users::User;
 
 use super::shell::{Page, Reader};
-use super::text::{Chip, When};
+use super::text::{Chip, When, filters};
 use super::toast::{self, Toast};
 use super::users::{self, RoleChoice, find, link};
 use crate::api::users::{self as api, UserChange};

@@ -8,6 +8,7 @@ use rialto_core::permissions::{Permission, Role};
 use serde::Deserialize;
 
 use super::shell::{Page, Reader};
+use super::text::filters;
 use super::toast::{self, Toast};
 use super::users::{self, RoleChoice, find, link};
 use crate::api::users::{self as api, NewUserBody};

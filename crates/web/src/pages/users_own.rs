@@ -1,4 +1,4 @@
-//! Your account: what somebody may do here, and the zone in which they see times.
+//! Your account: what somebody may do here, the zone in which they see times, and their password.
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -12,8 +12,8 @@ use super::toast::{self, Toast};
 use super::users::role_name;
 use crate::api::extract::Faults;
 use crate::api::users as api;
-use crate::auth::Form;
-use crate::error::{Error, words};
+use crate::auth::{Form, own_password};
+use crate::error::{Error, FieldError, words};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -25,7 +25,13 @@ struct Account {
     /// The installation's.
     zone: String,
     now: String,
-    fault: Option<String>,
+    faults: Vec<FieldError>,
+}
+
+impl Account {
+    fn fault(&self, field: &str) -> Option<&str> {
+        self.faults.iter().find(|f| f.field == field).map(|f| f.detail.as_str())
+    }
 }
 
 async fn stored(reader: &Reader) -> Result<store::User, Error> {
@@ -35,10 +41,10 @@ async fn stored(reader: &Reader) -> Result<store::User, Error> {
 /// GET /account
 pub async fn show(reader: Reader) -> Result<Response, Error> {
     let user = stored(&reader).await?;
-    page(&reader, user.timezone, None)
+    page(&reader, user.timezone, Vec::new())
 }
 
-fn page(reader: &Reader, timezone: String, fault: Option<String>) -> Result<Response, Error> {
+fn page(reader: &Reader, timezone: String, faults: Vec<FieldError>) -> Result<Response, Error> {
     let access = &reader.session.access;
     let page = Account {
         page: reader.page("Your account"),
@@ -47,9 +53,9 @@ fn page(reader: &Reader, timezone: String, fault: Option<String>) -> Result<Resp
         timezone,
         zone: reader.app.settings.timezone.clone(),
         now: reader.here().minute(reader.app.clock.now().0),
-        fault,
+        faults,
     };
-    let status = if page.fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = if page.faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok((status, Html(page.render()?)).into_response())
 }
 
@@ -62,8 +68,8 @@ pub struct Zone {
 pub async fn save(reader: Reader, Form(entered): Form<Zone>) -> Result<Response, Error> {
     let mut faults = Faults::default();
     let timezone = api::zone(entered.timezone.trim(), &mut faults);
-    if let Some(fault) = faults.0.into_iter().next() {
-        return page(&reader, entered.timezone, Some(fault.detail));
+    if !faults.0.is_empty() {
+        return page(&reader, entered.timezone, faults.0);
     }
     let (app, before) = (&reader.app, stored(&reader).await?);
     let mut tx = app.db.write().await?;
@@ -71,4 +77,25 @@ pub async fn save(reader: Reader, Form(entered): Form<Zone>) -> Result<Response,
     tx.commit().await?;
     let said = Toast::new(format!("You see times in {} now.", if timezone.is_empty() { &app.settings.timezone } else { &timezone }));
     toast::done(&reader, "/account", &said.undo("/account", &[("timezone", &before.timezone)]))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct Passwords {
+    current_password: String,
+    password: String,
+    password_again: String,
+}
+
+/// POST /account/password: the own password; every other session of the user ends.
+pub async fn change_password(reader: Reader, Form(entered): Form<Passwords>) -> Result<Response, Error> {
+    let Passwords { current_password, password, password_again } = entered;
+    match own_password::change(&reader.app, &reader.session, current_password, password, &password_again).await {
+        Ok(()) => {
+            let said = Toast::new("Your password is changed. You stay signed in here; everywhere else you were signed out.");
+            toast::done(&reader, "/account", &said)
+        }
+        Err(Error::Invalid(faults)) => page(&reader, stored(&reader).await?.timezone, faults),
+        Err(other) => Err(other),
+    }
 }

@@ -5,14 +5,14 @@ use axum::extract::Path;
 use axum::response::{Html, Response};
 use rialto_core::permissions::Permission;
 use rialto_core::writeback::{LONGEST_REASON, WritebackState};
-use rialto_core::{Kind, PublicId};
+use rialto_core::{Instant, Kind, PublicId};
 use rialto_store::views::writebacks::WritebackRow;
 use rialto_store::writebacks;
 use serde::Deserialize;
 
 use super::links;
 use super::shell::{Page, Reader};
-use super::text::{self, Chip, When};
+use super::text::{self, Chip, When, filters};
 use super::toast::{self, Toast};
 use super::writebacks::{chip, kind_label, link};
 use crate::api::extract::Id;
@@ -39,6 +39,8 @@ struct One {
     chip: Chip,
     says: String,
     person: Option<(String, String, String)>,
+    /// Everything that was told about the person.
+    theirs: Option<String>,
     bridge: (String, String),
     decided: When,
     /// What stands, and what happens next: a sentence.
@@ -109,6 +111,10 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
         kind: kind_label(&w.kind),
         chip: chip(state),
         says: api::row_says(&row),
+        theirs: row.subscriber_created_at.map(|at| {
+            let id = PublicId::new(Kind::Subscriber, Instant(at), w.subscriber_id).to_string();
+            format!("/writebacks{}", links::query(&[("person", &id)]))
+        }),
         person: person.map(|href| (href, row.address.clone(), row.remote_id.clone())),
         bridge: (links::bridge(row.bridge_created_at, w.bridge_id), row.bridge_name.clone()),
         decided: here.when(w.created_at),

@@ -2,45 +2,36 @@
 
 use askama::Template;
 use axum::extract::Query;
-use axum::response::{Html, Response};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
 use rialto_core::permissions::Permission;
 use rialto_core::writeback::{WritebackKind, WritebackState};
 use rialto_core::{Instant, Kind, PublicId};
 use rialto_store::bridges::{self, Bridge};
+use rialto_store::views::members::Member;
+use rialto_store::views::people;
 use rialto_store::views::writebacks::{self as view, Filter, WritebackRow};
 use rialto_store::writebacks::{self, Destination};
-use serde::Deserialize;
 
 use super::links;
 use super::shell::{Page, Reader};
 use super::table::{Cell, Column, LIMIT, Table, Turn, chosen, csv};
-use super::text::{self, Chip, When};
+use super::text::{self, Chip, When, filters};
 use super::toast::{self, Toast};
+use super::writebacks_asked::{Asked, Faults};
 use crate::api::writeback_settings as settings;
-use crate::api::writebacks::{self as api, row_says};
-use crate::auth::Form;
+use crate::api::writebacks::row_says;
 use crate::error::Error;
 
 const TABLE: &str = "writebacks";
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Asked {
-    bridge: String,
-    kind: String,
-    state: String,
-    /// A subscriber's public id.
-    person: String,
-    /// Ids of writebacks: behind which a page begins (older), or before which it ends (newer).
-    before: String,
-    newer: String,
-}
 
 /// A state with its figure, as a link.
 struct Figure {
     href: String,
     chip: Chip,
     number: String,
+    /// The list shows this state.
+    here: bool,
 }
 
 /// What stands about one remote system as a destination.
@@ -68,10 +59,21 @@ struct List {
     bridges: Vec<(String, String, bool)>,
     kinds: Vec<(&'static str, &'static str, bool)>,
     states: Vec<(&'static str, &'static str, bool)>,
-    person: String,
+    asked: Asked,
+    /// Whom alone it is about, and the same list about everybody.
+    person: Option<(String, String)>,
+    faults: Faults,
+    /// Where the days of the filter begin and end.
+    zone: String,
     filtered: bool,
+    /// The same list without its state.
+    any_state: Option<String>,
     figures: Vec<Figure>,
     total: String,
+    /// The figures are of the newest only.
+    partial: bool,
+    /// The figures are of all that was ever queued.
+    exact: bool,
     stations: Vec<Station>,
     may_admin: bool,
     may_retry: bool,
@@ -97,32 +99,6 @@ pub fn link(w: &writebacks::Writeback) -> String {
 
 pub fn kind_label(name: &str) -> &'static str {
     WritebackKind::from_name(name).map_or("Unknown", WritebackKind::label)
-}
-
-impl Asked {
-    fn filter(&self) -> Filter {
-        let id = |text: &str, kind| PublicId::parse(text, kind).map_or(0, |id| id.id);
-        Filter {
-            bridge_id: id(&self.bridge, Kind::Bridge),
-            subscriber_id: id(&self.person, Kind::Subscriber),
-            state: WritebackState::from_name(&self.state).map_or("", WritebackState::name).into(),
-            kind: WritebackKind::from_name(&self.kind).map_or("", WritebackKind::name).into(),
-            since: None,
-            until: None,
-        }
-    }
-
-    fn link(&self, path: &str, state: &str, before: &str, newer: &str) -> String {
-        let pairs = [
-            ("bridge", self.bridge.as_str()),
-            ("kind", &self.kind),
-            ("person", &self.person),
-            ("state", state),
-            ("before", before),
-            ("newer", newer),
-        ];
-        format!("{path}{}", links::query(&pairs))
-    }
 }
 
 fn columns(reader: &Reader) -> Vec<Column<WritebackRow>> {
@@ -158,28 +134,34 @@ fn columns(reader: &Reader) -> Vec<Column<WritebackRow>> {
 }
 
 /// GET /writebacks
-pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<String>, Error> {
-    let filter = asked.filter();
+pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Response, Error> {
+    let zone = reader.app.settings.timezone.clone();
+    let (filter, faults) = asked.filter(&zone);
     let db = &reader.app.db;
     let turn = Turn::new(&asked.before, &asked.newer, LIMIT);
     let place = turn.place.parse().unwrap_or(i64::MAX);
-    let found = turn.page(view::turn(db.read(), &filter, turn.way, place, turn.wanted()).await?);
+    // Rows that a faulty filter does not mean would mislead.
+    let read = if faults.any() { Vec::new() } else { view::turn(db.read(), &filter, turn.way, place, turn.wanted()).await? };
+    let found = turn.page(read);
     let busy = turn.begins() && found.rows.iter().any(|r| matches!(r.writeback.state.as_str(), "new" | "processing"));
     let mut table = Table::of(TABLE, &reader, &columns(&reader), &found.rows, None);
     table.csv = Some(asked.link("/writebacks/export.csv", &asked.state, "", ""));
     found.links(&mut table, |r| r.writeback.id.to_string(), |before, newer| asked.link("/writebacks", &asked.state, before, newer));
     let all = bridges::list(db.read()).await?;
     let counts = writebacks::counts(db.read(), filter.bridge_id).await?;
-    let number = |state: &str| counts.iter().filter(|(_, s, _)| s == state).map(|(.., n)| n).sum::<i64>();
+    let counted = Counted::of(&reader, &filter, &counts, faults.any()).await?;
+    table.counted = counted.said(&filter);
     let figures = WritebackState::ALL
         .iter()
         .map(|s| Figure {
-            href: Asked { bridge: asked.bridge.clone(), ..Asked::default() }.link("/writebacks", s.name(), "", ""),
+            href: asked.link("/writebacks", s.name(), "", ""),
             chip: chip(Some(*s)),
-            number: text::num(number(s.name())),
+            number: text::num(counted.number(s.name())),
+            here: s.name() == filter.state,
         })
         .collect();
     let frame = reader.page("Writeback List");
+    let status = if faults.any() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = List {
         page: if busy { frame.refreshing(5) } else { frame },
         busy,
@@ -190,15 +172,71 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<Str
             .iter()
             .map(|b| (links::bridge_id(b).to_string(), b.name.clone(), links::bridge_id(b).to_string() == asked.bridge))
             .collect(),
-        filtered: filter != Filter::default(),
-        person: asked.person.clone(),
+        filtered: asked.narrows(),
+        any_state: (!filter.state.is_empty()).then(|| asked.link("/writebacks", "", "", "")),
+        total: text::num(counted.total()),
+        partial: counted.partial(),
+        exact: counted.exact,
         figures,
-        total: text::num(counts.iter().map(|(.., n)| n).sum()),
         stations: stations(&reader, &all, &filter, &counts).await?,
         may_admin: reader.may(Permission::BridgesAdmin),
         may_retry: reader.may(Permission::WritebacksRetry),
+        person: person(&reader, &filter, &asked).await?,
+        asked,
+        faults,
+        zone,
     };
-    Ok(Html(page.render()?))
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+async fn person(reader: &Reader, filter: &Filter, asked: &Asked) -> Result<Option<(String, String)>, Error> {
+    let found = match filter.subscriber_id {
+        0 => None,
+        id => people::one(reader.app.db.read(), id).await?,
+    };
+    let name = |m: Member| if m.address.is_empty() { m.remote_id } else { m.address };
+    let everybody = Asked { person: String::new(), ..asked.clone() }.link("/writebacks", &asked.state, "", "");
+    Ok(found.map(|m| (name(m), everybody)))
+}
+
+/// How many stand in each state: of a bridge or of all from the books of the queue, else of the newest that fit the filter.
+struct Counted {
+    states: Vec<(String, i64)>,
+    exact: bool,
+}
+
+impl Counted {
+    async fn of(reader: &Reader, filter: &Filter, counts: &[(i64, String, i64)], nothing: bool) -> Result<Self, Error> {
+        let plain = Filter { bridge_id: filter.bridge_id, state: filter.state.clone(), ..Filter::default() };
+        if nothing || *filter == plain {
+            let states = if nothing { Vec::new() } else { counts.iter().map(|(_, state, n)| (state.clone(), *n)).collect() };
+            return Ok(Self { states, exact: true });
+        }
+        Ok(Self { states: view::states(reader.app.db.read(), filter).await?, exact: false })
+    }
+
+    fn number(&self, state: &str) -> i64 {
+        self.states.iter().filter(|(s, _)| s == state).map(|(_, n)| n).sum()
+    }
+
+    fn total(&self) -> i64 {
+        self.states.iter().map(|(_, n)| n).sum()
+    }
+
+    /// There may be more than were counted.
+    fn partial(&self) -> bool {
+        !self.exact && self.total() >= view::MOST_COUNTED
+    }
+
+    /// How many rows the list has, as far as they were counted.
+    fn said(&self, filter: &Filter) -> String {
+        let number = if filter.state.is_empty() { self.total() } else { self.number(&filter.state) };
+        match (self.partial(), filter.state.is_empty()) {
+            (false, _) => text::count(number, "writeback", "writebacks"),
+            (true, true) => format!("{} writebacks or more", text::num(number)),
+            (true, false) => format!("{} of the newest {}", text::num(number), text::num(view::MOST_COUNTED)),
+        }
+    }
 }
 
 fn kinds(chosen: &str) -> Vec<(&'static str, &'static str, bool)> {
@@ -268,7 +306,11 @@ pub fn notes(d: &Destination, here: &text::Here) -> Vec<String> {
 /// GET /writebacks/export.csv
 pub async fn export(reader: Reader, Query(asked): Query<Asked>) -> Result<Response, Error> {
     let columns = chosen(&reader, TABLE, columns(&reader));
-    let (app, filter) = (reader.app.clone(), asked.filter());
+    let (filter, faults) = asked.filter(&reader.app.settings.timezone);
+    if faults.any() {
+        return Err(Error::BadRequest("The days of the filter are not in order: correct them on the page of the list.".into()));
+    }
+    let app = reader.app.clone();
     let slices = async_stream::try_stream! {
         let mut before = i64::MAX;
         loop {
@@ -287,27 +329,4 @@ pub async fn run(reader: Reader, axum::extract::Path(id): axum::extract::Path<St
     let bridge = links::find_bridge(&reader.app, &id).await?;
     settings::do_run(&reader.app, &bridge, &reader.session.actor(&reader.app)).await?;
     toast::done(&reader, "/writebacks", &Toast::new("Begun: everything that is due goes out now."))
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Bulk {
-    kind: String,
-}
-
-/// POST /admin/bridges/{id}/writebacks/retry: once more, everything in Error.
-pub async fn retry_all(
-    reader: Reader,
-    axum::extract::Path(id): axum::extract::Path<String>,
-    Form(bulk): Form<Bulk>,
-) -> Result<Response, Error> {
-    reader.session.require(Permission::WritebacksRetry)?;
-    let bridge = links::find_bridge(&reader.app, &id).await?;
-    let kind = WritebackKind::from_name(&bulk.kind).map_or("", WritebackKind::name);
-    let number = api::do_retry_all(&reader.app, bridge.id, kind, &reader.session.actor(&reader.app)).await?;
-    let said = match number {
-        0 => "Nothing was in Error.".to_owned(),
-        n => format!("{} out once more.", text::count(i64::try_from(n).unwrap_or(0), "writeback goes", "writebacks go")),
-    };
-    toast::done(&reader, "/writebacks", &Toast::new(said))
 }

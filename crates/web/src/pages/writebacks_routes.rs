@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::{reconcile, writeback, writeback_settings, writebacks};
+use super::{reconcile, writeback, writeback_settings, writebacks, writebacks_retry};
 use crate::state::App;
 
 pub fn router() -> Router<App> {
@@ -18,5 +18,5 @@ pub fn router() -> Router<App> {
         .route("/admin/bridges/{id}/writebacks/check", post(reconcile::check))
         .route("/admin/bridges/{id}/writebacks/repair", post(reconcile::repair))
         .route("/admin/bridges/{id}/writebacks/run", post(writebacks::run))
-        .route("/admin/bridges/{id}/writebacks/retry", post(writebacks::retry_all))
+        .route("/admin/bridges/{id}/writebacks/retry", get(writebacks_retry::show).post(writebacks_retry::submit))
 }

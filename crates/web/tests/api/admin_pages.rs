@@ -202,6 +202,40 @@ async fn everybody_chooses_their_own_time_zone() {
 }
 
 #[tokio::test]
+async fn everybody_changes_their_own_password_and_is_signed_out_elsewhere() {
+    for test in Test::on_both().await {
+        test.user("ann@rialto.example", Role::Viewer).await;
+        let (ann, elsewhere) = (Browser::of(&test, "ann@rialto.example").await, Browser::of(&test, "ann@rialto.example").await);
+        let new = "an older and wider river";
+        let change = async |current: &str, new: &str, again: &str| {
+            ann.post("/account/password", &[("current_password", current), ("password", new), ("password_again", again)]).await
+        };
+        for (current, new, again, said) in [
+            ("not this one", new, new, "This is not your password."),
+            (PASSWORD, "12345678", "12345678", "among the first that others would try"),
+            (PASSWORD, new, "another", "This is not the same as above."),
+            ("", new, new, "Enter the password with which you signed in."),
+        ] {
+            let refused = change(current, new, again).await;
+            assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.text.contains(said), "{said}: {}", refused.text);
+            assert!(!refused.text.contains(new) && !refused.text.contains(PASSWORD), "a password is never given back");
+        }
+        assert_eq!((audited(&test, "user.password").await, elsewhere.get("/account").await.status), (0, StatusCode::OK));
+        assert_eq!(change(PASSWORD, new, new).await.header("location"), "/account", "{}", test.name);
+        assert_eq!(ann.get("/account").await.status, StatusCode::OK, "this session goes on");
+        assert_eq!(elsewhere.get("/account").await.status, StatusCode::SEE_OTHER, "the other session ended");
+        assert_eq!(audited(&test, "user.password").await, 1);
+        assert!(change(PASSWORD, "yet another calm river", "yet another calm river").await.text.contains("This is not your password."));
+        // Whoever guesses must wait.
+        let mut said = String::new();
+        for _ in 0..6 {
+            said = change("a guess", new, new).await.text;
+        }
+        assert!(said.contains("Too many tries."), "{}: {said}", test.name);
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_shown_once_and_revoked_after_a_question() {
     for test in Test::on_both().await {
         test.user("ann@rialto.example", Role::Admin).await;

@@ -124,7 +124,9 @@ impl Test {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 8 << 20).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        // Where an address may break is nothing that readers see.
+        let text = String::from_utf8_lossy(&bytes).replace("<wbr>", "");
+        Answer { status: parts.status, headers: parts.headers, text }
     }
 
     /// A request to the API with a bearer token.

@@ -4,6 +4,7 @@ mod access;
 mod acts;
 mod admin_pages;
 mod attributes;
+mod audit_pages;
 mod bridges;
 mod compound;
 mod described;

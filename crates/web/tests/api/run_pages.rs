@@ -217,6 +217,11 @@ fn codes(page: &str) -> Vec<String> {
 
 /// Turns to the last page and back again: the same rows stand on every page.
 async fn there_and_back(test: &Test, cookie: &str, first: &str, pages: usize) {
+    turned(test, cookie, first, pages, codes).await;
+}
+
+/// As `there_and_back`, with what tells rows apart.
+pub async fn turned(test: &Test, cookie: &str, first: &str, pages: usize, codes: impl Fn(&str) -> Vec<String>) {
     let (mut path, mut seen) = (first.to_owned(), Vec::new());
     loop {
         let page = test.get(&path, cookie).await.text;

@@ -219,3 +219,95 @@ async fn the_pages_say_the_same_without_a_script() {
         assert!(overview.contains("href=\"/writebacks\""), "{}: the loop leads there", test.name);
     }
 }
+
+#[tokio::test]
+async fn the_list_is_narrowed_by_days_and_its_figures_and_download_with_it() {
+    for test in Test::on_both().await {
+        let admin = test.token(Role::Admin).await;
+        test.user("ann@rialto.example", Role::Admin).await;
+        let ann = Browser::of(&test, "ann@rialto.example").await;
+        let (_, items) = told(&test, &admin).await;
+        // The one in Error was decided two days ago, at half past midnight in Vienna.
+        let now = test.app.clock.now().timestamp().to_zoned(jiff::tz::TimeZone::get("Europe/Vienna").unwrap());
+        let before = now.date().yesterday().unwrap().yesterday().unwrap();
+        let at = before.at(0, 30, 0, 0).to_zoned(now.time_zone().clone()).unwrap().timestamp().as_microsecond();
+        let mut tx = test.app.db.write().await.unwrap();
+        tx.run("UPDATE writeback SET created_at = $1 WHERE state = 'error'", args![at]).await.unwrap();
+        tx.commit().await.unwrap();
+        let lines = async |query: &str| ann.get(&format!("/writebacks/export.csv?{query}")).await.text.lines().count() - 1;
+        let (first, next, today) = (before, before.tomorrow().unwrap(), now.date());
+        for (query, wanted) in [
+            (format!("from={first}&until={first}"), 1),
+            (format!("from={next}"), 2),
+            (format!("until={next}"), 1),
+            (format!("from={today}&kind=unsubscribe"), 2),
+            (format!("from={first}&until={today}&state=error"), 1),
+            (format!("from={today}&state=error"), 0),
+        ] {
+            assert_eq!(lines(&query).await, wanted, "{query} on {}", test.name);
+            let page = ann.get(&format!("/writebacks?{query}")).await.text;
+            assert_eq!(page.matches("<td data-label=\"What\"").count(), wanted, "{query} on {}", test.name);
+            if wanted > 0 {
+                let said = if wanted == 1 { "1 writeback<".into() } else { format!("{wanted} writebacks<") };
+                assert!(page.contains(&said) && page.contains("fit the filter"), "{query} on {}: {page}", test.name);
+            }
+        }
+        let person = items[0]["subscriber"].as_str().unwrap();
+        let page = ann.get(&format!("/writebacks?person={person}&from={today}")).await.text;
+        assert!(page.contains("fit the filter <b>1</b>") && page.contains(&format!("value=\"{person}\"")), "{}: {page}", test.name);
+        assert!(page.contains(&format!("person={person}&#38;state=error&#38;from={today}")), "figures keep the filter: {page}");
+        let bridge = items[0]["bridge"].as_str().unwrap();
+        let page = ann.get(&format!("/writebacks?bridge={bridge}&until={first}")).await.text;
+        assert!(page.contains("fit the filter <b>1</b>"), "{}: {page}", test.name);
+        let page = ann.get("/writebacks?state=error").await.text;
+        assert!(page.contains("ever queued <b>3</b>") && page.contains("1 writeback<"), "{}: {page}", test.name);
+        for (query, said) in
+            [("from=yesterday", "Enter a day such as 2026-01-05."), ("from=2026-01-06&until=2026-01-05", "This day lies before the first.")]
+        {
+            let page = ann.get(&format!("/writebacks?{query}")).await;
+            assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+            assert!(page.text.contains(said) && !page.text.contains("<td data-label=\"What\""), "{}", page.text);
+            assert_eq!(ann.get(&format!("/writebacks/export.csv?{query}")).await.status, StatusCode::BAD_REQUEST);
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_in_error_goes_out_once_more_after_it_was_shown() {
+    for test in Test::on_both().await {
+        let admin = test.token(Role::Admin).await;
+        for (email, role) in [("ann@rialto.example", Role::Admin), ("vic@rialto.example", Role::Viewer)] {
+            test.user(email, role).await;
+        }
+        let ann = Browser::of(&test, "ann@rialto.example").await;
+        let (bridge, items) = told(&test, &admin).await;
+        let retry = format!("/admin/bridges/{}/writebacks/retry", items[0]["bridge"].as_str().unwrap());
+        let shown = ann.get(&retry).await.text;
+        for words in ["Retry 1 writeback to ", "500 &#60;b&#62;broken", "name=\"sure\" value=\"1\"", ">Retry 1 writeback<"] {
+            assert!(shown.contains(words), "{words} on {}: {shown}", test.name);
+        }
+        let asked = ann.post(&retry, &[]).await;
+        assert!(
+            asked.status == StatusCode::OK && asked.text.contains("Retry 1 writeback"),
+            "what was not confirmed is asked: {}",
+            asked.text
+        );
+        // Another fails between the question and the answer.
+        let claimed = claim(&test, bridge).await;
+        record(&test, &claimed[0], Outcome::Error { next_at: Some(test.app.clock.now()), maybe_there: false }, "busy").await;
+        let anew = ann.post(&retry, &[("sure", "1")]).await.text;
+        assert!(anew.contains("1 stood in Error when you looked, now it is 2.") && anew.contains("Retry 2 writebacks"), "{anew}");
+        assert!(anew.contains("1 of them would be tried again by themselves") && anew.contains(">busy<"), "{anew}");
+        assert_eq!(test.api(&admin, "GET", "/writebacks?state=error", None).await.json()["total"], 2, "nothing was done");
+        let other = ann.get(&format!("{retry}?kind=resubscribe")).await.text;
+        assert!(other.contains("Nothing is in Error."), "{other}");
+        let done = ann.post(&retry, &[("sure", "2"), ("kind", "unsubscribe")]).await;
+        assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+        assert_eq!(test.api(&admin, "GET", "/writebacks?state=new", None).await.json()["total"], 2, "{}", test.name);
+        assert!(ann.get(&retry).await.text.contains("Nothing is in Error."));
+        let vic = Browser::of(&test, "vic@rialto.example").await;
+        assert_eq!(vic.get(&retry).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(vic.post(&retry, &[("sure", "0")]).await.status, StatusCode::FORBIDDEN);
+        assert!(!vic.get("/writebacks").await.text.contains("in Error …"));
+    }
+}

@@ -4,7 +4,7 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-use crate::pages::text::{self, Chip, When, escape};
+use crate::pages::text::{self, Chip, When, address, escape};
 
 #[derive(Clone, Debug)]
 pub enum Cell {
@@ -80,7 +80,7 @@ impl fmt::Display for Cell {
                 if text.is_empty() {
                     f.write_str("<span class=\"muted\">no address</span></a>")?;
                 } else {
-                    write!(f, "{}</a>", escape(text))?;
+                    write!(f, "{}</a>", address(text))?;
                 }
                 if note.is_empty() { Ok(()) } else { write!(f, "<small>{}</small>", escape(note)) }
             }
@@ -104,6 +104,8 @@ impl fmt::Display for Cell {
                 )
             }),
             Self::Default(text) => write!(f, "<span class=\"moved\">{} <span class=\"muted\">default</span></span>", escape(text)),
+            // An empty cell is left out where rows are cards.
+            Self::None("") => Ok(()),
             Self::None(word) => write!(f, "<span class=\"muted\">{word}</span>"),
         }
     }
@@ -126,6 +128,13 @@ mod tests {
             let html = cell.to_string();
             assert!(!html.contains("<img") && !html.contains("b=\"\"") && cell.plain() == nasty, "{html}");
         }
+    }
+
+    #[test]
+    fn an_address_breaks_before_its_sign_and_nothing_else_does() {
+        assert!(Cell::link("/x", "ann@x.example").to_string().contains(">ann<wbr>@x.example</a>"));
+        assert!(Cell::link("/x", "Ann @ home").to_string().contains(">Ann @ home</a>"));
+        assert_eq!(Cell::None("").to_string(), "", "a card leaves out what is empty");
     }
 
     #[test]

@@ -47,7 +47,9 @@ impl Db {
             let options = PgConnectOptions::from_str(url)?
                 .application_name("rialto")
                 // A generic plan for all groups is 100 times too slow for small ones (docs/adr/0003).
-                .options([("plan_cache_mode", "force_custom_plan"), ("timezone", "UTC")]);
+                .options([("plan_cache_mode", "force_custom_plan"), ("timezone", "UTC")])
+                // A process that is frozen inside a transaction must not hold its locks for ever (docs/adr/0101).
+                .options([("idle_in_transaction_session_timeout", "15s")]);
             let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(15)).connect_with(options).await?;
             return Ok(Self::Postgres(pool));
         }

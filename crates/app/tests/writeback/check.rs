@@ -56,13 +56,18 @@ pub async fn drain(house: &House, port: u16) {
 
 /// Compares history, books and remote.
 pub async fn all(house: &House, people: &[Person], history: &History) -> Seen {
+    with_late(house, people, history, false).await
+}
+
+/// The same; with `late`, a no that was never answered may have been carried out at any time after it was asked for.
+pub async fn with_late(house: &House, people: &[Person], history: &History, late: bool) -> Seen {
     let db = house.db().await;
     let truth = Truth::read(house, &db).await;
     for person in people {
         let asked: Vec<(Act, bool)> = history.iter().filter(|a| a.person == person.id).map(|a| (a.act, a.heard == Heard::Done)).collect();
         let entries = truth.entries.get(&person.id).cloned().unwrap_or_default();
         let acts: Vec<Act> = entries.iter().map(|(_, act)| *act).collect();
-        assert!(explains(&asked, &acts), "{}: person {} asked {asked:?}, the ledger has {acts:?}", house.name, person.id);
+        assert!(explains(&asked, &acts, late), "{}: person {} asked {asked:?}, the ledger has {acts:?}", house.name, person.id);
         one_person(house, &truth, person, &entries);
     }
     let known: BTreeSet<i64> = people.iter().map(|p| p.id).collect();
@@ -102,27 +107,35 @@ impl Truth {
 }
 
 /// Whether the acts in the ledger can have come from what was asked: what was acknowledged is there unless it was so already, and what
-/// was not acknowledged is there or not.
-fn explains(asked: &[(Act, bool)], entries: &[Act]) -> bool {
-    let mut reached = BTreeSet::from([0_usize]);
+/// was not acknowledged is there or not; a no of these with `late` also later.
+fn explains(asked: &[(Act, bool)], entries: &[Act], late: bool) -> bool {
+    // How many entries are explained, and how many late noes may still come.
+    let mut reached = BTreeSet::from([(0_usize, 0_usize)]);
     for (act, acknowledged) in asked {
         let mut next = BTreeSet::new();
-        for at in reached {
+        for (at, waiting) in with_the_late(&reached, entries) {
             let stands = at.checked_sub(1).map_or(Act::Resubscribe, |last| entries[last]);
-            if stands == *act {
-                next.insert(at);
-                continue;
+            if stands != *act && entries.get(at) == Some(act) {
+                next.insert((at + 1, waiting));
             }
-            if entries.get(at) == Some(act) {
-                next.insert(at + 1);
+            if stands == *act || !acknowledged {
+                next.insert((at, waiting));
             }
-            if !acknowledged {
-                next.insert(at);
+            if late && !acknowledged && *act == Act::Unsubscribe {
+                next.insert((at, waiting + 1));
             }
         }
         reached = next;
     }
-    reached.contains(&entries.len())
+    with_the_late(&reached, entries).iter().any(|(at, _)| *at == entries.len())
+}
+
+fn with_the_late(reached: &BTreeSet<(usize, usize)>, entries: &[Act]) -> BTreeSet<(usize, usize)> {
+    let comes = |(at, waiting): &(usize, usize)| {
+        let said_yes = *at == 0 || entries[at - 1] == Act::Resubscribe;
+        (*waiting > 0 && said_yes && entries.get(*at) == Some(&Act::Unsubscribe)).then(|| (at + 1, waiting - 1))
+    };
+    reached.iter().copied().chain(reached.iter().filter_map(comes)).collect()
 }
 
 /// Each ledger entry has one writeback, and the remote shows them in order, the last one as its flag.
@@ -192,10 +205,14 @@ fn mark(w: &Writeback) -> String {
 #[test]
 fn a_history_is_told_from_one_that_cannot_be() {
     use Act::{Resubscribe as Yes, Unsubscribe as No};
-    assert!(explains(&[(No, true), (No, true), (Yes, true)], &[No, Yes]));
-    assert!(explains(&[(No, false), (Yes, true)], &[No, Yes]) && explains(&[(No, false), (Yes, true)], &[]));
-    assert!(!explains(&[(No, true)], &[]), "lost");
-    assert!(!explains(&[(No, false), (Yes, true)], &[No]), "the acknowledged one is lost");
-    assert!(!explains(&[(No, true)], &[No, Yes]), "nobody asked for it");
-    assert!(!explains(&[(No, true), (Yes, true), (No, true)], &[No, No]), "out of order");
+    let strictly = |asked: &[(Act, bool)], entries: &[Act]| explains(asked, entries, false);
+    assert!(strictly(&[(No, true), (No, true), (Yes, true)], &[No, Yes]));
+    assert!(strictly(&[(No, false), (Yes, true)], &[No, Yes]) && strictly(&[(No, false), (Yes, true)], &[]));
+    assert!(!strictly(&[(No, true)], &[]), "lost");
+    assert!(!strictly(&[(No, false), (Yes, true)], &[No]), "the acknowledged one is lost");
+    assert!(!strictly(&[(No, true)], &[No, Yes]), "nobody asked for it");
+    assert!(!strictly(&[(No, true), (Yes, true), (No, true)], &[No, No]), "out of order");
+    let asked = [(No, false), (No, true), (Yes, true)];
+    assert!(!strictly(&asked, &[No, Yes, No]) && explains(&asked, &[No, Yes, No], true), "a late no");
+    assert!(!explains(&[(No, true), (Yes, false), (No, true)], &[No, Yes, No, Yes], true), "a late yes");
 }

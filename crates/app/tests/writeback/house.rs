@@ -65,7 +65,7 @@ impl House {
             plan.lease
         );
         std::fs::write(folder.path().join("rialto.toml"), config).unwrap();
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build().unwrap();
         let vault = Vault::new([0x5a; 32], rialto_testkit::random());
         let (url, name) = (url.to_owned(), name.to_owned());
         let mut house =
@@ -90,7 +90,7 @@ impl House {
         let settings = json!({"kinds": {}, "concurrency": plan.concurrency});
         let path = format!("/api/v1/bridges/{}/writeback-settings", self.bridge);
         let answer = self.http.put(life.url(&path)).bearer_auth(&self.token).json(&settings).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        assert!(answer.status().is_success(), "{}: {}", answer.text().await.unwrap(), self.logged());
     }
 
     pub fn command(&self, words: &[&str]) -> Command {

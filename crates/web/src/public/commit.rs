@@ -51,6 +51,14 @@ struct Asked {
     answer: oneshot::Sender<Answer>,
 }
 
+impl Asked {
+    /// A yes stands while its sender waits for the answer: one that comes late, after a pause of the process or of storage, could undo a no
+    /// that the same person has said since (docs/adr/0101). A no may be late.
+    fn stands(&self) -> bool {
+        !matches!(self.wish.step, Step::Lift(_)) || !self.answer.is_closed()
+    }
+}
+
 /// Where wishes wait. The task behind it ends with the last of these.
 #[derive(Clone)]
 pub(super) struct Queue(mpsc::Sender<Asked>);
@@ -85,14 +93,15 @@ impl Committer {
     async fn run(self, mut wishes: mpsc::Receiver<Asked>) {
         let mut batch = Vec::with_capacity(BATCH);
         while wishes.recv_many(&mut batch, BATCH).await > 0 {
-            let (wishes, answers): (Vec<Wish>, Vec<_>) = batch.drain(..).map(|a| (a.wish, a.answer)).unzip();
-            let outcomes = self.carry_out(&wishes).await;
-            for (answer, (outcome, _)) in answers.into_iter().zip(&outcomes) {
+            let outcomes = self.carry_out(&batch).await;
+            let mut changed = Vec::new();
+            for (asked, (outcome, has_changed)) in batch.drain(..).zip(outcomes) {
+                if has_changed {
+                    changed.push(asked.wish.subscriber_id);
+                }
                 // Whoever has hung up needs no answer.
-                let _ = answer.send(*outcome);
+                let _ = asked.answer.send(outcome);
             }
-            let changed = wishes.iter().zip(&outcomes).filter(|(_, (_, changed))| *changed);
-            let changed: Vec<i64> = changed.map(|(wish, _)| wish.subscriber_id).collect();
             if !changed.is_empty() {
                 self.wake.ring();
                 let _ = self.marks.send(changed);
@@ -101,31 +110,31 @@ impl Committer {
     }
 
     /// Outcomes in the order of the wishes, and whether each changed something.
-    async fn carry_out(&self, wishes: &[Wish]) -> Vec<(Answer, bool)> {
-        match self.commit(wishes).await {
-            Ok(done) => done.iter().map(outcome).collect(),
+    async fn carry_out(&self, asked: &[Asked]) -> Vec<(Answer, bool)> {
+        match self.commit(asked).await {
+            Ok(outcomes) => outcomes,
             Err(error) if error.is_away() => {
-                tracing::error!(%error, acts = wishes.len(), "storage did not take what people decided; they were asked to try again");
-                vec![(Err(Refused::Away), false); wishes.len()]
+                tracing::error!(%error, acts = asked.len(), "storage did not take what people decided; they were asked to try again");
+                vec![(Err(Refused::Away), false); asked.len()]
             }
             Err(error) => {
-                tracing::warn!(%error, acts = wishes.len(), "acts failed together; each is tried by itself");
-                let mut outcomes = Vec::with_capacity(wishes.len());
-                for wish in wishes {
-                    outcomes.push(self.alone(wish).await);
+                tracing::warn!(%error, acts = asked.len(), "acts failed together; each is tried by itself");
+                let mut outcomes = Vec::with_capacity(asked.len());
+                for one in asked {
+                    outcomes.push(self.alone(one).await);
                 }
                 outcomes
             }
         }
     }
 
-    async fn alone(&self, wish: &Wish) -> (Answer, bool) {
+    async fn alone(&self, asked: &Asked) -> (Answer, bool) {
         for tries in 1..=TRIES {
-            match self.commit(std::slice::from_ref(wish)).await {
-                Ok(done) => return done.first().map_or((Err(Refused::Away), false), outcome),
+            match self.commit(std::slice::from_ref(asked)).await {
+                Ok(outcomes) => return outcomes.first().copied().unwrap_or((Err(Refused::Away), false)),
                 Err(error) if error.is_race() && tries < TRIES => {}
                 Err(error) => {
-                    tracing::error!(%error, request = wish.who.request_id, "an act by a person's link failed");
+                    tracing::error!(%error, request = asked.wish.who.request_id, "an act by a person's link failed");
                     break;
                 }
             }
@@ -133,18 +142,23 @@ impl Committer {
         (Err(Refused::Away), false)
     }
 
-    async fn commit(&self, wishes: &[Wish]) -> Result<Vec<Done>, StoreError> {
-        let acts: Vec<Act<'_>> = wishes
+    async fn commit(&self, asked: &[Asked]) -> Result<Vec<(Answer, bool)>, StoreError> {
+        let mut tx = self.db.write().await?;
+        // Looked at inside the transaction: getting one may have taken long.
+        let standing: Vec<bool> = asked.iter().map(Asked::stands).collect();
+        let acts: Vec<Act<'_>> = asked
             .iter()
-            .map(|w| {
+            .zip(&standing)
+            .filter(|(_, stands)| **stands)
+            .map(|(Asked { wish: w, .. }, _)| {
                 let grounds = Grounds { source: w.source, reason: &w.reason, evidence: &w.evidence };
                 Act { subscriber_id: w.subscriber_id, step: w.step, grounds, who: &w.who }
             })
             .collect();
-        let mut tx = self.db.write().await?;
-        let done = consent::act(&mut tx, &self.vault, &acts).await?;
+        let mut done = consent::act(&mut tx, &self.vault, &acts).await?.into_iter();
         tx.commit().await?;
-        Ok(done)
+        let outcome_of = |stands| if stands { done.next() } else { None };
+        Ok(standing.into_iter().map(outcome_of).map(|d| d.as_ref().map_or((Err(Refused::Away), false), outcome)).collect())
     }
 }
 

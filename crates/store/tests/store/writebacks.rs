@@ -179,6 +179,26 @@ async fn set_up_faults_hold_and_their_end_lets_go_without_a_try() {
     }
 }
 
+/// The engine of one process and a page of another, both the first for a bridge.
+#[tokio::test]
+async fn two_who_make_the_row_of_a_new_bridge_at_once_both_succeed() {
+    for test in both().await {
+        let house = house(&test.db).await;
+        let mut first = test.db.write().await.unwrap();
+        writebacks::ensure(&mut first).await.unwrap();
+        let db = test.db.clone();
+        let second = tokio::spawn(async move {
+            let mut second = db.write().await?;
+            writebacks::ensure(&mut second).await?;
+            second.commit().await
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        first.commit().await.unwrap();
+        second.await.unwrap().unwrap_or_else(|e| panic!("{}: {e}", test.name));
+        assert!(writebacks::destination(test.db.read(), house.bridge).await.unwrap().is_some());
+    }
+}
+
 #[tokio::test]
 async fn other_bridges_are_told_when_one_record_bears_the_address_and_households_are_asked() {
     for test in both().await {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Sqlite, Transaction};
 
 use crate::error::StoreError;
 use crate::sql::{Arg, Sql, storable};
@@ -68,8 +68,13 @@ impl Db {
             .pragma("cache_size", "-32000")
             .pragma("temp_store", "memory")
             .pragma("wal_autocheckpoint", "4000");
-        let write =
-            SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(30)).connect_with(options.clone()).await?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(30))
+            // SQLite itself rolls back what a full disk broke off; the driver then takes the connection for busy for ever (docs/adr/0102).
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options.clone())
+            .await?;
         check_sqlite_version(&write).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(6)

@@ -44,11 +44,11 @@ pub async fn drain(house: &House, port: u16) {
         if open.is_empty() {
             break;
         }
-        assert!(tokio::time::Instant::now() < until, "{}: still open: {open:?}\n{}", house.name, house.logged());
+        assert!(tokio::time::Instant::now() < until, "{}: still open: {open:?}\n{}", house.name, house.last_lines());
         if open.iter().any(|(state, waits, _)| state == "error" && *waits) {
             house.retry_all().await;
         }
-        assert!(house.run_now(port).await, "{}: {}", house.name, house.logged());
+        assert!(house.run_now(port).await, "{}: {}", house.name, house.last_lines());
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     db.close().await;

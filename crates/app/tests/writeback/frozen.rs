@@ -62,7 +62,7 @@ async fn who_comes_back_after_the_lease_tells_the_remote_nothing() {
     let before = written(&house);
     frozen.signal("CONT");
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(frozen.lives(), "{}", house.logged());
+    assert!(frozen.lives(), "{}", house.last_lines());
     assert_eq!(written(&house), before, "what was held when it froze went on after others had done it");
     check::all(&house, &people, &history).await;
     // It works on, as if nothing had been.
@@ -109,7 +109,7 @@ async fn who_is_frozen_inside_a_transaction_does_not_stop_the_others() {
     let mut history = History::new();
     for person in others {
         while ask_and_note(&house, other.port, person, Act::Unsubscribe, &mut history).await != Heard::Done {
-            assert!(began.elapsed() < Duration::from_secs(30), "others wait for the one that is frozen: {}", house.logged());
+            assert!(began.elapsed() < Duration::from_secs(30), "others wait for the one that is frozen: {}", house.last_lines());
         }
     }
     println!("others went on after {:?}", began.elapsed());

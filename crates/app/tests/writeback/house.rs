@@ -90,7 +90,7 @@ impl House {
         let settings = json!({"kinds": {}, "concurrency": plan.concurrency});
         let path = format!("/api/v1/bridges/{}/writeback-settings", self.bridge);
         let answer = self.http.put(life.url(&path)).bearer_auth(&self.token).json(&settings).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}: {}", answer.text().await.unwrap(), self.logged());
+        assert!(answer.status().is_success(), "{}: {}", answer.text().await.unwrap(), self.last_lines());
     }
 
     pub fn command(&self, words: &[&str]) -> Command {
@@ -109,12 +109,19 @@ impl House {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// The last lines of it, for messages.
+    pub fn last_lines(&self) -> String {
+        let log = self.logged();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(12)..].join("\n")
+    }
+
     /// What a command that ends well prints in JSON. It is waited for beside the sandbox, which runs in this process.
     pub async fn told(&self, words: &[&str], input: &[u8]) -> Value {
         let mut child = self.command(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
         let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
-        assert!(output.status.success(), "{}: {words:?}: {}", self.name, self.logged());
+        assert!(output.status.success(), "{}: {words:?}: {}", self.name, self.last_lines());
         String::from_utf8_lossy(&output.stdout).lines().last().map(|l| serde_json::from_str(l).unwrap_or_default()).unwrap_or_default()
     }
 
@@ -138,7 +145,7 @@ impl House {
                 return life;
             }
             let ended = life.child.try_wait().unwrap();
-            assert!(ended.is_none() && tokio::time::Instant::now() < until, "{}: {ended:?}: not ready: {}", self.name, self.logged());
+            assert!(ended.is_none() && tokio::time::Instant::now() < until, "{}: {ended:?}: not ready: {}", self.name, self.last_lines());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -206,6 +213,20 @@ impl Life {
     /// Whether it still runs.
     pub fn lives(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    pub fn status(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Waits for it to end by itself after SIGTERM.
+    pub async fn stopped(mut self) {
+        self.signal("TERM");
+        let until = tokio::time::Instant::now() + READY;
+        while self.lives() {
+            assert!(tokio::time::Instant::now() < until, "it does not stop");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     fn end(&mut self) {

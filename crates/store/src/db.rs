@@ -13,6 +13,10 @@ use crate::sql::{Arg, Sql, storable};
 /// Lowest SQLite that Rialto accepts: older ones can corrupt a WAL database (fixed in 3.51.3).
 const LOWEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
+/// How long a connection to PostgreSQL is waited for. While the server is away all of it passes (the driver goes on trying), and whoever
+/// asked hears 503 then: well before a mail program gives up a one-click.
+const AWAY: Duration = Duration::from_secs(4);
+
 /// A row type that reads from both databases. Derive `sqlx::FromRow`; tuples work too.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for T {}
@@ -50,7 +54,7 @@ impl Db {
                 .options([("plan_cache_mode", "force_custom_plan"), ("timezone", "UTC")])
                 // A process that is frozen inside a transaction must not hold its locks for ever (docs/adr/0101).
                 .options([("idle_in_transaction_session_timeout", "15s")]);
-            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(15)).connect_with(options).await?;
+            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(AWAY).connect_with(options).await?;
             return Ok(Self::Postgres(pool));
         }
         let path = url

@@ -67,7 +67,13 @@ pub async fn with_late(house: &House, people: &[Person], history: &History, late
         let asked: Vec<(Act, bool)> = history.iter().filter(|a| a.person == person.id).map(|a| (a.act, a.heard == Heard::Done)).collect();
         let entries = truth.entries.get(&person.id).cloned().unwrap_or_default();
         let acts: Vec<Act> = entries.iter().map(|(_, act)| *act).collect();
-        assert!(explains(&asked, &acts, late), "{}: person {} asked {asked:?}, the ledger has {acts:?}", house.name, person.id);
+        assert!(
+            explains(&asked, &acts, late),
+            "{}: the ledger of person {} has {acts:?}\n{}",
+            house.name,
+            person.id,
+            told(history, person)
+        );
         one_person(house, &truth, person, &entries);
     }
     let known: BTreeSet<i64> = people.iter().map(|p| p.id).collect();
@@ -77,6 +83,15 @@ pub async fn with_late(house: &House, people: &[Person], history: &History, late
     let seen = tries(house, &db, &truth).await;
     db.close().await;
     seen
+}
+
+/// What a person asked for, and when, and what they heard.
+fn told(history: &History, person: &Person) -> String {
+    let lines = history
+        .iter()
+        .filter(|a| a.person == person.id)
+        .map(|a| format!("{:>9.1?} {:?} {:?} after {:.1?}\n", a.at, a.act, a.heard, a.took));
+    lines.collect()
 }
 
 struct Truth {

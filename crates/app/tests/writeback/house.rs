@@ -68,8 +68,7 @@ impl House {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build().unwrap();
         let vault = Vault::new([0x5a; 32], rialto_testkit::random());
         let (url, name) = (url.to_owned(), name.to_owned());
-        let mut house =
-            Self { folder, url, name, remote, http, vault, token: String::new(), bridge: String::new(), _test: None };
+        let mut house = Self { folder, url, name, remote, http, vault, token: String::new(), bridge: String::new(), _test: None };
         house.furnish(plan).await;
         house
     }

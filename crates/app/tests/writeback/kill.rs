@@ -18,7 +18,8 @@ fn rounds() -> u64 {
 /// A few things that go wrong at the remote, once each.
 fn misbehave(house: &House, dice: &mut Dice) {
     house.sandbox().clear_faults();
-    for on in ["CustomerInfos", "Save CustomerInfo", "Create CusActivity", "Save CusActivity", "Save CusActivity", "usr_Rialto_Activities"] {
+    for on in ["CustomerInfos", "Save CustomerInfo", "Create CusActivity", "Save CusActivity", "Save CusActivity", "usr_Rialto_Activities"]
+    {
         let fault = match dice.below(6) {
             0 => Fault::ServerError { status: *dice.pick(&[500, 502, 503]) },
             1 => Fault::Timeout { seconds: 1 + dice.below(2) },

@@ -93,7 +93,16 @@ impl Committer {
     async fn run(self, mut wishes: mpsc::Receiver<Asked>) {
         let mut batch = Vec::with_capacity(BATCH);
         while wishes.recv_many(&mut batch, BATCH).await > 0 {
-            let outcomes = self.carry_out(&batch).await;
+            let Some(outcomes) = self.carry_out(&batch).await else {
+                // Whoever came meanwhile hears it now too, not after a wait of the same length.
+                while let Ok(asked) = wishes.try_recv() {
+                    batch.push(asked);
+                }
+                for asked in batch.drain(..) {
+                    let _ = asked.answer.send(Err(Refused::Away));
+                }
+                continue;
+            };
             let mut changed = Vec::new();
             for (asked, (outcome, has_changed)) in batch.drain(..).zip(outcomes) {
                 if has_changed {
@@ -109,13 +118,13 @@ impl Committer {
         }
     }
 
-    /// Outcomes in the order of the wishes, and whether each changed something.
-    async fn carry_out(&self, asked: &[Asked]) -> Vec<(Answer, bool)> {
+    /// Outcomes in the order of the wishes, and whether each changed something; `None` while storage is away.
+    async fn carry_out(&self, asked: &[Asked]) -> Option<Vec<(Answer, bool)>> {
         match self.commit(asked).await {
-            Ok(outcomes) => outcomes,
+            Ok(outcomes) => Some(outcomes),
             Err(error) if error.is_away() => {
                 tracing::error!(%error, acts = asked.len(), "storage did not take what people decided; they were asked to try again");
-                vec![(Err(Refused::Away), false); asked.len()]
+                None
             }
             Err(error) => {
                 tracing::warn!(%error, acts = asked.len(), "acts failed together; each is tried by itself");
@@ -123,7 +132,7 @@ impl Committer {
                 for one in asked {
                     outcomes.push(self.alone(one).await);
                 }
-                outcomes
+                Some(outcomes)
             }
         }
     }

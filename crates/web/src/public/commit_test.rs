@@ -55,7 +55,7 @@ async fn an_act_that_fails_does_not_fail_those_beside_it() {
         tx.commit().await.unwrap();
         let (committer, _) = committer(&test.db);
         let (wishes, _waiting) = asked(vec![wish(1, ""), wish(2, "poison"), wish(3, ""), wish(99, "")]);
-        let outcomes = committer.carry_out(&wishes).await;
+        let outcomes = committer.carry_out(&wishes).await.unwrap();
         let expected = [(Ok(()), true), (Err(Refused::Away), false), (Ok(()), true), (Err(Refused::Gone), false)];
         assert_eq!(outcomes, expected, "{}", test.name);
         assert_eq!(count(&test.db, "SELECT COUNT(*) FROM consent_ledger").await, 2);
@@ -71,10 +71,10 @@ async fn a_yes_that_nobody_waits_for_is_not_carried_out_and_a_no_is() {
         let yes = |id| Wish { step: Step::Lift(rialto_core::consent::Lifter::Person), ..wish(id, "") };
         let (first, waiting) = asked(vec![wish(1, ""), wish(2, ""), wish(3, "")]);
         drop(waiting);
-        assert_eq!(committer.carry_out(&first).await, vec![(Ok(()), true); 3], "{}", test.name);
+        assert_eq!(committer.carry_out(&first).await.unwrap(), vec![(Ok(()), true); 3], "{}", test.name);
         let (late, mut waiting) = asked(vec![yes(1), yes(2), wish(3, "")]);
         drop(waiting.remove(0));
-        let outcomes = committer.carry_out(&late).await;
+        let outcomes = committer.carry_out(&late).await.unwrap();
         assert_eq!(outcomes, [(Err(Refused::Away), false), (Ok(()), true), (Ok(()), false)], "{}", test.name);
         for (id, silent) in [(1, true), (2, false), (3, true)] {
             let causes = consent::open_causes(test.db.read(), id).await.unwrap();
@@ -119,7 +119,7 @@ async fn counts_are_marked_after_a_crash() {
         }
         tx.commit().await.unwrap();
         let (committer, _) = committer(&test.db);
-        assert_eq!(committer.carry_out(&asked(vec![wish(1, "")]).0).await, [(Ok(()), true)]);
+        assert_eq!(committer.carry_out(&asked(vec![wish(1, "")]).0).await.unwrap(), [(Ok(()), true)]);
         assert_eq!(count(&test.db, STALE).await, 0, "not yet");
         let (marks, changed) = mpsc::unbounded_channel();
         drop(marks);

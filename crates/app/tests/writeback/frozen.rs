@@ -77,7 +77,7 @@ async fn who_comes_back_after_the_lease_tells_the_remote_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_frozen_inside_a_transaction_does_not_stop_the_others() {
     let seed = dice::seed().wrapping_add(4);
-    println!("frozen: RIALTO_TEST_SEED={seed}");
+    println!("frozen: RIALTO_TEST_SEED={}", dice::seed());
     let mut dice = Dice::new(seed);
     let test = rialto_testkit::postgres().await;
     let house = Arc::new(House::on(test, &Plan { people: 200, lease: 3, concurrency: 4 }).await);

@@ -32,7 +32,7 @@ fn misbehave(house: &House, dice: &mut Dice) {
 }
 
 async fn killed_again_and_again(test: TestDb, seed: u64) {
-    println!("{}: RIALTO_TEST_SEED={seed}", test.name);
+    println!("{}: RIALTO_TEST_SEED={}", test.name, dice::seed());
     let mut dice = Dice::new(seed);
     let house = Arc::new(House::on(test, &Plan { people: 300, lease: 3, concurrency: 6 }).await);
     let people = house.people().await[..48].to_vec();

@@ -26,7 +26,7 @@ async fn status(house: &House, url: String) -> (u16, Duration) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_of_the_database_is_told_at_once_and_ends_by_itself() {
     let seed = dice::seed().wrapping_add(5);
-    println!("outage: RIALTO_TEST_SEED={seed}");
+    println!("outage: RIALTO_TEST_SEED={}", dice::seed());
     let server = Arc::new(Server::start_new());
     let house = Arc::new(House::at(&server.url(), "postgres of its own", &Plan { people: 300, lease: 10, concurrency: 4 }).await);
     let people = house.people().await[..60].to_vec();

@@ -17,7 +17,7 @@ const EACH: usize = 6;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_share_the_work_and_tell_everything_once() {
     let seed = dice::seed().wrapping_add(2);
-    println!("side by side: RIALTO_TEST_SEED={seed}");
+    println!("side by side: RIALTO_TEST_SEED={}", dice::seed());
     let test = rialto_testkit::postgres().await;
     let house = Arc::new(House::on(test, &Plan { people: 1_500, lease: 60, concurrency: 8 }).await);
     let people = house.people().await[..PEOPLE].to_vec();

@@ -54,7 +54,8 @@ impl Db {
                 .options([("plan_cache_mode", "force_custom_plan"), ("timezone", "UTC")])
                 // A process that is frozen inside a transaction must not hold its locks for ever (docs/adr/0101).
                 .options([("idle_in_transaction_session_timeout", "15s")]);
-            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(AWAY).connect_with(options).await?;
+            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(AWAY).connect_lazy_with(options);
+            first_connection(&pool).await?;
             return Ok(Self::Postgres(pool));
         }
         let path = url
@@ -114,6 +115,17 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// The server may be starting as well: it is waited for four times as long as later.
+async fn first_connection(pool: &PgPool) -> Result<(), StoreError> {
+    for _ in 0..3 {
+        match pool.acquire().await {
+            Err(sqlx::Error::PoolTimedOut) => {}
+            other => return Ok(other.map(drop)?),
+        }
+    }
+    Ok(pool.acquire().await.map(drop)?)
 }
 
 /// Makes the file so that only its owner can read it, if it is not there; SQLite gives its side files the same mode.

@@ -78,8 +78,11 @@ pub async fn with_late(house: &House, people: &[Person], history: &History, late
     }
     let known: BTreeSet<i64> = people.iter().map(|p| p.id).collect();
     assert!(truth.rows.iter().all(|w| known.contains(&w.subscriber_id)), "{}: a writeback of somebody who did nothing", house.name);
-    let counted: i64 = writebacks::counts(db.read(), 0).await.unwrap().iter().map(|(.., n)| n).sum();
-    assert_eq!(counted, truth.rows.len() as i64, "{}: the counts add up", house.name);
+    let counts = writebacks::counts(db.read(), 0).await.unwrap();
+    let counted: i64 = counts.iter().map(|(.., n)| n).sum();
+    let after: Vec<Writeback> =
+        db.read().all("SELECT * FROM writeback WHERE id > $1", args![truth.rows.last().map_or(0, |w| w.id)]).await.unwrap();
+    assert_eq!(counted, truth.rows.len() as i64, "{}: the counts add up: {counts:?}; queued meanwhile: {after:?}", house.name);
     let seen = tries(house, &db, &truth).await;
     db.close().await;
     seen

@@ -23,11 +23,11 @@ statements! {
                 tries = tries - r.u, asked_by = CASE WHEN r.s = 'new' THEN asked_by ELSE '' END
             FROM (SELECT value->>'i' AS i, value->>'f' AS f, value->>'s' AS s, value->>'n' AS n, value->>'e' AS e, value->>'w' AS w,
                 value->>'m' AS m, value->>'u' AS u FROM json_each($1)) AS r
-            WHERE writeback.id = r.i AND writeback.fence = r.f AND +writeback.state = 'processing' RETURNING writeback.id",
+            WHERE writeback.id = r.i AND writeback.fence = r.f AND +writeback.state = 'processing' RETURNING writeback.id, writeback.fence",
         postgres "UPDATE writeback SET state = r.s, next_at = r.n, ended_at = r.e, reason = r.w, maybe_there = maybe_there OR r.m,
                 tries = tries - r.u, asked_by = CASE WHEN r.s = 'new' THEN asked_by ELSE '' END
             FROM json_to_recordset($1::json) AS r(i bigint, f bigint, s text, n bigint, e bigint, w text, m boolean, u bigint)
-            WHERE writeback.id = r.i AND writeback.fence = r.f AND writeback.state = 'processing' RETURNING writeback.id"
+            WHERE writeback.id = r.i AND writeback.fence = r.f AND writeback.state = 'processing' RETURNING writeback.id, writeback.fence"
     );
     /// Slices of people hold the same lock shared, so that the two never wait for each other's rows in a circle.
     LOCK_FLAGS = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock(77, 1))");
@@ -76,9 +76,10 @@ pub async fn record(db: &Db, worker: &str, answers: &[Answer]) -> Result<Vec<i64
     }
     let rows: Vec<_> = answers.iter().map(settled).collect();
     let mut tx = db.write().await?;
-    let kept: Vec<(i64,)> = tx.all(SETTLE, args![json!(rows).to_string()]).await?;
-    let kept: std::collections::HashSet<i64> = kept.into_iter().map(|(id,)| id).collect();
-    let standing: Vec<&Answer> = answers.iter().filter(|a| kept.contains(&a.id)).collect();
+    let kept: Vec<(i64, i64)> = tx.all(SETTLE, args![json!(rows).to_string()]).await?;
+    let kept: std::collections::HashSet<(i64, i64)> = kept.into_iter().collect();
+    // One process may hold a late answer and that of its next try.
+    let standing: Vec<&Answer> = answers.iter().filter(|a| kept.contains(&(a.id, a.fence))).collect();
     let tried: Vec<&&Answer> = standing.iter().filter(|a| a.outcome != Outcome::Untouched).collect();
     let texts: Vec<String> = tried.iter().map(|a| cut(&a.said)).collect();
     let columns = ["writeback_id", "number", "started_at", "ended_at", "outcome", "answer", "asked_by", "worker"].map(str::to_owned);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The long counts: 200 rounds of killing Rialto in the middle of a sync, and every fault of the sandbox.
+# The long counts: 200 rounds of killing Rialto in the middle of a sync and of its writebacks, answers of the remote cut after each byte
+# on both databases, and every fault of the sandbox.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh

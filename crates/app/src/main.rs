@@ -45,6 +45,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    observe::file_size()?;
     match command {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => commands::check::run(&args),

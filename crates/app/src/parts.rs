@@ -63,7 +63,7 @@ impl Parts {
                 writebacks: rialto_engine::writeback::Settings {
                     account_name: self.config.account_name.clone(),
                     interval_seconds: self.config.writeback_seconds,
-                    ..rialto_engine::writeback::Settings::default()
+                    ..rialto_engine::writeback::Settings::with_lease(self.config.writeback_lease_seconds)
                 },
                 ..rialto_engine::Settings::default()
             },

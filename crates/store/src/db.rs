@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Sqlite, Transaction};
 
 use crate::error::StoreError;
 use crate::sql::{Arg, Sql, storable};
 
 /// Lowest SQLite that Rialto accepts: older ones can corrupt a WAL database (fixed in 3.51.3).
 const LOWEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+/// How long a connection to PostgreSQL is waited for. While the server is away all of it passes (the driver goes on trying), and whoever
+/// asked hears 503 then: well before a mail program gives up a one-click.
+const AWAY: Duration = Duration::from_secs(4);
 
 /// A row type that reads from both databases. Derive `sqlx::FromRow`; tuples work too.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -47,8 +51,11 @@ impl Db {
             let options = PgConnectOptions::from_str(url)?
                 .application_name("rialto")
                 // A generic plan for all groups is 100 times too slow for small ones (docs/adr/0003).
-                .options([("plan_cache_mode", "force_custom_plan"), ("timezone", "UTC")]);
-            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(15)).connect_with(options).await?;
+                .options([("plan_cache_mode", "force_custom_plan"), ("timezone", "UTC")])
+                // A process that is frozen inside a transaction must not hold its locks for ever (docs/adr/0101).
+                .options([("idle_in_transaction_session_timeout", "15s")]);
+            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(AWAY).connect_lazy_with(options);
+            first_connection(&pool).await?;
             return Ok(Self::Postgres(pool));
         }
         let path = url
@@ -66,8 +73,13 @@ impl Db {
             .pragma("cache_size", "-32000")
             .pragma("temp_store", "memory")
             .pragma("wal_autocheckpoint", "4000");
-        let write =
-            SqlitePoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(30)).connect_with(options.clone()).await?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(30))
+            // SQLite itself rolls back what a full disk broke off; the driver then takes the connection for busy for ever (docs/adr/0102).
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options.clone())
+            .await?;
         check_sqlite_version(&write).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(6)
@@ -103,6 +115,17 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// The server may be starting as well: it is waited for four times as long as later.
+async fn first_connection(pool: &PgPool) -> Result<(), StoreError> {
+    for _ in 0..3 {
+        match pool.acquire().await {
+            Err(sqlx::Error::PoolTimedOut) => {}
+            other => return Ok(other.map(drop)?),
+        }
+    }
+    Ok(pool.acquire().await.map(drop)?)
 }
 
 /// Makes the file so that only its owner can read it, if it is not there; SQLite gives its side files the same mode.

@@ -105,6 +105,10 @@ pub static KEYS: &[Key] = &[
         c.writeback_seconds = v.seconds(10, YEAR)?;
         Ok(())
     }),
+    key("writeback.lease", |c, v| {
+        c.writeback_lease_seconds = v.seconds(2, 3_600)?;
+        Ok(())
+    }),
     key("trust.max_removed", |c, v| {
         c.limits.max_removed = v.number(0, 1_000_000_000)?;
         Ok(())

@@ -34,6 +34,7 @@ pub struct Config {
     /// Time of day, `HH:MM`.
     pub overnight_at: String,
     pub writeback_seconds: i64,
+    pub writeback_lease_seconds: i64,
     pub limits: Limits,
     pub workers: usize,
     pub lease_seconds: i64,
@@ -65,6 +66,7 @@ impl Default for Config {
             login_after_seconds: 600,
             overnight_at: "02:00".into(),
             writeback_seconds: 600,
+            writeback_lease_seconds: 60,
             limits: Limits::default(),
             workers: 2,
             lease_seconds: 30,

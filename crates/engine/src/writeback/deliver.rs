@@ -1,5 +1,8 @@
 //! One request, and what its answer means.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use rialto_connectors::{Acknowledged, Connector, ConnectorError, Delivery, DeliveryError};
@@ -8,6 +11,7 @@ use rialto_core::ids::{Kind, PublicId};
 use rialto_core::writeback::{What, WritebackKind, marker, retries_by_itself};
 use rialto_core::{Clock, Instant};
 use rialto_store::writebacks::{Answer, Claimed, Outcome};
+use tokio::time::Instant as At;
 
 /// What an answer says about the destination as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +30,10 @@ pub(super) struct Terms {
     pub clock: Clock,
 }
 
-/// Delivers a claimed writeback. `cutoff`: of the cycle it goes out in; the next try belongs to a later one.
-pub(super) async fn deliver(connector: &dyn Connector, c: &Claimed, cutoff: Instant, terms: &Terms) -> (Answer, Option<Doubt>) {
+/// Delivers a claimed writeback. `cutoff`: of the cycle it goes out in; the next try belongs to a later one. `ends`: when it is given up.
+pub(super) async fn deliver(connector: &dyn Connector, c: &Claimed, cutoff: Instant, ends: At, terms: &Terms) -> (Answer, Option<Doubt>) {
     let started_at = terms.clock.now();
-    let result = request(connector, c, terms).await;
+    let result = request(connector, c, ends, terms).await;
     let at = terms.clock.now();
     let (outcome, said, doubt) = match result {
         Ok((acknowledged, flag)) => {
@@ -55,7 +59,23 @@ enum Failure {
     Delivery(DeliveryError),
 }
 
-async fn request(connector: &dyn Connector, c: &Claimed, terms: &Terms) -> Result<(Acknowledged, Option<Flag>), Failure> {
+/// The work's result, unless its time is over. That is looked at before each step: a process that stood still may find an answer waiting
+/// for it, and must not send its next request when others have sent all of them since (docs/adr/0100).
+async fn before<T>(ends: At, work: impl Future<Output = T>) -> Option<T> {
+    let (mut work, mut over) = (pin!(work), pin!(tokio::time::sleep_until(ends)));
+    poll_fn(|cx| {
+        if At::now() >= ends {
+            return Poll::Ready(None);
+        }
+        match work.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending => over.as_mut().poll(cx).map(|()| None),
+        }
+    })
+    .await
+}
+
+async fn request(connector: &dyn Connector, c: &Claimed, ends: At, terms: &Terms) -> Result<(Acknowledged, Option<Flag>), Failure> {
     let mut message = c.read_message().map_err(|e| Failure::Unreadable(e.to_string()))?;
     message.account.clone_from(&terms.account);
     // Looked up again at the claim: no "yes" over the remote's own no.
@@ -65,7 +85,7 @@ async fn request(connector: &dyn Connector, c: &Claimed, terms: &Terms) -> Resul
     let marker = marker(PublicId::new(Kind::Writeback, Instant(c.created_at), c.id));
     let again = c.maybe_there || c.tries > 1;
     let delivery = Delivery { marker: &marker, remote_id: &c.remote_id, message: &message, again };
-    let answered = tokio::time::timeout(terms.limit, connector.deliver(delivery)).await.unwrap_or_else(|_| {
+    let answered = before(ends, connector.deliver(delivery)).await.unwrap_or_else(|| {
         let detail = format!("no answer within {} seconds", terms.limit.as_secs_f32());
         Err(DeliveryError::Failed(ConnectorError::Transient { detail }))
     });
@@ -109,5 +129,31 @@ fn label(outcome: &Outcome) -> &'static str {
         Outcome::Error { .. } => "error",
         Outcome::Held => "held",
         Outcome::Untouched => "untouched",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn no_step_is_taken_when_the_time_is_over_even_if_one_could_be() {
+        let start = At::now();
+        assert_eq!(before(start + Duration::from_secs(5), async { 1 }).await, Some(1));
+        assert_eq!(before(start + Duration::from_secs(5), std::future::pending::<()>()).await, None);
+        assert_eq!(At::now() - start, Duration::from_secs(5));
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let sent = std::cell::Cell::new(false);
+        let work = before(At::now() + Duration::from_secs(5), async {
+            let _ = answered.await;
+            sent.set(true);
+        });
+        let mut work = pin!(work);
+        assert!(futures::poll!(work.as_mut()).is_pending());
+        // It stands still, and the answer comes meanwhile.
+        tokio::time::advance(Duration::from_secs(60)).await;
+        answer.send(()).unwrap();
+        assert_eq!(work.await, None);
+        assert!(!sent.get(), "the next request was sent");
     }
 }

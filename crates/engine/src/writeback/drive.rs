@@ -198,9 +198,9 @@ impl<'a> Drive<'a> {
     }
 
     fn begin(&self, taken: Taken) -> BoxFuture<'a, Delivered> {
-        let (remote, terms) = (self.remote, self.terms.clone());
+        let (remote, terms, ends) = (self.remote, self.terms.clone(), At::now() + self.terms.limit);
         Box::pin(async move {
-            let (answer, doubt) = deliver(&*remote.connector, &taken.claimed, taken.cutoff, &terms).await;
+            let (answer, doubt) = deliver(&*remote.connector, &taken.claimed, taken.cutoff, ends, &terms).await;
             (answer, taken.lease_ends, doubt)
         })
     }

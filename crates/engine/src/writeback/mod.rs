@@ -48,6 +48,15 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Claims kept for so many seconds, and calls that end well before (docs/adr/0100).
+    pub fn with_lease(seconds: i64) -> Self {
+        let usual = Self::default();
+        let lease_millis = u64::try_from(seconds).unwrap_or(1).max(1) * 1_000;
+        Self { lease_millis, call_millis: usual.call_millis.min(lease_millis * 5 / 12), ..usual }
+    }
+}
+
 /// How a drive ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {

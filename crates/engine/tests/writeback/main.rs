@@ -1,5 +1,6 @@
 //! The writeback worker against the simulated remote, on both databases.
 
+mod cut;
 mod delivered;
 mod faults;
 mod interests;

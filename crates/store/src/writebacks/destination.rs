@@ -15,7 +15,7 @@ use crate::sql::{sql, statements};
 
 statements! {
     ENSURE = sql!("INSERT INTO writeback_destination (bridge_id) SELECT id FROM bridge WHERE deleted_at IS NULL
-        AND NOT EXISTS (SELECT 1 FROM writeback_destination d WHERE d.bridge_id = bridge.id)");
+        AND NOT EXISTS (SELECT 1 FROM writeback_destination d WHERE d.bridge_id = bridge.id) ON CONFLICT (bridge_id) DO NOTHING");
     ALL_OF_THEM = sql!("SELECT d.*, b.enabled FROM writeback_destination d JOIN bridge b ON b.id = d.bridge_id
         WHERE b.deleted_at IS NULL ORDER BY d.bridge_id");
     ONE = sql!("SELECT d.*, b.enabled FROM writeback_destination d JOIN bridge b ON b.id = d.bridge_id WHERE d.bridge_id = $1");

@@ -14,8 +14,10 @@ use crate::sql::{sql, statements};
 statements! {
     /// Due at once, whatever the cycle: 0 lies before every cutoff.
     RETRY = sql!("UPDATE writeback SET state = 'new', next_at = 0, asked_by = $2 WHERE id = $1 AND state = 'error'");
+    /// Looked at once more where the row is locked: it may have been claimed since it was found.
     RETRY_ALL = sql!("UPDATE writeback SET state = 'new', next_at = 0, asked_by = $3 WHERE id IN
-        (SELECT id FROM writeback WHERE bridge_id = $1 AND state = 'error' AND ($2 = '' OR kind = $2) ORDER BY id LIMIT 10000)");
+        (SELECT id FROM writeback WHERE bridge_id = $1 AND state = 'error' AND ($2 = '' OR kind = $2) ORDER BY id LIMIT 10000)
+        AND state = 'error'");
     MEND = sql!("UPDATE writeback SET message = $2 WHERE id = $1 AND state IN ('error', 'held', 'new', 'scheduled')");
     CANCEL = sql!("UPDATE writeback SET state = 'cancelled', next_at = NULL, ended_at = $2, reason = $3
         WHERE id = $1 AND state IN ('scheduled', 'new', 'held', 'error')");

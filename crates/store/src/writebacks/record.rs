@@ -25,11 +25,13 @@ statements! {
                 tries = tries - r.u, asked_by = CASE WHEN r.s = 'new' THEN asked_by ELSE '' END
             FROM (SELECT value->>'i' AS i, value->>'f' AS f, value->>'s' AS s, value->>'n' AS n, value->>'e' AS e, value->>'w' AS w,
                 value->>'m' AS m, value->>'u' AS u FROM json_each($1)) AS r
-            WHERE writeback.id = r.i AND writeback.fence = r.f AND +writeback.state = 'processing' RETURNING writeback.id, writeback.kind, writeback.cause",
+            WHERE writeback.id = r.i AND writeback.fence = r.f AND +writeback.state = 'processing' RETURNING writeback.id, writeback.fence, writeback.kind,
+                writeback.cause",
         postgres "UPDATE writeback SET state = r.s, next_at = r.n, ended_at = r.e, reason = r.w, maybe_there = maybe_there OR r.m,
                 tries = tries - r.u, asked_by = CASE WHEN r.s = 'new' THEN asked_by ELSE '' END
             FROM json_to_recordset($1::json) AS r(i bigint, f bigint, s text, n bigint, e bigint, w text, m boolean, u bigint)
-            WHERE writeback.id = r.i AND writeback.fence = r.f AND writeback.state = 'processing' RETURNING writeback.id, writeback.kind, writeback.cause"
+            WHERE writeback.id = r.i AND writeback.fence = r.f AND writeback.state = 'processing' RETURNING writeback.id, writeback.fence, writeback.kind,
+                writeback.cause"
     );
     /// Slices of people hold the same lock shared, so that the two never wait for each other's rows in a circle.
     LOCK_FLAGS = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock(77, 1))");
@@ -78,9 +80,10 @@ pub async fn record(db: &Db, worker: &str, answers: &[Answer]) -> Result<Vec<i64
     }
     let rows: Vec<_> = answers.iter().map(settled).collect();
     let mut tx = db.write().await?;
-    let kept: Vec<(i64, String, i64)> = tx.all(SETTLE, args![json!(rows).to_string()]).await?;
-    let kept: HashMap<i64, (String, i64)> = kept.into_iter().map(|(id, kind, cause)| (id, (kind, cause))).collect();
-    let standing: Vec<&Answer> = answers.iter().filter(|a| kept.contains_key(&a.id)).collect();
+    let kept: Vec<(i64, i64, String, i64)> = tx.all(SETTLE, args![json!(rows).to_string()]).await?;
+    let kept: HashMap<(i64, i64), (String, i64)> = kept.into_iter().map(|(id, fence, kind, cause)| ((id, fence), (kind, cause))).collect();
+    // One process may hold a late answer and that of its next try.
+    let standing: Vec<&Answer> = answers.iter().filter(|a| kept.contains_key(&(a.id, a.fence))).collect();
     let tried: Vec<&&Answer> = standing.iter().filter(|a| a.outcome != Outcome::Untouched).collect();
     let texts: Vec<String> = tried.iter().map(|a| cut(&a.said)).collect();
     let columns = ["writeback_id", "number", "started_at", "ended_at", "outcome", "answer", "asked_by", "worker"].map(str::to_owned);
@@ -112,7 +115,7 @@ pub async fn record(db: &Db, worker: &str, answers: &[Answer]) -> Result<Vec<i64
     let chosen: Vec<(i64, Instant)> = standing
         .iter()
         .filter(|a| matches!(a.outcome, Outcome::Sent { .. }))
-        .filter_map(|a| kept.get(&a.id).filter(|(kind, _)| kind == WritebackKind::Interests.name()).map(|(_, act)| (*act, a.at)))
+        .filter_map(|a| kept.get(&(a.id, a.fence)).filter(|(kind, _)| kind == WritebackKind::Interests.name()).map(|(_, act)| (*act, a.at)))
         .collect();
     if let Some(at) = chosen.iter().map(|(_, at)| *at).max() {
         let acts: Vec<i64> = chosen.iter().map(|(act, _)| *act).collect();

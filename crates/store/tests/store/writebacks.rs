@@ -156,6 +156,50 @@ async fn who_comes_back_late_writes_nothing() {
     }
 }
 
+/// One process holds both: its own late answer, and that of its second try.
+#[tokio::test]
+async fn of_two_answers_in_one_batch_the_one_of_the_claim_that_stands_counts() {
+    for test in both().await {
+        let house = house(&test.db).await;
+        let ids = people(&house).await;
+        acts(&test.db, &[(ids[0], Step::Open(Cause::OwnUnsubscribe))]).await;
+        let late = claim(&test.db, house.bridge, 1).await;
+        let second = claim(&test.db, house.bridge, 7).await;
+        let both = [answer(&late[0], 8, sent(Flag::No)), answer(&second[0], 8, sent(Flag::No))];
+        assert_eq!(writebacks::record(&test.db, "w1", &both).await.unwrap(), [second[0].id], "{}", test.name);
+        let tries = writebacks::tries(test.db.read(), second[0].id).await.unwrap();
+        assert_eq!(tries.into_iter().map(|t| t.outcome).collect::<Vec<_>>(), ["sent", "lost"], "{}", test.name);
+        let counts = writebacks::counts(test.db.read(), house.bridge).await.unwrap();
+        assert_eq!(counts, [(house.bridge, "sent".to_owned(), 1)], "{}", test.name);
+    }
+}
+
+/// Found in Error, claimed before the retry gets at it: the claim stands.
+#[tokio::test]
+async fn retrying_all_leaves_alone_what_is_claimed_meanwhile() {
+    for test in both().await {
+        let house = house(&test.db).await;
+        let ids = people(&house).await;
+        acts(&test.db, &[(ids[0], Step::Open(Cause::OwnUnsubscribe))]).await;
+        let first = claim(&test.db, house.bridge, 1).await;
+        let failed = Outcome::Error { next_at: Some(Instant(START + 2 * MINUTE)), maybe_there: true };
+        writebacks::record(&test.db, "w1", &[answer(&first[0], 1, failed)]).await.unwrap();
+        // As a claim does, not yet committed.
+        let mut claiming = test.db.write().await.unwrap();
+        claiming.run("UPDATE writeback SET state = 'processing', fence = fence + 1, tries = tries + 1", vec![]).await.unwrap();
+        let (db, bridge) = (test.db.clone(), house.bridge);
+        let retrying = tokio::spawn(async move {
+            let mut tx = db.write().await?;
+            let number = writebacks::retry_all(&mut tx, bridge, "", &actor()).await?;
+            tx.commit().await.map(|()| number)
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        claiming.commit().await.unwrap();
+        assert_eq!(retrying.await.unwrap().unwrap(), 0, "{}", test.name);
+        assert_eq!(queued(&test.db).await[0].3, "processing", "{}", test.name);
+    }
+}
+
 #[tokio::test]
 async fn set_up_faults_hold_and_their_end_lets_go_without_a_try() {
     for test in both().await {
@@ -176,6 +220,26 @@ async fn set_up_faults_hold_and_their_end_lets_go_without_a_try() {
         tx.commit().await.unwrap();
         let again = claim(&test.db, house.bridge, 3).await;
         assert_eq!(again.iter().map(|c| c.tries).collect::<Vec<_>>(), [1, 1]);
+    }
+}
+
+/// The engine of one process and a page of another, both the first for a bridge.
+#[tokio::test]
+async fn two_who_make_the_row_of_a_new_bridge_at_once_both_succeed() {
+    for test in both().await {
+        let house = house(&test.db).await;
+        let mut first = test.db.write().await.unwrap();
+        writebacks::ensure(&mut first).await.unwrap();
+        let db = test.db.clone();
+        let second = tokio::spawn(async move {
+            let mut second = db.write().await?;
+            writebacks::ensure(&mut second).await?;
+            second.commit().await
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        first.commit().await.unwrap();
+        second.await.unwrap().unwrap_or_else(|e| panic!("{}: {e}", test.name));
+        assert!(writebacks::destination(test.db.read(), house.bridge).await.unwrap().is_some());
     }
 }
 

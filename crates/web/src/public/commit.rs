@@ -62,6 +62,15 @@ struct Asked {
     answer: oneshot::Sender<Answer>,
 }
 
+impl Asked {
+    /// A yes, or a choice of interests, stands while its sender waits for the answer: one that comes late, after a pause of the process or
+    /// of storage, could undo what the same person has said since (docs/adr/0101). A no may be late.
+    fn stands(&self) -> bool {
+        let no = matches!(self.wish.deed, Deed::Consent { step: Step::Open(_) | Step::Invalid(_), .. });
+        no || !self.answer.is_closed()
+    }
+}
+
 /// Where wishes wait. The task behind it ends with the last of these.
 #[derive(Clone)]
 pub(super) struct Queue(mpsc::Sender<Asked>);
@@ -96,14 +105,24 @@ impl Committer {
     async fn run(self, mut wishes: mpsc::Receiver<Asked>) {
         let mut batch = Vec::with_capacity(BATCH);
         while wishes.recv_many(&mut batch, BATCH).await > 0 {
-            let (wishes, answers): (Vec<Wish>, Vec<_>) = batch.drain(..).map(|a| (a.wish, a.answer)).unzip();
-            let outcomes = self.carry_out(&wishes).await;
-            for (answer, (outcome, _)) in answers.into_iter().zip(&outcomes) {
+            let Some(outcomes) = self.carry_out(&batch).await else {
+                // Whoever came meanwhile hears it now too, not after a wait of the same length.
+                while let Ok(asked) = wishes.try_recv() {
+                    batch.push(asked);
+                }
+                for asked in batch.drain(..) {
+                    let _ = asked.answer.send(Err(Refused::Away));
+                }
+                continue;
+            };
+            let mut changed = Vec::new();
+            for (asked, (outcome, has_changed)) in batch.drain(..).zip(outcomes) {
+                if has_changed {
+                    changed.push(asked.wish.subscriber_id);
+                }
                 // Whoever has hung up needs no answer.
-                let _ = answer.send(*outcome);
+                let _ = asked.answer.send(outcome);
             }
-            let changed = wishes.iter().zip(&outcomes).filter(|(_, (_, changed))| *changed);
-            let changed: Vec<i64> = changed.map(|(wish, _)| wish.subscriber_id).collect();
             if !changed.is_empty() {
                 self.wake.ring();
                 let _ = self.marks.send(changed);
@@ -111,32 +130,32 @@ impl Committer {
         }
     }
 
-    /// Outcomes in the order of the wishes, and whether each changed something.
-    async fn carry_out(&self, wishes: &[Wish]) -> Vec<(Answer, bool)> {
-        match self.commit(wishes).await {
-            Ok(outcomes) => outcomes,
+    /// Outcomes in the order of the wishes, and whether each changed something; `None` while storage is away.
+    async fn carry_out(&self, asked: &[Asked]) -> Option<Vec<(Answer, bool)>> {
+        match self.commit(asked).await {
+            Ok(outcomes) => Some(outcomes),
             Err(error) if error.is_away() => {
-                tracing::error!(%error, acts = wishes.len(), "storage did not take what people decided; they were asked to try again");
-                vec![(Err(Refused::Away), false); wishes.len()]
+                tracing::error!(%error, acts = asked.len(), "storage did not take what people decided; they were asked to try again");
+                None
             }
             Err(error) => {
-                tracing::warn!(%error, acts = wishes.len(), "acts failed together; each is tried by itself");
-                let mut outcomes = Vec::with_capacity(wishes.len());
-                for wish in wishes {
-                    outcomes.push(self.alone(wish).await);
+                tracing::warn!(%error, acts = asked.len(), "acts failed together; each is tried by itself");
+                let mut outcomes = Vec::with_capacity(asked.len());
+                for one in asked {
+                    outcomes.push(self.alone(one).await);
                 }
-                outcomes
+                Some(outcomes)
             }
         }
     }
 
-    async fn alone(&self, wish: &Wish) -> (Answer, bool) {
+    async fn alone(&self, asked: &Asked) -> (Answer, bool) {
         for tries in 1..=TRIES {
-            match self.commit(std::slice::from_ref(wish)).await {
+            match self.commit(std::slice::from_ref(asked)).await {
                 Ok(outcomes) => return outcomes.first().copied().unwrap_or((Err(Refused::Away), false)),
                 Err(error) if error.is_race() && tries < TRIES => {}
                 Err(error) => {
-                    tracing::error!(%error, request = wish.who.request_id, "an act by a person's link failed");
+                    tracing::error!(%error, request = asked.wish.who.request_id, "an act by a person's link failed");
                     break;
                 }
             }
@@ -145,21 +164,24 @@ impl Committer {
     }
 
     /// All or nothing; outcomes in the order of the wishes.
-    async fn commit(&self, wishes: &[Wish]) -> Result<Vec<(Answer, bool)>, StoreError> {
-        let mut acts: Vec<Act<'_>> = Vec::with_capacity(wishes.len());
-        let mut choices: Vec<(usize, Choice<'_>)> = Vec::new();
-        for (place, w) in wishes.iter().enumerate() {
+    async fn commit(&self, asked: &[Asked]) -> Result<Vec<(Answer, bool)>, StoreError> {
+        let mut tx = self.db.write().await?;
+        let (mut acts, mut places, mut choices) = (Vec::new(), Vec::new(), Vec::new());
+        // Looked at inside the transaction: getting one may have taken long.
+        for (place, Asked { wish: w, .. }) in asked.iter().enumerate().filter(|(_, one)| one.stands()) {
             let (subscriber_id, source, evidence, who) = (w.subscriber_id, w.source, w.evidence.as_str(), &w.who);
             match &w.deed {
                 Deed::Consent { step, reason } => {
+                    places.push(place);
                     acts.push(Act { subscriber_id, step: *step, grounds: Grounds { source, reason, evidence }, who });
                 }
                 Deed::Interests(changes) => choices.push((place, Choice { subscriber_id, changes, source, evidence, who })),
             }
         }
-        let mut tx = self.db.write().await?;
-        let mut outcomes: Vec<(Answer, bool)> = consent::act(&mut tx, &self.vault, &acts).await?.iter().map(outcome).collect();
-        // In the order of their places, so that each stands where it belongs.
+        let mut outcomes = vec![(Err(Refused::Away), false); asked.len()];
+        for (place, done) in places.into_iter().zip(&consent::act(&mut tx, &self.vault, &acts).await?) {
+            outcomes[place] = outcome(done);
+        }
         for (place, choice) in choices {
             let chosen = interests::choose(&mut tx, &self.vault, &choice).await?;
             let answer = match chosen.refused {
@@ -167,7 +189,7 @@ impl Committer {
                 Some(interests::Refused::Unknown) => Err(Refused::Gone),
                 Some(interests::Refused::NotTold) => Err(Refused::NotOffered),
             };
-            outcomes.insert(place, (answer, chosen.changed > 0));
+            outcomes[place] = (answer, chosen.changed > 0);
         }
         tx.commit().await?;
         Ok(outcomes)

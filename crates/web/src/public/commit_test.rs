@@ -18,6 +18,11 @@ fn wish(subscriber_id: i64, reason: &str) -> Wish {
     Wish { subscriber_id, deed, source, evidence, who }
 }
 
+/// Wishes whose senders wait as long as the second value lives.
+fn asked(wishes: Vec<Wish>) -> (Vec<Asked>, Vec<oneshot::Receiver<Answer>>) {
+    wishes.into_iter().map(|wish| (wish, oneshot::channel())).map(|(wish, (answer, waits))| (Asked { wish, answer }, waits)).unzip()
+}
+
 async fn people(db: &Db, number: i64) {
     let mut tx = db.write().await.unwrap();
     for id in 1..=number {
@@ -50,12 +55,35 @@ async fn an_act_that_fails_does_not_fail_those_beside_it() {
         tx.run(POISON, args![]).await.unwrap();
         tx.commit().await.unwrap();
         let (committer, _) = committer(&test.db);
-        let wishes = [wish(1, ""), wish(2, "poison"), wish(3, ""), wish(99, "")];
-        let outcomes = committer.carry_out(&wishes).await;
+        let (wishes, _waiting) = asked(vec![wish(1, ""), wish(2, "poison"), wish(3, ""), wish(99, "")]);
+        let outcomes = committer.carry_out(&wishes).await.unwrap();
         let expected = [(Ok(()), true), (Err(Refused::Away), false), (Ok(()), true), (Err(Refused::Gone), false)];
         assert_eq!(outcomes, expected, "{}", test.name);
         assert_eq!(count(&test.db, "SELECT COUNT(*) FROM consent_ledger").await, 2);
         assert_eq!(count(&test.db, "SELECT COUNT(*) FROM suppression WHERE subscriber_id = 2").await, 0, "nothing half");
+    }
+}
+
+#[tokio::test]
+async fn a_yes_that_nobody_waits_for_is_not_carried_out_and_a_no_is() {
+    for test in rialto_testkit::both().await {
+        people(&test.db, 3).await;
+        let (committer, _) = committer(&test.db);
+        let yes = |id| Wish {
+            deed: Deed::Consent { step: Step::Lift(rialto_core::consent::Lifter::Person), reason: String::new() },
+            ..wish(id, "")
+        };
+        let (first, waiting) = asked(vec![wish(1, ""), wish(2, ""), wish(3, "")]);
+        drop(waiting);
+        assert_eq!(committer.carry_out(&first).await.unwrap(), vec![(Ok(()), true); 3], "{}", test.name);
+        let (late, mut waiting) = asked(vec![yes(1), yes(2), wish(3, "")]);
+        drop(waiting.remove(0));
+        let outcomes = committer.carry_out(&late).await.unwrap();
+        assert_eq!(outcomes, [(Err(Refused::Away), false), (Ok(()), true), (Ok(()), false)], "{}", test.name);
+        for (id, silent) in [(1, true), (2, false), (3, true)] {
+            let causes = consent::open_causes(test.db.read(), id).await.unwrap();
+            assert_eq!(causes.contains(&Cause::OwnUnsubscribe), silent, "{}: person {id}", test.name);
+        }
     }
 }
 
@@ -95,7 +123,7 @@ async fn counts_are_marked_after_a_crash() {
         }
         tx.commit().await.unwrap();
         let (committer, _) = committer(&test.db);
-        assert_eq!(committer.carry_out(&[wish(1, "")]).await, [(Ok(()), true)]);
+        assert_eq!(committer.carry_out(&asked(vec![wish(1, "")]).0).await.unwrap(), [(Ok(()), true)]);
         assert_eq!(count(&test.db, STALE).await, 0, "not yet");
         let (marks, changed) = mpsc::unbounded_channel();
         drop(marks);

@@ -1,11 +1,14 @@
 //! Connectors: pure translators between one remote system and Rialto's vocabulary. They cannot see the store or the web.
 //! How to write one: `docs/CONNECTORS.md`.
 
+mod ahead;
 pub mod catalogue;
 pub mod error;
 pub mod form;
 pub mod http;
+pub mod membersuite;
 pub mod personify360;
+mod texts;
 pub mod writeback;
 
 use async_trait::async_trait;

@@ -43,6 +43,7 @@ use futures::stream::BoxStream;
 use rialto_core::run::Trigger;
 use rialto_core::writeback::WritebackKind;
 
+use crate::ahead::ahead;
 use crate::catalogue::{BridgeKind, NoMode, Secrets, Settings};
 use crate::http::Outbound;
 use crate::{
@@ -135,8 +136,8 @@ impl Connector for Personify360 {
     fn people<'a>(&'a self, code: &'a str, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>> {
         let (service, code, fields) = (self.service.clone(), code.to_owned(), fields.to_vec());
         match self.service.settings.lists_via {
-            ListsVia::Procedures => people::ahead(move |out| people::read(service, code, fields, out)),
-            ListsVia::EntitySet => people::ahead(move |out| entity_set::people(service, code, fields, out)),
+            ListsVia::Procedures => ahead(move |out| people::read(service, code, fields, out)),
+            ListsVia::EntitySet => ahead(move |out| entity_set::people(service, code, fields, out)),
         }
     }
 

@@ -22,8 +22,8 @@ const LARGEST: u64 = 10_000_000;
 const GROWTH: u64 = 100_000;
 /// Requests that need not bring a tenth of a page.
 const FREE: u64 = 100;
-/// Times in a row that the reader goes back to find where to go on, and in all.
-const BACK: u64 = 3;
+/// Times in a row that the reader goes back half a page to find where to go on, and in all.
+const BACK: u64 = 4;
 const BACK_IN_ALL: u64 = 50;
 
 /// Reads a search to its end.
@@ -137,7 +137,7 @@ impl Course {
             let detail = "the people of the search changed so much while they were read that the rest could not be found".to_owned();
             return Err(ConnectorError::Transient { detail });
         }
-        self.from = self.from.saturating_sub((self.most - 1) as u64);
+        self.from = self.from.saturating_sub((self.most / 2).max(1) as u64);
         Ok(Step::default())
     }
 

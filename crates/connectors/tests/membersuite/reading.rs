@@ -142,7 +142,9 @@ async fn a_session_that_ends_is_renewed_once() {
 async fn a_wrong_key_is_an_auth_error_that_holds_no_secret() {
     let remote = Remote::start(10).await;
     let wrong = "d3JvbmctaG9yc2UtYmF0dGVyeQ==";
-    for bridge in [remote.signed(&[], wrong), remote.bridge(&[("access_key_id", "ANOTHERKEY")]), remote.bridge(&[("association_id", "no-one")])] {
+    for bridge in
+        [remote.signed(&[], wrong), remote.bridge(&[("access_key_id", "ANOTHERKEY")]), remote.bridge(&[("association_id", "no-one")])]
+    {
         let error = bridge.lists().await.unwrap_err();
         assert_eq!(error.kind(), "auth");
         let told = format!("{error} {error:?}");
@@ -318,7 +320,8 @@ async fn a_dropped_stream_stops_reading() {
 #[tokio::test]
 async fn new_individuals_are_found_with_do_not_email() {
     let remote = Remote::start(50).await;
-    let new = NewIndividual { last_name: "Fresh".into(), newsletter: true, email: Some("fresh@new.example".into()), ..NewIndividual::default() };
+    let new =
+        NewIndividual { last_name: "Fresh".into(), newsletter: true, email: Some("fresh@new.example".into()), ..NewIndividual::default() };
     let id = remote.sandbox().create_person(new).unwrap().id;
     let people = all_people(&remote.bridge(&[]), &remote.code("Newsletter readers")).await.unwrap();
     let found = people.iter().find(|p| p.remote_id.as_ref() == Some(&id)).unwrap();

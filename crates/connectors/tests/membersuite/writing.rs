@@ -324,7 +324,8 @@ async fn errors_are_of_their_kind() {
         let DeliveryError::Failed(error) = error else { panic!("{fault:?}: {error:?}") };
         assert_eq!(error.kind(), kind, "{fault:?}");
     }
-    for (fault, kind) in [(Fault::HtmlPage, "protocol"), (Fault::ServerError { status: 503 }, "transient"), (Fault::BadCredentials, "auth")] {
+    for (fault, kind) in [(Fault::HtmlPage, "protocol"), (Fault::ServerError { status: 503 }, "transient"), (Fault::BadCredentials, "auth")]
+    {
         remote.sandbox().clear_faults();
         remote.fault(FaultRule::always(fault));
         assert_eq!(bridge.set_up_faults().await.unwrap_err().kind(), kind);

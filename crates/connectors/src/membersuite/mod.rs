@@ -113,3 +113,7 @@ impl Connector for MemberSuite {
         categories::of(&self.service, remote_id).await
     }
 }
+
+#[cfg(test)]
+#[path = "hostile_test.rs"]
+mod hostile_tests;

@@ -317,3 +317,15 @@ fn individuals_follow_from_the_seed() {
     let new = NewIndividual { last_name: "X".into(), do_not_email: Some(false), ..NewIndividual::default() };
     assert!(!sandbox.create_person(new).unwrap().do_not_email);
 }
+
+#[tokio::test]
+async fn it_is_served_beside_the_other_simulated_systems() {
+    let client = Client::new(20);
+    let both =
+        rialto_sandbox::Sandbox::new(rialto_sandbox::Options { people: 20, ..Default::default() }).router().merge(client.router.clone());
+    for (path, title) in [("/", "Simulated Personify360"), ("/membersuite", "Simulated MemberSuite")] {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let (status, page) = text(both.clone().oneshot(request).await.unwrap()).await;
+        assert!(status == 200 && page.contains(title), "{path}");
+    }
+}

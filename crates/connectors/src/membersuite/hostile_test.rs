@@ -31,7 +31,7 @@ fn bear(body: &[u8]) -> Result<(), TestCaseError> {
             let _ = (object.flag("DoNotEmail"), object.list("OptOuts"));
         }
         if let Ok(query) = Query::of(&tree, &[]) {
-            prop_assert!(xml::parse(query.arguments(0, 1).replace("</searchToExecute>", "</searchToExecute><!--").as_bytes()).is_err());
+            prop_assert!(query.arguments(0, 1).len() < 300 << 10);
         }
         let mut out = String::new();
         tree.write(&mut out, "");

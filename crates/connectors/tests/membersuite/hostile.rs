@@ -166,6 +166,19 @@ async fn an_error_in_the_remotes_own_words_is_short_and_holds_no_secret() {
 }
 
 #[tokio::test]
+async fn a_service_that_does_not_know_whoami_is_called_without_a_session() {
+    let refused =
+        "<Envelope><Body><Fault><faultcode>a:ActionNotSupported</faultcode><faultstring>no</faultstring></Fault></Body></Envelope>";
+    let nothing = "<ObjectSearchResult><Objects i:nil=\"true\"/><TotalRowCount>0</TotalRowCount></ObjectSearchResult>";
+    let fake = Fake::answering(move |request| {
+        assert!(!request.contains("SessionId"), "{request}");
+        if request.contains("<WhoAmI ") { refused.to_owned() } else { result("ExecuteMSQL", nothing) }
+    })
+    .await;
+    assert_eq!(fake.bridge().lists().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_session_that_always_ends_and_an_odd_one_are_errors() {
     let ended = |operation: &str| {
         format!(

@@ -5,7 +5,7 @@ use super::*;
 
 fn person(id: u32) -> RemotePerson {
     // Every 50th row has no readable key.
-    let remote_id = (id % 50 != 0).then(|| format!("id-{id}"));
+    let remote_id = (!id.is_multiple_of(50)).then(|| format!("id-{id}"));
     RemotePerson { remote_id, address: None, flag: Flag::Yes, cells: Vec::new() }
 }
 
@@ -71,7 +71,7 @@ proptest! {
         most in 10usize..60,
         moves in prop::collection::vec((any::<bool>(), 0usize..400), 0..60),
     ) {
-        let mut remote = Remote { found: (1..=people).filter(|id| id % 50 != 0).collect(), next: 10_001 };
+        let mut remote = Remote { found: (1..=people).filter(|id: &u32| !id.is_multiple_of(50)).collect(), next: 10_001 };
         let before: HashSet<String> = ids(&remote.page(0, 1_000).0);
         let mut moves = moves.into_iter();
         let read = read(&mut remote, most, |remote, _| {

@@ -77,7 +77,7 @@ fn writable(sent: &Sent) -> impl Iterator<Item = &(&'static Field, Value)> {
 }
 
 /// Fields that are needed and would be blank.
-fn blank<'s>(sent: &'s Sent, new: bool) -> Option<&'s str> {
+fn blank(sent: &Sent, new: bool) -> Option<&str> {
     let said = |name: &str| sent.fields.iter().find(|(field, _)| field.name == name).map(|(_, value)| value.text().unwrap_or_default());
     let blank = |name: &str| said(name).map_or(new, |text| text.trim().is_empty());
     sent.class.fields.iter().filter(|field| field.required).map(|field| field.name).find(|name| blank(name))

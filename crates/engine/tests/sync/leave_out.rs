@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rialto_connectors::http::Outbound;
 use rialto_core::Counts;
-use rialto_core::consent::Cause;
+use rialto_core::consent::{Cause, Lifter};
 use rialto_core::run::{RunKind, RunState, Trigger};
 use rialto_engine::{Engine, Parts, Settings};
 use rialto_sandbox::membersuite::{Options, Running, Sandbox};
@@ -14,7 +14,7 @@ use rialto_sandbox::{Fault, FaultRule};
 use rialto_store::bridges::{self, Entered};
 use rialto_store::groups::{self, Group};
 use rialto_store::runs::{self, NewRun, Run, Subject};
-use rialto_store::{Actor, Db, Wake, args, consent};
+use rialto_store::{Actor, Db, Wake, args, consent, writebacks};
 use rialto_testkit::{actor, both, clock, vault};
 
 const EVERYBODY: &str = "All individuals";
@@ -60,6 +60,7 @@ async fn world(test: rialto_testkit::TestDb, remote: Running) -> World {
     };
     let mut tx = test.db.write().await.unwrap();
     let bridge = bridges::create(&mut tx, &vault(), "membersuite", &entered, &actor()).await.unwrap();
+    writebacks::ensure(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
     let outbound = Outbound::new(&["127.0.0.0/8".to_owned()], clock.clone()).unwrap();
     let parts = Parts {
@@ -299,5 +300,42 @@ async fn a_persons_own_no_stands_whatever_membersuite_says() {
         w.sync(EVERYBODY).await;
         assert_eq!(consent::open_causes(w.db.read(), row).await.unwrap(), [Cause::OwnUnsubscribe], "{}", w.name);
         assert_eq!(w.waterfall(EVERYBODY).await.unsubscribed_here, 1, "{}", w.name);
+    }
+}
+
+impl World {
+    /// The person decides by a link in a mailing, and ten minutes later what they decided is written back.
+    async fn decide(&self, row: i64, step: consent::Step) {
+        let who = Actor { at: rialto_core::Instant(self.time.fetch_add(1_000_000, Ordering::SeqCst)), ..actor() };
+        let grounds = consent::Grounds { source: "link", reason: "", evidence: "the link in a mailing" };
+        let mut tx = self.db.write().await.unwrap();
+        consent::act(&mut tx, &vault(), &[consent::Act { subscriber_id: row, step, grounds, who: &who }]).await.unwrap();
+        tx.commit().await.unwrap();
+        self.time.fetch_add(601_000_000, Ordering::SeqCst);
+        self.engine.write_back(&tokio_util::sync::CancellationToken::new()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_unsubscribe_ticks_do_not_email_and_a_resubscribe_unticks_it_and_neither_comes_back_as_the_remotes_own_word() {
+    for w in worlds(200).await {
+        w.sync(EVERYBODY).await;
+        // Somebody who shares their address with nobody.
+        let text = "SELECT id, remote_id FROM subscriber s WHERE canonical <> '' AND NOT EXISTS
+            (SELECT 1 FROM subscriber o WHERE o.canonical = s.canonical AND o.id <> s.id) ORDER BY id LIMIT 1";
+        let (row, id): (i64, String) = w.db.read().one(text, vec![]).await.unwrap();
+        w.decide(row, consent::Step::Open(Cause::OwnUnsubscribe)).await;
+        assert!(w.sandbox().person(&id).unwrap().do_not_email, "{}", w.name);
+        let run = w.sync(EVERYBODY).await.counts();
+        assert_eq!((run.removed, run.suppressed), (1, 0), "{}: left out, and our own no is no word of the remote", w.name);
+        assert!(w.flagged().await.is_empty() && !w.members(EVERYBODY).await.contains(&id));
+        w.decide(row, consent::Step::Lift(Lifter::Person)).await;
+        assert!(!w.sandbox().person(&id).unwrap().do_not_email, "{}", w.name);
+        let run = w.sync(EVERYBODY).await.counts();
+        assert_eq!((run.added, run.created, run.removed), (1, 0, 0), "{}", w.name);
+        assert_eq!(consent::open_causes(w.db.read(), row).await.unwrap(), []);
+        let states = w.ids("SELECT state FROM writeback").await;
+        assert_eq!(states, BTreeSet::from(["sent".to_owned()]), "{}", w.name);
+        assert_eq!((w.sandbox().marked().len(), w.sandbox().activities(&id).len()), (2, 2));
     }
 }

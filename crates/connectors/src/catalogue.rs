@@ -43,6 +43,8 @@ pub struct BridgeKind {
     pub no_mode: NoMode,
     /// What can be written back to such a bridge.
     pub writebacks: &'static [WritebackKind],
+    /// Whether the people of an interest can be listed, so that it can be a target group (`docs/adr/0120`).
+    pub lists_interests: bool,
     /// A script that the remote's administrator runs once, when the kind needs one.
     pub setup_script: Option<fn() -> &'static str>,
     /// Checks settings and secrets without network; every fault with its key.
@@ -64,7 +66,7 @@ pub fn has_trigger(kind_name: &str, trigger: Trigger) -> bool {
     kind(kind_name).is_some_and(|k| k.has(trigger))
 }
 
-static KINDS: &[&BridgeKind] = &[&crate::personify360::KIND];
+static KINDS: &[&BridgeKind] = &[&crate::personify360::KIND, &crate::membersuite::KIND];
 
 pub fn kinds() -> &'static [&'static BridgeKind] {
     KINDS

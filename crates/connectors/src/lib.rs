@@ -1,14 +1,18 @@
 //! Connectors: pure translators between one remote system and Rialto's vocabulary. They cannot see the store or the web.
 //! How to write one: `docs/CONNECTORS.md`.
 
+mod ahead;
 pub mod catalogue;
 pub mod error;
 pub mod form;
 pub mod http;
+pub mod membersuite;
 pub mod personify360;
+mod texts;
 pub mod writeback;
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use rialto_core::Instant;
 use rialto_core::fields::FieldType;
@@ -107,8 +111,17 @@ pub trait Connector: Send + Sync {
     async fn interests_of(&self, remote_id: &str) -> Result<Vec<RemoteInterest>, ConnectorError>;
 
     /// Those who have an interest, as a list: its `members` now is the completeness proof. `None` when the remote has no such interest.
-    async fn interest_list(&self, interest: &InterestKey) -> Result<Option<RemoteList>, ConnectorError>;
+    /// Asked only of kinds with `lists_interests`.
+    async fn interest_list(&self, _: &InterestKey) -> Result<Option<RemoteList>, ConnectorError> {
+        Err(cannot_list_interests())
+    }
 
     /// As `people`, of those who have an interest.
-    fn interest_people<'a>(&'a self, interest: &'a InterestKey, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>>;
+    fn interest_people<'a>(&'a self, _: &'a InterestKey, _: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>> {
+        futures::stream::once(async { Err(cannot_list_interests()) }).boxed()
+    }
+}
+
+fn cannot_list_interests() -> ConnectorError {
+    ConnectorError::Protocol { detail: "systems of this kind cannot list the people of an interest".into() }
 }

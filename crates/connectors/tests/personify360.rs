@@ -1,5 +1,6 @@
 //! The Personify360 connector against the simulated data service: what is read, and what becomes of every fault.
 
+mod membersuite;
 mod support;
 mod wire;
 mod writing;

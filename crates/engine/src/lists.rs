@@ -1,7 +1,6 @@
 //! List sync: the remote's lists become target groups, its fields become personalization fields. Never touches members or counts.
 
 use rialto_core::run::{Phase, RunState};
-use rialto_core::writeback::WritebackKind;
 use rialto_core::{Counts, figure};
 use rialto_store::groups::{self, Described};
 use rialto_store::runs::{Ending, Run};
@@ -99,7 +98,7 @@ const MAX_INTERESTS: usize = 5_000;
 
 /// The interests as the remote offers them. Lists and fields go on without them: the reason is kept beside what was known before.
 async fn offered_interests(remote: &Remote) -> Result<Vec<interests::Described>, String> {
-    if !remote.kind.writebacks.contains(&WritebackKind::Interests) {
+    if !remote.kind.lists_interests {
         return Ok(Vec::new());
     }
     let offered = remote.connector.interests().await.map_err(|e| worker::sentence(&e.to_string()))?;

@@ -7,6 +7,7 @@ mod disturb;
 mod faults;
 mod invented;
 mod journal;
+pub mod membersuite;
 mod names;
 pub mod personify360;
 mod site;

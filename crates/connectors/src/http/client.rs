@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use governor::clock::{Clock as _, DefaultClock};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -52,7 +52,7 @@ pub struct Client {
 struct Parts {
     http: reqwest::Client,
     outbound: Outbound,
-    authorization: HeaderValue,
+    authorization: Option<HeaderValue>,
     secrets: Vec<SecretString>,
     pace: Pace,
     calls: AtomicU64,
@@ -70,20 +70,47 @@ impl Client {
         let token = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
         let mut authorization = HeaderValue::try_from(format!("Basic {token}")).map_err(|_| "the user name cannot be sent".to_owned())?;
         authorization.set_sensitive(true);
+        Self::with(outbound, base, user, Some(authorization), vec![password.clone(), token.into()], per_second)
+    }
+
+    /// A client whose requests sign in by themselves. `secrets` are kept out of errors.
+    pub(super) fn bare(
+        outbound: Outbound,
+        base: &Url,
+        user: &str,
+        secrets: Vec<SecretString>,
+        per_second: NonZeroU32,
+    ) -> Result<Self, String> {
+        outbound.check(base).map_err(|d| d.to_string())?;
+        Self::with(outbound, base, user, None, secrets, per_second)
+    }
+
+    fn with(
+        outbound: Outbound,
+        base: &Url,
+        user: &str,
+        authorization: Option<HeaderValue>,
+        secrets: Vec<SecretString>,
+        per_second: NonZeroU32,
+    ) -> Result<Self, String> {
         let http =
             build(&outbound, base).map_err(|_| "no secure connections can be made: the system's certificates cannot be read".to_owned())?;
         let pace = outbound.pace(base, user, per_second);
-        let secrets = vec![password.clone(), token.into()];
         Ok(Self { parts: Arc::new(Parts { http, outbound, authorization, secrets, pace, calls: AtomicU64::new(0) }) })
     }
 
     /// Carries out a read: waits for its turn, tries again after passing troubles, and returns the whole decompressed body.
     pub async fn read(&self, read: &Read) -> Result<Bytes, ConnectorError> {
+        self.read_with(read, &HeaderMap::new()).await
+    }
+
+    /// The same with headers of the request's own.
+    pub async fn read_with(&self, read: &Read, headers: &HeaderMap) -> Result<Bytes, ConnectorError> {
         let parts = &*self.parts;
         parts.outbound.check(&read.url).map_err(|d| blocked(&d))?;
         let mut pauses = Pauses::new(parts.limits(), parts.seed());
         loop {
-            let error = match parts.once(&read.url, read.body.as_ref(), read.expect).await {
+            let error = match parts.once(&read.url, read.body.as_ref(), read.expect, headers).await {
                 Ok(body) => return Ok(body),
                 Err(error) => error,
             };
@@ -95,15 +122,25 @@ impl Client {
 
     /// The same with a single attempt.
     pub async fn read_once(&self, read: &Read) -> Result<Bytes, ConnectorError> {
+        self.read_once_with(read, &HeaderMap::new()).await
+    }
+
+    /// The same with headers of the request's own.
+    pub async fn read_once_with(&self, read: &Read, headers: &HeaderMap) -> Result<Bytes, ConnectorError> {
         self.parts.outbound.check(&read.url).map_err(|d| blocked(&d))?;
-        self.parts.once(&read.url, read.body.as_ref(), read.expect).await
+        self.parts.once(&read.url, read.body.as_ref(), read.expect, headers).await
     }
 
     /// Carries out a write: waits for its turn, sends it once, and returns the whole decompressed body. After an error it may have
     /// been carried out all the same.
     pub async fn write(&self, write: &Write) -> Result<Bytes, ConnectorError> {
+        self.write_with(write, &HeaderMap::new()).await
+    }
+
+    /// The same with headers of the request's own.
+    pub async fn write_with(&self, write: &Write, headers: &HeaderMap) -> Result<Bytes, ConnectorError> {
         self.parts.outbound.check(&write.url).map_err(|d| blocked(&d))?;
-        self.parts.once(&write.url, Some(&write.body), write.expect).await
+        self.parts.once(&write.url, Some(&write.body), write.expect, headers).await
     }
 }
 
@@ -139,10 +176,16 @@ impl Parts {
         }
     }
 
-    async fn once(&self, url: &Url, body: Option<&(Bytes, &'static str)>, expect: Expect) -> Result<Bytes, ConnectorError> {
+    async fn once(
+        &self,
+        url: &Url,
+        body: Option<&(Bytes, &'static str)>,
+        expect: Expect,
+        headers: &HeaderMap,
+    ) -> Result<Bytes, ConnectorError> {
         self.take_turn().await;
         let host = url.host_str().unwrap_or_default();
-        let mut response = self.send(url, body, expect).await.map_err(|e| broken(&e, host))?;
+        let mut response = self.send(url, body, expect, headers).await.map_err(|e| broken(&e, host))?;
         let status = response.status();
         if status != reqwest::StatusCode::OK {
             let retry = header(&response, RETRY_AFTER);
@@ -155,10 +198,18 @@ impl Parts {
         Ok(body)
     }
 
-    async fn send(&self, url: &Url, body: Option<&(Bytes, &'static str)>, expect: Expect) -> Result<Response, reqwest::Error> {
+    async fn send(
+        &self,
+        url: &Url,
+        body: Option<&(Bytes, &'static str)>,
+        expect: Expect,
+        headers: &HeaderMap,
+    ) -> Result<Response, reqwest::Error> {
         let method = if body.is_some() { Method::POST } else { Method::GET };
-        let mut request =
-            self.http.request(method, url.clone()).header(AUTHORIZATION, self.authorization.clone()).header(ACCEPT, expect.accept());
+        let mut request = self.http.request(method, url.clone()).header(ACCEPT, expect.accept()).headers(headers.clone());
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
         if let Some((body, kind)) = body {
             request = request.header(CONTENT_TYPE, *kind).body(body.clone());
         }

@@ -50,6 +50,8 @@ pub(super) fn refused(status: StatusCode, retry: Option<&str>, body: &[u8], secr
     let detail = describe(status, body, secrets);
     match status.as_u16() {
         401 | 403 | 407 => ConnectorError::Auth { detail },
+        // SOAP has one status for all faults; what the message was at fault for is no trouble that passes.
+        500 if is_fault_of_the_message(body) => ConnectorError::Rejected { detail },
         429 => ConnectorError::Limited { retry_after: retry.and_then(|r| retry_after(r, now)) },
         408 | 425 | 500..=599 => ConnectorError::Transient { detail },
         300..=399 => ConnectorError::Protocol { detail: format!("a redirect (status {}), which is not followed", status.as_u16()) },
@@ -77,11 +79,19 @@ fn message(body: &[u8]) -> Option<String> {
         return words.as_str().map(str::to_owned);
     }
     if text.starts_with('<') {
-        let (_, rest) = text.split_once("<message")?;
+        let (_, rest) = text.split_once("<message").or_else(|| text.split_once("<faultstring"))?;
         let (inner, _) = rest.split_once('>')?.1.split_once('<')?;
         return quick_xml::escape::unescape(inner).ok().map(|t| t.into_owned());
     }
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Whether a SOAP fault says that the message is to blame, or asks for what the service does not do.
+fn is_fault_of_the_message(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let code = text.split_once("<faultcode").and_then(|(_, rest)| rest.split_once('>')?.1.split_once('<'));
+    let code = code.map_or("", |(code, _)| code.rsplit(':').next().unwrap_or_default().trim());
+    matches!(code, "Client" | "ActionNotSupported" | "DeserializationFailed" | "MustUnderstand" | "VersionMismatch")
 }
 
 /// One line of printable text, bounded, without what was used to sign in.
@@ -130,6 +140,13 @@ mod tests {
         assert!(error(404, xml).to_string().ends_with("status 404: Could not find 'usr_X'."));
         let json = r#"{"error":{"code":"","message":{"lang":"en-US","value":"bad\u0007 hunter22\nfilter"}}}"#;
         assert!(error(400, json).to_string().ends_with("status 400: bad … filter"));
+        let fault = |code: &str| {
+            format!(
+                "<s:Envelope><s:Fault><faultcode xmlns:a=\"x\">{code}</faultcode><faultstring xml:lang=\"en\">No &lt;such&gt;</faultstring></s:Fault></s:Envelope>"
+            )
+        };
+        assert!(error(500, &fault("a:ActionNotSupported")).to_string().ends_with("refused the request: status 500: No <such>"));
+        assert_eq!(error(500, &fault("s:Server")).kind(), "transient");
         assert!(error(503, &"x".repeat(9_000)).to_string().len() < 300);
         assert!(error(500, "<html><body>secret page</body></html>").to_string().ends_with("status 500"));
     }

@@ -22,6 +22,7 @@ pub use client::{Client, Read, Write};
 pub use guard::{Denied, Guard, Net};
 pub use limits::Limits;
 pub use outbound::Outbound;
+pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use retry::retry_after;
 pub use shape::Expect;
 pub(crate) use shape::without_bom;

@@ -51,4 +51,10 @@ impl Outbound {
     pub fn basic(&self, base: &Url, user: &str, password: &SecretString, per_second: NonZeroU32) -> Result<Client, String> {
         Client::basic(self.clone(), base, user, password, per_second)
     }
+
+    /// A client for one remote system whose requests sign in by themselves, by what stands in their body or headers; `user` names
+    /// whose pace it shares, `secrets` are kept out of errors. The error is a sentence.
+    pub fn bare(&self, base: &Url, user: &str, secrets: Vec<SecretString>, per_second: NonZeroU32) -> Result<Client, String> {
+        Client::bare(self.clone(), base, user, secrets, per_second)
+    }
 }

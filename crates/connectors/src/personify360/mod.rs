@@ -43,6 +43,7 @@ use futures::stream::BoxStream;
 use rialto_core::run::Trigger;
 use rialto_core::writeback::{InterestKey, WritebackKind};
 
+use crate::ahead::ahead;
 use crate::catalogue::{BridgeKind, NoMode, Secrets, Settings};
 use crate::http::Outbound;
 use crate::{
@@ -73,6 +74,7 @@ pub static KIND: BridgeKind = BridgeKind {
     ],
     no_mode: NoMode::ImportAsSuppressed,
     writebacks: WritebackKind::ALL,
+    lists_interests: true,
     setup_script: Some(setup_script),
     check: settings::check,
     open,
@@ -137,9 +139,9 @@ impl Connector for Personify360 {
         match self.service.settings.lists_via {
             ListsVia::Procedures => {
                 let wanted = people::Wanted::list(&service, &code);
-                people::ahead(move |out| people::read(service, wanted, fields, out))
+                ahead(move |out| people::read(service, wanted, fields, out))
             }
-            ListsVia::EntitySet => people::ahead(move |out| entity_set::people(service, code, fields, out)),
+            ListsVia::EntitySet => ahead(move |out| entity_set::people(service, code, fields, out)),
         }
     }
 
@@ -170,7 +172,7 @@ impl Connector for Personify360 {
     fn interest_people<'a>(&'a self, interest: &'a InterestKey, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>> {
         let (service, fields) = (self.service.clone(), fields.to_vec());
         let wanted = people::Wanted::interest(&service, interest);
-        people::ahead(move |out| people::read(service, wanted, fields, out))
+        ahead(move |out| people::read(service, wanted, fields, out))
     }
 }
 

@@ -85,7 +85,7 @@ pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: Vec<Mapped>) ->
                 let id = k.id as u64;
                 tally.seen.contains(id) || tally.left_out.contains(id) || tally.waits(k.id) || tally.waits_unknown(&row.remote_id)
             }
-            None => verdict.dirty && !tally.waiting.unknown.insert(rialto_core::hash::key(&row.remote_id)),
+            None => unknown_again(tally, &row.remote_id, verdict),
         };
         if again {
             duplicate(tally, &row);
@@ -99,6 +99,20 @@ pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: Vec<Mapped>) ->
         }
     }
     write_waiting(job, tally, false).await
+}
+
+/// Whether somebody nobody knows came before in this read.
+fn unknown_again(tally: &mut Tally, remote_id: &str, verdict: Verdict) -> bool {
+    let key = rialto_core::hash::key(remote_id);
+    if tally.outsiders.contains(&key) || tally.waiting.unknown.contains(&key) {
+        return true;
+    }
+    if verdict.left_out {
+        tally.outsiders.insert(key)
+    } else {
+        tally.waiting.unknown.insert(key)
+    };
+    false
 }
 
 /// Writes what waits: whole slices, and at the end of a read the rest too.
@@ -217,4 +231,25 @@ async fn look_again(job: &Job<'_>, rows: &mut [Dirty<'_>]) -> Result<(), Trouble
         dirty.suppress = classify(dirty.row, dirty.known, job.remote.leaves_out()).suppress;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counted twice, somebody who is left out would make up for somebody who never came, and a member would be removed.
+    #[test]
+    fn somebody_nobody_knows_counts_once_whatever_their_rows_say() {
+        let verdict = |left_out: bool| Verdict { dirty: !left_out, suppress: false, lift: false, left_out };
+        for (first, second) in [(true, true), (true, false), (false, true), (false, false)] {
+            let mut tally = Tally::new(Default::default());
+            assert!(!unknown_again(&mut tally, "a", verdict(first)));
+            assert!(!unknown_again(&mut tally, "b", verdict(first)));
+            assert!(unknown_again(&mut tally, "a", verdict(second)), "{first} {second}");
+            if first {
+                tally.restart();
+                assert!(!unknown_again(&mut tally, "a", verdict(second)), "another read counts anew");
+            }
+        }
+    }
 }

@@ -29,10 +29,14 @@ pub(crate) fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped], known: &Ha
             batch::duplicate(tally, row);
             continue;
         }
+        if verdict.suppress {
+            tally.suppressed += 1;
+            note(job, tally, "plan_suppress", row, known);
+        }
         if verdict.left_out || known.is_some_and(|k| job.own.no.contains(k.id as u64)) {
             tally.counts.left_out += 1;
             if let Some(k) = known {
-                tally.seen.remove(k.id as u64);
+                tally.left_out.insert(k.id as u64);
             }
             continue;
         }
@@ -50,10 +54,6 @@ pub(crate) fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped], known: &Ha
         }
         if known.is_none() {
             tally.counts.created += 1;
-        }
-        if verdict.suppress {
-            tally.suppressed += 1;
-            note(job, tally, "plan_suppress", row, known);
         }
         if let (true, Some(k)) = (verdict.lift, known) {
             tally.lifts.insert(k.id as u64);
@@ -76,11 +76,14 @@ fn note(job: &Job<'_>, tally: &mut Tally, kind: &'static str, row: &Mapped, know
 }
 
 pub(crate) async fn conclude(job: &Job<'_>, mut tally: Tally, proof: &Proof) -> Result<Ending, Trouble> {
-    let leaves = &tally.members - &tally.seen - &job.own.yes;
+    // Those who are left out are removed at once; only whoever is absent waits for proof and gate. Both stand in `seen`.
+    let left_out = &tally.left_out & &tally.members;
+    let absent = &tally.members - &tally.seen - &job.own.yes;
+    let leaves = &absent | &left_out;
     let mut counts = tally.counts;
     counts.leaving = leaves.len() as i64;
     counts.suppressed = tally.suppressed;
-    let d = Difference { members_before: tally.members.len(), leaving: leaves.len(), lifts: tally.lifts.len() };
+    let d = Difference { members_before: tally.members.len(), leaving: absent.len(), lifts: tally.lifts.len() };
     let (outcome, reason) = match gate::judge(job.parts.settings.limits, proof, d) {
         gate::Verdict::Apply => {
             counts.removed = counts.leaving;
@@ -99,7 +102,8 @@ pub(crate) async fn conclude(job: &Job<'_>, mut tally: Tally, proof: &Proof) -> 
         gate::Verdict::Hold(why) => ("held", format!("A sync now would be held. {why}")),
     };
     if outcome != "apply" {
-        counts.withheld = counts.leaving;
+        counts.removed = left_out.len() as i64;
+        counts.withheld = absent.len() as i64;
         counts.lifts_withheld = tally.lifts.len() as i64;
     }
     counts.members_after = counts.members_before + counts.added - counts.removed;

@@ -34,6 +34,8 @@ pub(crate) struct Tally {
     pub suppressed: i64,
     /// Keys of people nobody knows yet: only a plan keeps them, since it gives out no ids.
     pub unknown: HashSet<u64>,
+    /// Keys of those who were left out and whom nobody knows: a repetition of theirs must not hide somebody who never came.
+    pub outsiders: HashSet<u64>,
     pub notes: Notes,
     pub waiting: batch::Waiting,
     /// Ids of known people among those that wait to be written.
@@ -59,6 +61,7 @@ impl Tally {
             created: RoaringTreemap::new(),
             suppressed: 0,
             unknown: HashSet::new(),
+            outsiders: HashSet::new(),
             notes: Notes::default(),
             waiting: batch::Waiting::default(),
             awaited: RoaringTreemap::new(),
@@ -88,6 +91,7 @@ impl Tally {
             self.earlier = Some(Earlier { counts, seen, left_out, lifts });
         }
         self.unknown.clear();
+        self.outsiders.clear();
     }
 
     /// After a read that broke off: goes back to the read before it when that brought more. False when nothing was brought.

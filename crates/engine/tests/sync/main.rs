@@ -6,6 +6,7 @@ mod drain;
 mod faults;
 mod gate;
 mod hardening;
+mod leave_out;
 mod lists;
 mod night;
 mod random;

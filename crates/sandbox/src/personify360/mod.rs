@@ -39,6 +39,7 @@ pub use interests::Held;
 pub use jobs::{Frequency, Job, JobError, JobRun, LogLine, NewJob, Outcome, Pattern, Process};
 pub use lists::List;
 pub use marketing::{ListStatus, Selection, Who};
+pub(crate) use options::start as first_instant;
 pub use options::{Clock, EntitySetNames, Options, ProcedureNames, counting_clock};
 pub use people::{NewPerson, Person, PersonPatch, Word};
 pub use sandbox::{Activity, Sandbox};

@@ -5,6 +5,7 @@ mod clock;
 mod faults;
 mod jobs;
 mod lists;
+mod membersuite;
 mod pages;
 mod people;
 mod reading;

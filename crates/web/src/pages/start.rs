@@ -107,7 +107,10 @@ pub async fn plan(reader: Reader, Path(id): Path<String>) -> Result<Redirect, Er
 async fn people(reader: &Reader, id: &str, plan_only: bool) -> Result<Redirect, Error> {
     reader.session.require(Permission::GroupsSync)?;
     let row = links::find_group(&reader.app, id).await?;
-    let asked = ask_people(reader, &row, Trigger::Resync, plan_only).await?;
+    // Where Info starts syncs, its own Resync Now is that trigger, too.
+    let by_info = rialto_connectors::has_trigger(&row.bridge_kind, Trigger::Info)
+        && !rialto_connectors::has_trigger(&row.bridge_kind, Trigger::Resync);
+    let asked = ask_people(reader, &row, if by_info { Trigger::Info } else { Trigger::Resync }, plan_only).await?;
     let run = PublicId::new(Kind::SyncRun, Instant(asked.created_at), asked.run_id);
     Ok(Redirect::to(&format!("/sync-runs/{run}")))
 }

@@ -5,11 +5,13 @@
 
 mod disturb;
 mod faults;
+pub mod imis;
 mod invented;
 mod journal;
 mod names;
 pub mod personify360;
 mod site;
+mod target;
 
 pub use faults::{Fault, FaultRule, FaultStatus};
 pub use journal::{Requests, Seen};

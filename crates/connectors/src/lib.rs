@@ -1,10 +1,13 @@
 //! Connectors: pure translators between one remote system and Rialto's vocabulary. They cannot see the store or the web.
 //! How to write one: `docs/CONNECTORS.md`.
 
+mod ahead;
 pub mod catalogue;
 pub mod error;
 pub mod form;
 pub mod http;
+pub mod imis;
+mod names;
 pub mod personify360;
 pub mod writeback;
 

@@ -49,6 +49,7 @@ fn denied<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Denied> {
 pub(super) fn refused(status: StatusCode, retry: Option<&str>, body: &[u8], secrets: &[SecretString], now: Instant) -> ConnectorError {
     let detail = describe(status, body, secrets);
     match status.as_u16() {
+        400..=499 if is_bad_sign_in(body) => ConnectorError::Auth { detail },
         401 | 403 | 407 => ConnectorError::Auth { detail },
         429 => ConnectorError::Limited { retry_after: retry.and_then(|r| retry_after(r, now)) },
         408 | 425 | 500..=599 => ConnectorError::Transient { detail },
@@ -71,6 +72,9 @@ fn message(body: &[u8]) -> Option<String> {
     let text = text.trim();
     if text.starts_with('{') {
         let value: serde_json::Value = serde_json::from_str(text).ok()?;
+        if let Some(words) = plain_message(&value) {
+            return Some(words);
+        }
         let error = value.get("error").or_else(|| value.get("odata.error"))?;
         let message = error.get("message")?;
         let words = message.get("value").unwrap_or(message);
@@ -82,6 +86,20 @@ fn message(body: &[u8]) -> Option<String> {
         return quick_xml::escape::unescape(inner).ok().map(|t| t.into_owned());
     }
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A token service's refusal of who asks (RFC 6749 section 5.2), which has the status 400.
+fn is_bad_sign_in(body: &[u8]) -> bool {
+    let error =
+        serde_json::from_slice::<serde_json::Value>(without_bom(body)).ok().and_then(|v| v.get("error")?.as_str().map(str::to_owned));
+    error.is_some_and(|e| matches!(e.as_str(), "invalid_grant" | "invalid_client" | "unauthorized_client"))
+}
+
+/// The message of a token service, of validation results, or of a web API.
+fn plain_message(value: &serde_json::Value) -> Option<String> {
+    let validation = || value.get("Errors")?.get("$values")?.get(0)?.get("Message");
+    let words = value.get("error_description").or_else(validation).or_else(|| value.get("Message"))?;
+    words.as_str().map(str::to_owned)
 }
 
 /// One line of printable text, bounded, without what was used to sign in.
@@ -130,6 +148,10 @@ mod tests {
         assert!(error(404, xml).to_string().ends_with("status 404: Could not find 'usr_X'."));
         let json = r#"{"error":{"code":"","message":{"lang":"en-US","value":"bad\u0007 hunter22\nfilter"}}}"#;
         assert!(error(400, json).to_string().ends_with("status 400: bad … filter"));
+        let validation = r#"{"$type":"x","Errors":{"$type":"y","$values":[{"Message":"Too long."}]}}"#;
+        assert!(error(400, validation).to_string().ends_with("status 400: Too long."));
+        let sign_in = error(400, r#"{"error":"invalid_grant","error_description":"Wrong."}"#);
+        assert!(sign_in.kind() == "auth" && sign_in.to_string().ends_with("status 400: Wrong."));
         assert!(error(503, &"x".repeat(9_000)).to_string().len() < 300);
         assert!(error(500, "<html><body>secret page</body></html>").to_string().ends_with("status 500"));
     }

@@ -51,4 +51,10 @@ impl Outbound {
     pub fn basic(&self, base: &Url, user: &str, password: &SecretString, per_second: NonZeroU32) -> Result<Client, String> {
         Client::basic(self.clone(), base, user, password, per_second)
     }
+
+    /// The same without a sign-in of its own: its requests say nothing about who asks until it is `bearing` a token. `password` is
+    /// only kept out of messages.
+    pub fn unsigned(&self, base: &Url, user: &str, password: &SecretString, per_second: NonZeroU32) -> Result<Client, String> {
+        Client::unsigned(self.clone(), base, user, password, per_second)
+    }
 }

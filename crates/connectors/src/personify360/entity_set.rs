@@ -12,10 +12,10 @@ use super::history::History;
 use super::json::{self, Entities, Scalar};
 use super::lists::{Listing, Named, entity_set_date};
 use super::metadata::{self, Property};
-use super::people::Out;
 use super::rows::{Columns, Rows};
 use super::service::{Service, named, protocol};
 use super::table::Table;
+use crate::ahead::Out;
 use crate::{ConnectorError, Page, RemoteField};
 
 /// Greatest id of twelve digits.

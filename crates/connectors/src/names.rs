@@ -1,18 +1,18 @@
 //! Names and texts of a remote, made fit to be stored and shown.
 
 /// Longest code of a list, in characters: the set-up script's `@ListCode` cuts longer ones, and would then read another list.
-pub(super) const CODE: usize = 24;
+pub(crate) const CODE: usize = 24;
 /// Longest name of a field, in characters: SQL Server's own limit.
-pub(super) const FIELD: usize = 128;
+pub(crate) const FIELD: usize = 128;
 /// Longest name of a list and label of a field.
-pub(super) const NAME: usize = 200;
+pub(crate) const NAME: usize = 200;
 /// Longest description.
-pub(super) const DESCRIPTION: usize = 4_000;
+pub(crate) const DESCRIPTION: usize = 4_000;
 /// Longest word for how often a list is made anew.
-pub(super) const FREQUENCY: usize = 80;
+pub(crate) const FREQUENCY: usize = 80;
 
 /// A text to show: without control characters, at most so many characters.
-pub(super) fn shown(text: &str, most: usize) -> String {
+pub(crate) fn shown(text: &str, most: usize) -> String {
     let plain = |c: char| match c {
         '\t' | '\n' | '\r' => Some(' '),
         c if c.is_control() => None,
@@ -24,7 +24,7 @@ pub(super) fn shown(text: &str, most: usize) -> String {
 
 /// A name by which the remote is asked again: trimmed, and `None` if it is empty, too long, or holds characters that cannot
 /// be sent or were not readable.
-pub(super) fn key(text: &str, most: usize) -> Option<String> {
+pub(crate) fn key(text: &str, most: usize) -> Option<String> {
     let text = text.trim();
     let fits = !text.is_empty() && text.chars().nth(most).is_none();
     let odd = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::delivery::{recognised, refused};
 use super::dialect::{entity, values};
-use super::preferences::{self, CommunicationType, as_flag};
+use super::preferences::{self, CommunicationType, TYPE_ID, as_flag};
 use super::service::{Service, named, protocol};
 use crate::http::{Refusal, Verb};
 use crate::names;
@@ -37,7 +37,11 @@ impl Party {
     /// What the person chose about a type; `None` when nothing. An entry without the flag is a no, unless it has another one.
     fn chosen(&self, type_id: &str) -> Result<Option<bool>, ConnectorError> {
         let mut found = None;
-        for preference in values(self.0.get(PREFERENCES)).iter().filter(|p| is_of(p, type_id)) {
+        let all = values(self.0.get(PREFERENCES));
+        if all.iter().any(|p| p.get(TYPE_ID).is_none()) {
+            return Err(protocol(format!("{TYPE_ID} of a communication preference is missing")));
+        }
+        for preference in all.iter().filter(|p| is_of(p, type_id)) {
             let yes = match preference.get("OptInFlag") {
                 Some(Value::Bool(yes)) => *yes,
                 Some(Value::Null) => false,
@@ -68,7 +72,7 @@ impl Party {
             changed = true;
         }
         if !changed {
-            let members = [("$type", PREFERENCE.into()), ("CommunicationTypeId", type_id.into()), ("OptInFlag", yes.into())];
+            let members = [("$type", PREFERENCE.into()), (TYPE_ID, type_id.into()), ("OptInFlag", yes.into())];
             let entry: Map<String, Value> = members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             list.push(entry.into());
         }
@@ -77,7 +81,7 @@ impl Party {
 }
 
 fn is_of(preference: &Value, type_id: &str) -> bool {
-    preference.get("CommunicationTypeId").and_then(Value::as_str).is_some_and(|id| id.eq_ignore_ascii_case(type_id))
+    preference.get(TYPE_ID).and_then(Value::as_str).is_some_and(|id| id.eq_ignore_ascii_case(type_id))
 }
 
 /// The person for a delivery, by one attempt.

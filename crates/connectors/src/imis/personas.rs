@@ -1,6 +1,8 @@
 //! Personas: one row of ours per person in the user-defined table. The columns are exactly two and have no room for a mark, so our
 //! row is the one that says what we said (ADR 116); every other row of the person is left alone.
 
+use std::collections::BTreeSet;
+
 use rialto_core::writeback::PersonaText;
 use serde_json::Value;
 
@@ -13,6 +15,8 @@ use crate::{Acknowledged, ConnectorError, DeliveryError};
 
 /// Most rows of one person that are looked at.
 const ROWS: usize = 500;
+/// Properties of every row, whether the definition names them or not.
+const OWN: &[&str] = &["ID", "PartyId", "Ordinal"];
 
 /// What a row says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,6 +45,17 @@ struct Row(Value);
 impl Row {
     fn text(&self, column: &str) -> &str {
         property(&self.0, column)
+    }
+
+    /// A property that no column of the table has; or that there are no properties at all.
+    fn unknown(&self, columns: &BTreeSet<String>) -> Option<String> {
+        let properties = values(self.0.get("Properties"));
+        let name = |p: &Value| p.get("Name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let known = |name: &String| columns.contains(name) || OWN.contains(&name.as_str());
+        if properties.is_empty() {
+            return Some("none".to_owned());
+        }
+        properties.iter().map(name).find(|name| !known(name)).map(|name| crate::names::shown(&name, 64))
     }
 
     /// Its address: `101`, or `~101|3` where there are several instances.
@@ -77,10 +92,10 @@ pub(super) struct Wanted<'a> {
 
 /// Makes our row say the persona, or takes it away. Every part may be done twice.
 pub(super) async fn write(service: &Service, id: &str, wanted: Wanted<'_>) -> Result<Acknowledged, DeliveryError> {
-    set_up(service).await?;
+    let columns = set_up(service).await?;
     let says = (!wanted.name.trim().is_empty()).then(|| Says::of(wanted.name, wanted.description));
     let ours: Vec<Says> = wanted.before.iter().map(|b| Says::of(&b.name, &b.description)).chain(says.clone()).collect();
-    let mut rows: Vec<Row> = rows(service, id).await?.into_iter().filter(|row| ours.iter().any(|says| says.is(row))).collect();
+    let mut rows: Vec<Row> = rows(service, id, &columns).await?.into_iter().filter(|row| ours.iter().any(|says| says.is(row))).collect();
     let mut changed = false;
     if let Some(says) = &says {
         match rows.iter().position(|row| says.is(row)) {
@@ -96,7 +111,8 @@ pub(super) async fn write(service: &Service, id: &str, wanted: Wanted<'_>) -> Re
     }
     if !rows.is_empty() {
         changed = true;
-        delete(service, id, &rows, says.as_ref(), &ours).await?;
+        delete(service, &rows).await?;
+        looked(&self::rows(service, id, &columns).await?, says.as_ref(), &ours).map_err(|e| named(e, &service.settings.persona_table))?;
     }
     let values = says.map_or(0, |says| u8::from(says.name != wanted.name) + u8::from(says.description != wanted.description));
     Ok(match values {
@@ -106,14 +122,14 @@ pub(super) async fn write(service: &Service, id: &str, wanted: Wanted<'_>) -> Re
     })
 }
 
-/// Nothing is written into a table that is not exactly as it should be.
-async fn set_up(service: &Service) -> Result<(), DeliveryError> {
-    let faults = table::faults(service).await?;
-    if faults.is_empty() { Ok(()) } else { Err(DeliveryError::SetUp { missing: faults.join(" ") }) }
+/// Nothing is written into a table that is not exactly as it should be. Answers its columns.
+async fn set_up(service: &Service) -> Result<BTreeSet<String>, DeliveryError> {
+    let checked = table::check(service).await?;
+    if checked.faults.is_empty() { Ok(checked.columns) } else { Err(DeliveryError::SetUp { missing: checked.faults.join(" ") }) }
 }
 
-/// All rows of a person.
-async fn rows(service: &Service, id: &str) -> Result<Vec<Row>, DeliveryError> {
+/// All rows of a person. Nulls are left out of a row; a property that the table does not have means that one was renamed on the way.
+async fn rows(service: &Service, id: &str, columns: &BTreeSet<String>) -> Result<Vec<Row>, DeliveryError> {
     let table = service.settings.persona_table.as_str();
     let limit = ROWS.to_string();
     let body = service.get(&[table], &[("ID", id), ("limit", &limit)], false).await.map_err(ConnectorError::from)?;
@@ -124,6 +140,9 @@ async fn rows(service: &Service, id: &str) -> Result<Vec<Row>, DeliveryError> {
     let rows: Vec<Row> = values(Some(items)).iter().cloned().map(Row).collect();
     if rows.iter().any(|row| party_of(&row.0) != id) {
         return Err(named(protocol("somebody else's rows, as if the filter ID were ignored"), table).into());
+    }
+    if let Some(odd) = rows.iter().find_map(|row| row.unknown(columns)) {
+        return Err(named(protocol(format!("a row with a property {odd} that the table does not have")), table).into());
     }
     if page.get("HasNext").and_then(Value::as_bool) == Some(true) || rows.len() > ROWS {
         return Err(DeliveryError::Refused { detail: format!("This person has more than {ROWS} rows in {table}.") });
@@ -158,8 +177,8 @@ fn shows(saved: &[u8], table: &str, id: &str, says: &Says) -> Result<(), Deliver
     if says.is(&saved) { Ok(()) } else { Err(named(protocol("what was saved came back as something else"), table).into()) }
 }
 
-/// Deletes rows of ours, and looks whether they are gone.
-async fn delete(service: &Service, id: &str, gone: &[Row], stays: Option<&Says>, ours: &[Says]) -> Result<(), DeliveryError> {
+/// Deletes rows of ours. What that answers says nothing: whoever deletes looks whether they are gone.
+async fn delete(service: &Service, gone: &[Row]) -> Result<(), DeliveryError> {
     let table = &service.settings.persona_table;
     for row in gone {
         let key = row.key().ok_or_else(|| named(protocol("a row without an identity"), table))?;
@@ -171,12 +190,17 @@ async fn delete(service: &Service, id: &str, gone: &[Row], stays: Option<&Says>,
             return Err(refused(refusal));
         }
     }
-    let left = rows(service, id).await?.into_iter().filter(|row| ours.iter().any(|says| says.is(row)));
-    let (stay, odd): (Vec<Row>, Vec<Row>) = left.partition(|row| stays.is_some_and(|says| says.is(row)));
+    Ok(())
+}
+
+/// Whether of our rows only the one that is to stay stands there.
+fn looked(rows: &[Row], stays: Option<&Says>, ours: &[Says]) -> Result<(), ConnectorError> {
+    let left = rows.iter().filter(|row| ours.iter().any(|says| says.is(row)));
+    let (stay, odd): (Vec<&Row>, Vec<&Row>) = left.partition(|row| stays.is_some_and(|says| says.is(row)));
     if odd.is_empty() && stay.len() == usize::from(stays.is_some()) {
         Ok(())
     } else {
-        Err(named(protocol("rows that were deleted still stand there"), table).into())
+        Err(protocol("rows that were deleted still stand there"))
     }
 }
 

@@ -21,7 +21,7 @@ const AT_ONCE: usize = 100;
 /// Most preferences of a person.
 const PREFERENCES: usize = 500;
 
-const TYPE_ID: &str = "CommunicationTypeId";
+pub(super) const TYPE_ID: &str = "CommunicationTypeId";
 const OPT_IN: &str = "OptInFlag";
 
 /// The communication type that means mailings.
@@ -125,7 +125,11 @@ async fn flags_of(service: &Service, kind: &CommunicationType, ids: &[&str]) -> 
 
 /// A flag that is false may be left out; but where no preference at all has one, and another member says yes or no, it was renamed.
 fn readable(parties: &[Party]) -> Result<(), ConnectorError> {
-    let mut members = parties.iter().flat_map(|p| &p.communication_type_preferences.0).flat_map(|Flat(members)| members);
+    let all = || parties.iter().flat_map(|p| &p.communication_type_preferences.0);
+    if all().any(|Flat(members)| !members.iter().any(|(name, _)| name == TYPE_ID)) {
+        return Err(protocol(format!("{TYPE_ID} of a communication preference is missing")));
+    }
+    let mut members = all().flat_map(|Flat(members)| members);
     if members.clone().any(|(name, _)| name == OPT_IN) {
         return Ok(());
     }

@@ -23,7 +23,7 @@ pub(super) async fn faults(service: &Service) -> Result<Vec<SetUpFault>, Connect
             faults.extend(missing.map(|name| SetUpFault { kinds: vec![*kind], detail: missing_activity(name) }));
         }
     }
-    let personas = table::faults(service).await?.into_iter();
+    let personas = table::check(service).await?.faults.into_iter();
     faults.extend(personas.map(|detail| SetUpFault { kinds: vec![WritebackKind::Persona], detail }));
     Ok(faults)
 }

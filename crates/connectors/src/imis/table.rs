@@ -1,6 +1,8 @@
 //! The definition of the personas' table, and what is wrong with it (`rules.md` section 4): names exact, both columns texts, lengths
 //! exactly as documented; prompts are ignored.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::dialect::{entity, values};
@@ -14,16 +16,27 @@ const DEFINITIONS: &str = "BoEntityDefinition";
 pub(super) const NAME: (&str, usize) = ("SCORE_NAME", 255);
 pub(super) const DESCRIPTION: (&str, usize) = ("SCORE_DESC", 2_000);
 
-/// What is wrong with the table, one sentence for each fault; empty when it is as it should be.
-pub(super) async fn faults(service: &Service) -> Result<Vec<String>, ConnectorError> {
+/// What a look at the table's definition found.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// What is wrong, one sentence for each fault; empty when the table is as it should be.
+    pub faults: Vec<String>,
+    /// All its columns.
+    pub columns: BTreeSet<String>,
+}
+
+/// Looks whether the table is as it should be, by one attempt.
+pub(super) async fn check(service: &Service) -> Result<Checked, ConnectorError> {
     let table = &service.settings.persona_table;
     let body = match service.get(&[DEFINITIONS, table], &[], false).await {
         Ok(body) => body,
-        Err(Refusal { status: Some(404), .. }) => return Ok(vec![not_there(service).await?]),
+        Err(Refusal { status: Some(404), .. }) => return Ok(Checked { faults: vec![not_there(service).await?], ..Checked::default() }),
         Err(refusal) => return Err(refusal.into()),
     };
     let definition = entity(&body).map_err(|e| named(e, DEFINITIONS))?;
-    judge(&definition, table).map_err(|e| named(e, DEFINITIONS))
+    let faults = judge(&definition, table).map_err(|e| named(e, DEFINITIONS))?;
+    let names = values(definition.get("Properties")).iter().filter_map(|p| p.get("Name")?.as_str());
+    Ok(Checked { faults, columns: names.map(str::to_owned).collect() })
 }
 
 /// The sentence about a table that is not there, or is there under another name.

@@ -66,7 +66,7 @@ pub fn has_trigger(kind_name: &str, trigger: Trigger) -> bool {
     kind(kind_name).is_some_and(|k| k.has(trigger))
 }
 
-static KINDS: &[&BridgeKind] = &[&crate::personify360::KIND, &crate::membersuite::KIND];
+static KINDS: &[&BridgeKind] = &[&crate::personify360::KIND, &crate::membersuite::KIND, &crate::imis::KIND];
 
 pub fn kinds() -> &'static [&'static BridgeKind] {
     KINDS

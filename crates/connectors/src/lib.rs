@@ -6,9 +6,10 @@ pub mod catalogue;
 pub mod error;
 pub mod form;
 pub mod http;
+pub mod imis;
 pub mod membersuite;
+mod names;
 pub mod personify360;
-mod texts;
 pub mod writeback;
 
 use async_trait::async_trait;

@@ -21,6 +21,10 @@ pub struct Delivery<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Acknowledged {
     Written,
+    /// Written, and so many values were longer than their columns there and were cut.
+    Cut {
+        values: u8,
+    },
     /// Found by its marker: an earlier try had arrived.
     FoundThere,
 }

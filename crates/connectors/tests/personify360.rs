@@ -1,5 +1,7 @@
-//! The Personify360 connector against the simulated data service: what is read, and what becomes of every fault.
+//! The Personify360 connector against the simulated data service: what is read, and what becomes of every fault. Beside it, in the
+//! same program, the connectors to other systems.
 
+mod imis;
 mod membersuite;
 mod support;
 mod wire;

@@ -11,7 +11,7 @@ names! {
     /// What a writeback is about.
     WritebackKind {
         Unsubscribe = "unsubscribe", Resubscribe = "resubscribe", InvalidEmail = "invalid_email", Interests = "interests",
-        MailingActivity = "mailing_activity",
+        MailingActivity = "mailing_activity", Persona = "persona",
     }
 }
 
@@ -48,6 +48,7 @@ impl WritebackKind {
             Self::InvalidEmail => "Invalid email address",
             Self::Interests => "Interests",
             Self::MailingActivity => "Mailing activity",
+            Self::Persona => "Persona",
         }
     }
 
@@ -56,13 +57,13 @@ impl WritebackKind {
         match self {
             Self::Unsubscribe | Self::Resubscribe => 0,
             Self::InvalidEmail | Self::Interests => 1,
-            Self::MailingActivity => 2,
+            Self::MailingActivity | Self::Persona => 2,
         }
     }
 
     /// Whether a bridge may switch it off: never what people decided about being mailed, nor a bad address (WB-10).
     pub fn may_be_off(self) -> bool {
-        matches!(self, Self::Interests | Self::MailingActivity)
+        matches!(self, Self::Interests | Self::MailingActivity | Self::Persona)
     }
 }
 
@@ -161,6 +162,22 @@ pub enum What {
     Interests {
         changes: Vec<InterestChange>,
     },
+    /// The persona that the person is sorted into now. An empty name: none, and the row of ours goes.
+    Persona {
+        name: String,
+        description: String,
+        /// What earlier writebacks may have left there: the last one that was acknowledged, and every try since. A row is ours only if
+        /// it says one of these, or what is said now.
+        #[serde(default)]
+        before: Vec<PersonaText>,
+    },
+}
+
+/// A persona as a remote system's table holds it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PersonaText {
+    pub name: String,
+    pub description: String,
 }
 
 impl Message {
@@ -170,6 +187,7 @@ impl Message {
             What::Resubscribe { .. } => WritebackKind::Resubscribe,
             What::InvalidEmail { .. } => WritebackKind::InvalidEmail,
             What::Interests { .. } => WritebackKind::Interests,
+            What::Persona { .. } => WritebackKind::Persona,
         }
     }
 

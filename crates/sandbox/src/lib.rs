@@ -5,12 +5,14 @@
 
 mod disturb;
 mod faults;
+pub mod imis;
 mod invented;
 mod journal;
 pub mod membersuite;
 mod names;
 pub mod personify360;
 mod site;
+mod target;
 
 pub use faults::{Fault, FaultRule, FaultStatus};
 pub use journal::{Requests, Seen};

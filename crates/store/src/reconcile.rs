@@ -130,6 +130,7 @@ pub enum Subject {
     Address,
     Interests,
     Activity,
+    Persona,
 }
 
 fn subject(kind: WritebackKind) -> Subject {
@@ -138,6 +139,7 @@ fn subject(kind: WritebackKind) -> Subject {
         WritebackKind::InvalidEmail => Subject::Address,
         WritebackKind::Interests => Subject::Interests,
         WritebackKind::MailingActivity => Subject::Activity,
+        WritebackKind::Persona => Subject::Persona,
     }
 }
 
@@ -339,6 +341,6 @@ fn still_holds(what: &What, own_no: bool) -> bool {
     match what {
         What::Unsubscribe => own_no,
         What::Resubscribe { .. } => !own_no,
-        What::InvalidEmail { .. } | What::Interests { .. } => true,
+        What::InvalidEmail { .. } | What::Interests { .. } | What::Persona { .. } => true,
     }
 }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use governor::clock::{Clock as _, DefaultClock};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -43,19 +43,84 @@ pub struct Write {
     pub expect: Expect,
 }
 
+/// What a change does to what stands at its address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verb {
+    Post,
+    Put,
+    Delete,
+}
+
+/// A request that writes, where a service tells creating, replacing and deleting apart. Sent once, as [`Write`].
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub verb: Verb,
+    pub url: Url,
+    /// With its content type.
+    pub body: Option<(Bytes, &'static str)>,
+    /// What its answer should be; `None` when it says nothing that counts.
+    pub expect: Option<Expect>,
+}
+
+/// A refusal with the status it came with; none when there was no answer, or one that was not what was asked for.
+#[derive(Debug)]
+pub struct Refusal {
+    pub status: Option<u16>,
+    pub error: ConnectorError,
+}
+
+impl From<Refusal> for ConnectorError {
+    fn from(refusal: Refusal) -> Self {
+        refusal.error
+    }
+}
+
+impl From<ConnectorError> for Refusal {
+    fn from(error: ConnectorError) -> Self {
+        Self { status: None, error }
+    }
+}
+
 /// A client for one remote system. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     parts: Arc<Parts>,
+    signed: Arc<Signed>,
+}
+
+/// As whom requests are made.
+struct Signed {
+    authorization: Option<HeaderValue>,
+    /// What no message may repeat.
+    secrets: Vec<SecretString>,
 }
 
 struct Parts {
     http: reqwest::Client,
     outbound: Outbound,
-    authorization: Option<HeaderValue>,
-    secrets: Vec<SecretString>,
     pace: Pace,
     calls: AtomicU64,
+}
+
+/// A request on its way.
+struct Asked<'a> {
+    method: Method,
+    url: &'a Url,
+    body: Option<&'a (Bytes, &'static str)>,
+    expect: Option<Expect>,
+    /// Of the request's own.
+    headers: Option<&'a HeaderMap>,
+}
+
+impl<'a> Asked<'a> {
+    fn read(read: &'a Read, headers: Option<&'a HeaderMap>) -> Self {
+        let method = if read.body.is_some() { Method::POST } else { Method::GET };
+        Self { method, url: &read.url, body: read.body.as_ref(), expect: Some(read.expect), headers }
+    }
+
+    fn write(write: &'a Write, headers: Option<&'a HeaderMap>) -> Self {
+        Self { method: Method::POST, url: &write.url, body: Some(&write.body), expect: Some(write.expect), headers }
+    }
 }
 
 impl Client {
@@ -66,14 +131,12 @@ impl Client {
         password: &SecretString,
         per_second: NonZeroU32,
     ) -> Result<Self, String> {
-        outbound.check(base).map_err(|d| d.to_string())?;
         let token = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
-        let mut authorization = HeaderValue::try_from(format!("Basic {token}")).map_err(|_| "the user name cannot be sent".to_owned())?;
-        authorization.set_sensitive(true);
-        Self::with(outbound, base, user, Some(authorization), vec![password.clone(), token.into()], per_second)
+        let authorization = header_of("Basic", &token).ok_or("the user name cannot be sent")?;
+        Self::signed(outbound, base, user, Some(authorization), vec![password.clone(), token.into()], per_second)
     }
 
-    /// A client whose requests sign in by themselves. `secrets` are kept out of errors.
+    /// A client whose requests sign in by themselves, or are `bearing` a token. `secrets` are kept out of errors.
     pub(super) fn bare(
         outbound: Outbound,
         base: &Url,
@@ -81,11 +144,10 @@ impl Client {
         secrets: Vec<SecretString>,
         per_second: NonZeroU32,
     ) -> Result<Self, String> {
-        outbound.check(base).map_err(|d| d.to_string())?;
-        Self::with(outbound, base, user, None, secrets, per_second)
+        Self::signed(outbound, base, user, None, secrets, per_second)
     }
 
-    fn with(
+    fn signed(
         outbound: Outbound,
         base: &Url,
         user: &str,
@@ -93,55 +155,129 @@ impl Client {
         secrets: Vec<SecretString>,
         per_second: NonZeroU32,
     ) -> Result<Self, String> {
+        outbound.check(base).map_err(|d| d.to_string())?;
         let http =
             build(&outbound, base).map_err(|_| "no secure connections can be made: the system's certificates cannot be read".to_owned())?;
         let pace = outbound.pace(base, user, per_second);
-        Ok(Self { parts: Arc::new(Parts { http, outbound, authorization, secrets, pace, calls: AtomicU64::new(0) }) })
+        let parts = Arc::new(Parts { http, outbound, pace, calls: AtomicU64::new(0) });
+        Ok(Self { parts, signed: Arc::new(Signed { authorization, secrets }) })
+    }
+
+    /// The same client with a bearer token; it keeps connections and pace. A token that cannot be sent is an unexpected answer.
+    pub fn bearing(&self, token: &SecretString) -> Result<Self, ConnectorError> {
+        let authorization = header_of("Bearer", token.expose_secret())
+            .ok_or_else(|| ConnectorError::Protocol { detail: "a token that cannot be sent".into() })?;
+        let secrets = self.signed.secrets.iter().chain([token]).cloned().collect();
+        Ok(Self { parts: self.parts.clone(), signed: Arc::new(Signed { authorization: Some(authorization), secrets }) })
     }
 
     /// Carries out a read: waits for its turn, tries again after passing troubles, and returns the whole decompressed body.
     pub async fn read(&self, read: &Read) -> Result<Bytes, ConnectorError> {
-        self.read_with(read, &HeaderMap::new()).await
+        Ok(self.asked(read, true).await?)
     }
 
     /// The same with headers of the request's own.
     pub async fn read_with(&self, read: &Read, headers: &HeaderMap) -> Result<Bytes, ConnectorError> {
-        let parts = &*self.parts;
-        parts.outbound.check(&read.url).map_err(|d| blocked(&d))?;
-        let mut pauses = Pauses::new(parts.limits(), parts.seed());
-        loop {
-            let error = match parts.once(&read.url, read.body.as_ref(), read.expect, headers).await {
-                Ok(body) => return Ok(body),
-                Err(error) => error,
-            };
-            let Some(pause) = pauses.after(&error) else { return Err(error) };
-            tracing::debug!(kind = error.kind(), pause_ms = pause.as_millis(), "reading again");
-            tokio::time::sleep(pause).await;
-        }
+        Ok(self.often(|| Asked::read(read, Some(headers))).await?)
     }
 
     /// The same with a single attempt.
     pub async fn read_once(&self, read: &Read) -> Result<Bytes, ConnectorError> {
-        self.read_once_with(read, &HeaderMap::new()).await
+        Ok(self.asked(read, false).await?)
     }
 
     /// The same with headers of the request's own.
     pub async fn read_once_with(&self, read: &Read, headers: &HeaderMap) -> Result<Bytes, ConnectorError> {
-        self.parts.outbound.check(&read.url).map_err(|d| blocked(&d))?;
-        self.parts.once(&read.url, read.body.as_ref(), read.expect, headers).await
+        Ok(self.once(Asked::read(read, Some(headers))).await?)
+    }
+
+    /// Carries out a read, by several attempts or one; a refusal tells its status.
+    pub async fn asked(&self, read: &Read, patient: bool) -> Result<Bytes, Refusal> {
+        if patient { self.often(|| Asked::read(read, None)).await } else { self.once(Asked::read(read, None)).await }
+    }
+
+    async fn often<'a>(&self, asked: impl Fn() -> Asked<'a>) -> Result<Bytes, Refusal> {
+        let parts = &*self.parts;
+        let mut pauses = Pauses::new(parts.limits(), parts.seed());
+        loop {
+            let refusal = match self.once(asked()).await {
+                Ok(body) => return Ok(body),
+                Err(refusal) => refusal,
+            };
+            let Some(pause) = pauses.after(&refusal.error) else { return Err(refusal) };
+            tracing::debug!(kind = refusal.error.kind(), pause_ms = pause.as_millis(), "reading again");
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// Carries out a write: waits for its turn, sends it once, and returns the whole decompressed body. After an error it may have
     /// been carried out all the same.
     pub async fn write(&self, write: &Write) -> Result<Bytes, ConnectorError> {
-        self.write_with(write, &HeaderMap::new()).await
+        Ok(self.once(Asked::write(write, None)).await?)
     }
 
     /// The same with headers of the request's own.
     pub async fn write_with(&self, write: &Write, headers: &HeaderMap) -> Result<Bytes, ConnectorError> {
-        self.parts.outbound.check(&write.url).map_err(|d| blocked(&d))?;
-        self.parts.once(&write.url, Some(&write.body), write.expect, headers).await
+        Ok(self.once(Asked::write(write, Some(headers))).await?)
     }
+
+    /// Carries out a change in the same way; created (201) and done without an answer (204) are successes too.
+    pub async fn change(&self, change: &Change) -> Result<Bytes, Refusal> {
+        let method = match change.verb {
+            Verb::Post => Method::POST,
+            Verb::Put => Method::PUT,
+            Verb::Delete => Method::DELETE,
+        };
+        self.once(Asked { method, url: &change.url, body: change.body.as_ref(), expect: change.expect, headers: None }).await
+    }
+
+    async fn once(&self, asked: Asked<'_>) -> Result<Bytes, Refusal> {
+        let parts = &*self.parts;
+        parts.outbound.check(asked.url).map_err(|d| blocked(&d))?;
+        parts.take_turn().await;
+        let host = asked.url.host_str().unwrap_or_default().to_owned();
+        let host = host.as_str();
+        let changes = !matches!(asked.method, Method::GET);
+        let expect = asked.expect;
+        let mut response = self.send(asked).await.map_err(|e| broken(&e, host))?;
+        let status = response.status();
+        if status != StatusCode::OK && !(changes && matches!(status, StatusCode::CREATED | StatusCode::NO_CONTENT)) {
+            let retry = header(&response, RETRY_AFTER);
+            let start = beginning(&mut response).await;
+            let error = refused(status, retry.as_deref(), &start, &self.signed.secrets, parts.outbound.clock.now());
+            return Err(Refusal { status: Some(status.as_u16()), error });
+        }
+        let kind = header(&response, CONTENT_TYPE).unwrap_or_default();
+        let body = whole(&mut response, parts.limits().body, host).await?;
+        if let Some(expect) = expect {
+            expect.check(&kind, &body)?;
+        }
+        Ok(body)
+    }
+
+    async fn send(&self, asked: Asked<'_>) -> Result<Response, reqwest::Error> {
+        let mut request = self.parts.http.request(asked.method, asked.url.clone());
+        if let Some(authorization) = &self.signed.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        if let Some(expect) = asked.expect {
+            request = request.header(ACCEPT, expect.accept());
+        }
+        if let Some((body, kind)) = asked.body {
+            request = request.header(CONTENT_TYPE, *kind).body(body.clone());
+        }
+        if let Some(headers) = asked.headers {
+            request = request.headers(headers.clone());
+        }
+        request.send().await
+    }
+}
+
+/// The header that says who asks; `None` when it cannot be sent.
+fn header_of(scheme: &str, token: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(format!("{scheme} {token}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 fn build(outbound: &Outbound, base: &Url) -> Result<reqwest::Client, reqwest::Error> {
@@ -174,46 +310,6 @@ impl Parts {
         while let Err(early) = self.pace.check() {
             tokio::time::sleep(early.wait_time_from(DefaultClock::default().now())).await;
         }
-    }
-
-    async fn once(
-        &self,
-        url: &Url,
-        body: Option<&(Bytes, &'static str)>,
-        expect: Expect,
-        headers: &HeaderMap,
-    ) -> Result<Bytes, ConnectorError> {
-        self.take_turn().await;
-        let host = url.host_str().unwrap_or_default();
-        let mut response = self.send(url, body, expect, headers).await.map_err(|e| broken(&e, host))?;
-        let status = response.status();
-        if status != reqwest::StatusCode::OK {
-            let retry = header(&response, RETRY_AFTER);
-            let start = beginning(&mut response).await;
-            return Err(refused(status, retry.as_deref(), &start, &self.secrets, self.outbound.clock.now()));
-        }
-        let kind = header(&response, CONTENT_TYPE).unwrap_or_default();
-        let body = whole(&mut response, self.limits().body, host).await?;
-        expect.check(&kind, &body)?;
-        Ok(body)
-    }
-
-    async fn send(
-        &self,
-        url: &Url,
-        body: Option<&(Bytes, &'static str)>,
-        expect: Expect,
-        headers: &HeaderMap,
-    ) -> Result<Response, reqwest::Error> {
-        let method = if body.is_some() { Method::POST } else { Method::GET };
-        let mut request = self.http.request(method, url.clone()).header(ACCEPT, expect.accept()).headers(headers.clone());
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization.clone());
-        }
-        if let Some((body, kind)) = body {
-            request = request.header(CONTENT_TYPE, *kind).body(body.clone());
-        }
-        request.send().await
     }
 }
 

@@ -49,6 +49,7 @@ fn denied<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Denied> {
 pub(super) fn refused(status: StatusCode, retry: Option<&str>, body: &[u8], secrets: &[SecretString], now: Instant) -> ConnectorError {
     let detail = describe(status, body, secrets);
     match status.as_u16() {
+        400..=499 if is_bad_sign_in(body) => ConnectorError::Auth { detail },
         401 | 403 | 407 => ConnectorError::Auth { detail },
         // SOAP has one status for all faults; what the message was at fault for is no trouble that passes.
         500 if is_fault_of_the_message(body) => ConnectorError::Rejected { detail },
@@ -73,6 +74,9 @@ fn message(body: &[u8]) -> Option<String> {
     let text = text.trim();
     if text.starts_with('{') {
         let value: serde_json::Value = serde_json::from_str(text).ok()?;
+        if let Some(words) = plain_message(&value) {
+            return Some(words);
+        }
         let error = value.get("error").or_else(|| value.get("odata.error"))?;
         let message = error.get("message")?;
         let words = message.get("value").unwrap_or(message);
@@ -92,6 +96,20 @@ fn is_fault_of_the_message(body: &[u8]) -> bool {
     let code = text.split_once("<faultcode").and_then(|(_, rest)| rest.split_once('>')?.1.split_once('<'));
     let code = code.map_or("", |(code, _)| code.rsplit(':').next().unwrap_or_default().trim());
     matches!(code, "Client" | "ActionNotSupported" | "DeserializationFailed" | "MustUnderstand" | "VersionMismatch")
+}
+
+/// A token service's refusal of who asks (RFC 6749 section 5.2), which has the status 400.
+fn is_bad_sign_in(body: &[u8]) -> bool {
+    let error =
+        serde_json::from_slice::<serde_json::Value>(without_bom(body)).ok().and_then(|v| v.get("error")?.as_str().map(str::to_owned));
+    error.is_some_and(|e| matches!(e.as_str(), "invalid_grant" | "invalid_client" | "unauthorized_client"))
+}
+
+/// The message of a token service, of validation results, or of a web API.
+fn plain_message(value: &serde_json::Value) -> Option<String> {
+    let validation = || value.get("Errors")?.get("$values")?.get(0)?.get("Message");
+    let words = value.get("error_description").or_else(validation).or_else(|| value.get("Message"))?;
+    words.as_str().map(str::to_owned)
 }
 
 /// One line of printable text, bounded, without what was used to sign in.
@@ -147,6 +165,10 @@ mod tests {
         };
         assert!(error(500, &fault("a:ActionNotSupported")).to_string().ends_with("refused the request: status 500: No <such>"));
         assert_eq!(error(500, &fault("s:Server")).kind(), "transient");
+        let validation = r#"{"$type":"x","Errors":{"$type":"y","$values":[{"Message":"Too long."}]}}"#;
+        assert!(error(400, validation).to_string().ends_with("status 400: Too long."));
+        let sign_in = error(400, r#"{"error":"invalid_grant","error_description":"Wrong."}"#);
+        assert!(sign_in.kind() == "auth" && sign_in.to_string().ends_with("status 400: Wrong."));
         assert!(error(503, &"x".repeat(9_000)).to_string().len() < 300);
         assert!(error(500, "<html><body>secret page</body></html>").to_string().ends_with("status 500"));
     }

@@ -18,7 +18,7 @@ mod pace;
 mod retry;
 mod shape;
 
-pub use client::{Client, Read, Write};
+pub use client::{Change, Client, Read, Refusal, Verb, Write};
 pub use guard::{Denied, Guard, Net};
 pub use limits::Limits;
 pub use outbound::Outbound;

@@ -8,7 +8,7 @@ use super::save::{NotSaved, save};
 use super::service::{Service, Way};
 use super::setup::{self, Basis};
 use super::xml::protocol;
-use crate::texts;
+use crate::names;
 use crate::{ConnectorError, DeliveryError};
 
 const CLASS: &str = "Activity";
@@ -120,6 +120,7 @@ fn sentence(message: &Message) -> String {
         }
         What::InvalidEmail { fault } => format!("Invalid email address: {}. Found by {account} on {at}.", fault.words()),
         What::Interests { changes } => interests(changes, &account, &at),
+        What::Persona { .. } => format!("Persona changed in the mailings of {account} on {at}."),
     };
     let reason = plain(&message.reason, LONGEST_REASON);
     if !reason.is_empty() {
@@ -142,7 +143,7 @@ fn interests(changes: &[InterestChange], account: &str, at: &str) -> String {
 
 /// A free text without what could pass for a mark.
 fn plain(text: &str, most: usize) -> String {
-    texts::shown(text, most).replace('[', "(").replace(']', ")")
+    names::shown(text, most).replace('[', "(").replace(']', ")")
 }
 
 fn moment(at: Instant) -> String {

@@ -7,7 +7,7 @@ use super::lists::key;
 use super::object::Object;
 use super::service::{Service, Way, named};
 use super::xml::protocol;
-use crate::texts;
+use crate::names;
 use crate::{ConnectorError, RemoteInterest};
 
 const CLASS: &str = "MessageCategory";
@@ -25,7 +25,7 @@ pub(super) async fn all(service: &Service) -> Result<Vec<RemoteInterest>, Connec
             source: InterestSource::Area,
             code: id.to_owned(),
             subcode: String::new(),
-            name: texts::shown(one.text("Name"), NAME),
+            name: names::shown(one.text("Name"), NAME),
             active,
             members: None,
         }))

@@ -4,7 +4,7 @@ use quick_xml::escape::escape;
 
 use super::xml::{self, Node, protocol};
 use crate::ConnectorError;
-use crate::texts;
+use crate::names;
 
 pub(super) const CONTRACTS: &str = "http://membersuite.com/contracts";
 pub(super) const TYPES: &str = "http://schemas.datacontract.org/2004/07/MemberSuite.SDK.Types";
@@ -142,7 +142,7 @@ pub(super) fn outcome(body: &[u8], operation: &str) -> Result<Outcome, CallError
 
 fn first_error(result: &Node) -> Said {
     let error = result.child("Errors").and_then(|errors| errors.children.first());
-    let text = |name: &str| error.and_then(|error| error.text_of(name)).map(|text| texts::shown(text, WORDS)).unwrap_or_default();
+    let text = |name: &str| error.and_then(|error| error.text_of(name)).map(|text| names::shown(text, WORDS)).unwrap_or_default();
     let code = text("Code");
     Said {
         code: if code.is_empty() { "an error without a code".into() } else { code },
@@ -153,7 +153,7 @@ fn first_error(result: &Node) -> Said {
 
 fn fault(fault: &Node) -> ConnectorError {
     let code = fault.text_of("faultcode").unwrap_or_default();
-    let detail = texts::shown(fault.text_of("faultstring").unwrap_or("a SOAP fault"), WORDS);
+    let detail = names::shown(fault.text_of("faultstring").unwrap_or("a SOAP fault"), WORDS);
     match code.rsplit(':').next().unwrap_or_default() {
         "Client" | "ActionNotSupported" | "DeserializationFailed" | "MustUnderstand" | "VersionMismatch" => {
             ConnectorError::Rejected { detail }

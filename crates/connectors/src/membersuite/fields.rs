@@ -4,7 +4,7 @@ use rialto_core::fields::FieldType;
 
 use super::service::{Service, Way, named};
 use super::xml::{Node, protocol};
-use crate::texts;
+use crate::names;
 use crate::{ConnectorError, RemoteField};
 
 /// Longest label.
@@ -61,7 +61,7 @@ fn field(node: &Node) -> Option<Described> {
     Some(Described {
         name: node.text_of("Name")?.to_owned(),
         required: node.text_of("IsRequired").is_some_and(|text| text == "true" || text == "1"),
-        label: texts::shown(node.text_of("Label").unwrap_or_default(), LABEL),
+        label: names::shown(node.text_of("Label").unwrap_or_default(), LABEL),
         kind: kind(node.text_of("DataType").unwrap_or_default()),
     })
 }

@@ -7,7 +7,7 @@ use super::rows::Table;
 use super::search::Query;
 use super::service::{Service, Way, named};
 use super::xml::{Node, protocol};
-use crate::texts;
+use crate::names;
 use crate::{ConnectorError, RemoteList};
 
 const STATEMENT: &str = "select OBJECTS() from SavedSearch where IsPublic=1";
@@ -71,8 +71,8 @@ fn list(search: &Object) -> Option<RemoteList> {
     let code = key(search.text("ID"))?;
     Some(RemoteList {
         code: code.to_owned(),
-        name: texts::shown(search.text("Name"), NAME),
-        description: texts::shown(search.text("Description"), DESCRIPTION),
+        name: names::shown(search.text("Name"), NAME),
+        description: names::shown(search.text("Description"), DESCRIPTION),
         active: true,
         // Found anew whenever it is executed: there is no date of its data.
         regeneration: String::new(),

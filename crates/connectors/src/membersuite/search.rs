@@ -26,7 +26,7 @@ impl Query {
         if !kind.eq_ignore_ascii_case("Individual") {
             return Err(protocol(format!(
                 "a search of the type {:?}; only searches of individuals can be read",
-                crate::texts::shown(kind, 80)
+                crate::names::shown(kind, 80)
             )));
         }
         for (prefix, uri) in search.declared() {

@@ -17,6 +17,9 @@ fn refused(detail: &str) -> DeliveryError {
 pub(super) async fn deliver(service: &Service, delivery: Delivery<'_>) -> Result<Acknowledged, DeliveryError> {
     let Delivery { marker, message, .. } = delivery;
     let id = key(delivery.remote_id).ok_or_else(|| refused("The Remote ID is none of MemberSuite."))?;
+    if matches!(message.what, What::Persona { .. }) {
+        return Err(refused("Personas are not written back to MemberSuite."));
+    }
     let person = individual::get(service, id, Way::Once).await?;
     let person = person.ok_or_else(|| refused("This person does not exist there any more."))?;
     if delivery.again && activity::stands(service, id, marker).await? {

@@ -102,6 +102,7 @@ fn sentence(message: &Message) -> String {
             }
             told
         }
+        What::Persona { .. } => format!("Persona changed in the mailings of {account} on {at}."),
     };
     if !reason.is_empty() {
         told.push_str(&format!(" Reason: {reason}"));

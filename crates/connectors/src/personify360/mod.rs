@@ -9,7 +9,6 @@
 //! - `writeback`: what is told to the remote, `delivery` what all of it has in common; `customer`, `activity`, `interests`: the
 //!   parts; `setup`: what has to be there before; `entity`, `remote_id`: what goes to and fro.
 //! - `history`, `position`, `budget`: whether the columns are there, whether a read gets on, and when it has taken enough.
-//! - `names`: which names and texts of the remote are fit to be kept.
 
 mod activity;
 mod budget;
@@ -24,7 +23,6 @@ mod interests;
 mod json;
 mod lists;
 mod metadata;
-mod names;
 mod people;
 mod position;
 mod probe;
@@ -41,11 +39,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rialto_core::run::Trigger;
-use rialto_core::writeback::{InterestKey, WritebackKind};
+use rialto_core::writeback::InterestKey;
 
 use crate::ahead::ahead;
 use crate::catalogue::{BridgeKind, NoMode, Secrets, Settings};
 use crate::http::Outbound;
+use crate::names;
 use crate::{
     Acknowledged, Connector, ConnectorError, Delivery, DeliveryError, FieldError, Page, ProbeReport, RemoteField, RemoteInterest,
     RemoteList, SetUpFault, Shown,
@@ -73,7 +72,7 @@ pub static KIND: BridgeKind = BridgeKind {
         Trigger::Cli,
     ],
     no_mode: NoMode::ImportAsSuppressed,
-    writebacks: WritebackKind::ALL,
+    writebacks: settings::WRITEBACKS,
     lists_interests: true,
     setup_script: Some(setup_script),
     check: settings::check,

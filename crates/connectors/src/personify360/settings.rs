@@ -13,6 +13,15 @@ use crate::form::{FormField, Input};
 
 pub(super) const BASE_URL: &str = "base_url";
 
+/// What can be written back to this kind.
+pub(super) const WRITEBACKS: &[WritebackKind] = &[
+    WritebackKind::Unsubscribe,
+    WritebackKind::Resubscribe,
+    WritebackKind::InvalidEmail,
+    WritebackKind::Interests,
+    WritebackKind::MailingActivity,
+];
+
 const REQUIRED: FormField =
     FormField { key: "", label: "", help: "", input: Input::Text, required: true, default: "", options: &[], advanced: false };
 
@@ -150,6 +159,8 @@ impl Codes {
             WritebackKind::InvalidEmail => &self.invalid_email,
             WritebackKind::Interests => &self.interest,
             WritebackKind::MailingActivity => &self.mailing,
+            // Refused before any code is asked for.
+            WritebackKind::Persona => "",
         }
     }
 }

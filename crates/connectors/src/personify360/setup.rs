@@ -6,6 +6,7 @@ use rialto_core::writeback::WritebackKind;
 
 use super::delivery::not_offered;
 use super::service::{Service, named};
+use super::settings::WRITEBACKS;
 use super::table::Table;
 use crate::{ConnectorError, DeliveryError, SetUpFault};
 
@@ -28,7 +29,7 @@ pub(super) async fn faults(service: &Service) -> Result<Vec<SetUpFault>, Connect
 fn for_all(error: DeliveryError) -> Result<SetUpFault, ConnectorError> {
     match error {
         DeliveryError::SetUp { missing: detail } | DeliveryError::Refused { detail } => {
-            Ok(SetUpFault { kinds: WritebackKind::ALL.to_vec(), detail })
+            Ok(SetUpFault { kinds: WRITEBACKS.to_vec(), detail })
         }
         DeliveryError::Failed(error) => Err(error),
     }
@@ -36,7 +37,7 @@ fn for_all(error: DeliveryError) -> Result<SetUpFault, ConnectorError> {
 
 fn missing_codes(service: &Service, present: &HashSet<String>) -> Option<SetUpFault> {
     let code = |kind: &WritebackKind| service.settings.codes.of(*kind);
-    let kinds: Vec<WritebackKind> = WritebackKind::ALL.iter().copied().filter(|k| !present.contains(code(k))).collect();
+    let kinds: Vec<WritebackKind> = WRITEBACKS.iter().copied().filter(|k| !present.contains(code(k))).collect();
     let names: Vec<&str> = kinds.iter().map(code).collect();
     (!kinds.is_empty()).then(|| SetUpFault { detail: without_codes(&names), kinds })
 }

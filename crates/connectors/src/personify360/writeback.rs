@@ -15,6 +15,9 @@ pub(super) async fn deliver(service: &Service, delivery: Delivery<'_>) -> Result
     let Some(key) = Key::of(delivery.remote_id) else {
         return Err(DeliveryError::Refused { detail: "The Remote ID is none of Personify360.".into() });
     };
+    if matches!(message.what, What::Persona { .. }) {
+        return Err(DeliveryError::Refused { detail: "Personify360 takes no personas.".into() });
+    }
     if delivery.again && activity::stands(service, &key, marker).await? {
         return Ok(Acknowledged::FoundThere);
     }

@@ -60,7 +60,7 @@ fn shows(remote: &Remote, person: &str, what: &What) -> bool {
     match what {
         What::Unsubscribe => person.do_not_email,
         What::Resubscribe { say_yes } => person.do_not_email != *say_yes,
-        What::InvalidEmail { .. } => true,
+        What::InvalidEmail { .. } | What::Persona { .. } => true,
         What::Interests { changes } => changes.iter().all(|c| person.opt_outs.contains(&c.code) != c.wanted),
     }
 }

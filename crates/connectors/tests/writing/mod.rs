@@ -96,7 +96,7 @@ impl<'s> Person<'s> {
         match what {
             What::Unsubscribe => !self.allows(),
             What::Resubscribe { say_yes } => self.allows() == *say_yes,
-            What::InvalidEmail { .. } => true,
+            What::InvalidEmail { .. } | What::Persona { .. } => true,
             What::Interests { changes } => changes.iter().all(|c| {
                 let has = match c.source {
                     InterestSource::Area => self.sandbox.opt_ins(&self.master, self.sub).iter().any(|(code, yes)| *code == c.code && *yes),

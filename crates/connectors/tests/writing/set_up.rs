@@ -40,7 +40,7 @@ async fn the_set_up_script_adds_all_that_is_missing() {
     let bridge = remote.bridge(&[]);
     let faults = bridge.set_up_faults().await.unwrap();
     assert_eq!(faults.len(), 2);
-    assert!(faults.iter().all(|f| f.kinds == WritebackKind::ALL && f.detail.contains("set-up script")));
+    assert!(faults.iter().all(|f| f.kinds == personify360::KIND.writebacks && f.detail.contains("set-up script")));
     assert!(faults[0].detail.contains("usr_Rialto_Codes") && faults[1].detail.contains("usr_Rialto_Activities"));
     let person = Person::of(&remote, 3);
     for what in all() {

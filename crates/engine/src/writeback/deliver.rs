@@ -38,13 +38,24 @@ pub(super) async fn deliver(connector: &dyn Connector, c: &Claimed, cutoff: Inst
     let (outcome, said, doubt) = match result {
         Ok((acknowledged, flag)) => {
             let found_there = acknowledged == Acknowledged::FoundThere;
-            let said = if found_there { "An earlier try had arrived: its mark stands there." } else { "The remote shows it." };
-            (Outcome::Sent { found_there, flag }, said.to_owned(), None)
+            (Outcome::Sent { found_there, flag }, shows(acknowledged), None)
         }
         Err(error) => failed(c, error, at, cutoff),
     };
     metrics::counter!("rialto_writebacks_total", "outcome" => label(&outcome)).increment(1);
     (answer(c, outcome, said, started_at, at), doubt)
+}
+
+/// What an acknowledgement says.
+fn shows(acknowledged: Acknowledged) -> String {
+    match acknowledged {
+        Acknowledged::Written => "The remote shows it.".to_owned(),
+        Acknowledged::FoundThere => "An earlier try had arrived: it stands there.".to_owned(),
+        Acknowledged::Cut { values } => {
+            metrics::counter!("rialto_writeback_values_cut_total").increment(u64::from(values));
+            format!("The remote shows it. Values longer than their columns there, and cut: {values}.")
+        }
+    }
 }
 
 /// The answer to a claim, whatever it is.

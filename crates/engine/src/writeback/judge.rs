@@ -25,7 +25,8 @@ pub(super) fn judge(person: &Person, past: &[&Past], shown: &Shown) -> Option<Ve
         latest.extend(p.subject().map(|subject| (subject, p.id)));
     }
     let mut found = Vec::new();
-    for p in past {
+    // A persona leaves a row and no mark (docs/adr/0116).
+    for p in past.iter().filter(|p| p.subject() != Some(Subject::Persona)) {
         let times = there.remove(mark(p).as_str()).unwrap_or(0);
         let repairable = latest.values().any(|id| *id == p.id);
         let label = WritebackKind::from_name(&p.kind).map_or("", WritebackKind::label);

@@ -16,7 +16,7 @@ use crate::personify360::procedures::Call;
 use crate::personify360::reply::{disturb, instead, send, unauthorized};
 use crate::personify360::sandbox::Sandbox;
 use crate::personify360::service::{self, PROCEDURE_PATH, Request};
-use crate::personify360::target::{decode, query};
+use crate::target::{decode, query};
 
 /// Greatest body the sandbox reads.
 pub(crate) const BODY_LIMIT: usize = 1 << 20;

@@ -30,7 +30,6 @@ mod server;
 mod service;
 mod setup;
 mod state;
-mod target;
 mod truth;
 mod xml;
 

@@ -12,7 +12,7 @@ use crate::personify360::odata::value::Value;
 use crate::personify360::procedures::{self, Call};
 use crate::personify360::sandbox::Sandbox;
 use crate::personify360::save;
-use crate::personify360::target::{segment, unquote};
+use crate::target::{segment, unquote};
 
 /// A request whose address and headers were read.
 pub(crate) struct Request {

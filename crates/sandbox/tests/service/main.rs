@@ -3,6 +3,7 @@
 mod admin;
 mod clock;
 mod faults;
+mod imis;
 mod jobs;
 mod lists;
 mod membersuite;

@@ -182,6 +182,7 @@ pub async fn is_on(tx: &mut Tx, bridge_id: i64, kind: WritebackKind) -> Result<b
     let settings = tx.opt::<Destination>(ONE, args![bridge_id]).await?.map(|d| d.read_settings()).unwrap_or_default();
     Ok(match kind {
         WritebackKind::Interests => settings.interests,
+        WritebackKind::Persona => settings.personas,
         _ => true,
     })
 }

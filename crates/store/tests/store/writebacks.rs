@@ -333,9 +333,10 @@ async fn only_some_kinds_can_be_off() {
         let house = house(&test.db).await;
         let mut tx = test.db.write().await.unwrap();
         for kind in WritebackKind::ALL {
-            assert!(writebacks::is_on(&mut tx, house.bridge, *kind).await.unwrap(), "{}: {kind}", test.name);
+            let on = writebacks::is_on(&mut tx, house.bridge, *kind).await.unwrap();
+            assert_eq!(on, *kind != WritebackKind::Persona, "{}: {kind}", test.name);
         }
-        let off = writebacks::Settings { interests: false, ..Default::default() };
+        let off = writebacks::Settings { interests: false, personas: true, ..Default::default() };
         writebacks::put_settings(&mut tx, house.bridge, &off, &actor()).await.unwrap();
         for kind in WritebackKind::ALL {
             let on = writebacks::is_on(&mut tx, house.bridge, *kind).await.unwrap();

@@ -151,6 +151,8 @@ pub fn says(message: &Message) -> String {
                 changes.iter().map(|c| format!("{} {}", if c.wanted { "wants" } else { "no longer wants" }, c.name)).collect();
             format!("Interests: {}.", told.join(", "))
         }
+        What::Persona { name, .. } if name.is_empty() => "No persona any more.".to_owned(),
+        What::Persona { name, .. } => format!("Persona: {name}."),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{refuse, show};
 use crate::personify360::http::BODY_LIMIT;
 use crate::personify360::sandbox::Sandbox;
 use crate::personify360::setup::SetupReport;
-use crate::personify360::target::query;
+use crate::target::query;
 
 pub(super) fn router() -> Router<Sandbox> {
     Router::new().route("/admin/setup", get(form).post(run)).layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -9,10 +9,10 @@ import { createInterface } from 'node:readline';
 const binary = process.env.RIALTO_TEST_BINARY ?? new URL('../../target/debug/rialto', import.meta.url).pathname;
 const START = 90_000;
 
-/** Starts a demo; answers `{url, email, password, sandbox, people, stop}`. */
-export async function startDemo(people = 2000) {
+/** Starts a demo with a bridge to each of the systems; answers `{url, email, password, sandbox, people, stop}`. */
+export async function startDemo(people = 2000, systems = 'personify360') {
   const folder = await mkdtemp(join(tmpdir(), 'rialto-e2e-'));
-  const args = ['demo', '--json', '--listen', '127.0.0.1:0', '--people', String(people), '--data', join(folder, 'data')];
+  const args = ['demo', '--json', '--listen', '127.0.0.1:0', '--people', String(people), '--systems', systems, '--data', join(folder, 'data')];
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.once('exit', resolve).once('error', (error) => resolve(error.message)));
   const stop = async () => {

@@ -86,12 +86,23 @@ pub struct Demo {
     /// How many invented people there are
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
     pub people: u64,
+    /// Systems that get a bridge
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "personify360,membersuite,imis", value_name = "KIND")]
+    pub systems: Vec<System>,
     /// Walk the whole loop once in a temporary folder, report every step, and end
     #[arg(long)]
     pub once: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// A simulated system.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum System {
+    Personify360,
+    Membersuite,
+    Imis,
 }
 
 #[derive(Args, Debug)]

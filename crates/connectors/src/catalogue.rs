@@ -61,6 +61,17 @@ impl BridgeKind {
     }
 }
 
+impl BridgeKind {
+    /// Several lists in the remote's words, e.g. `MKT Lists`.
+    pub fn lists_name(&self) -> String {
+        match (self.list_name.strip_suffix('y'), self.list_name.ends_with("ch")) {
+            (Some(stem), _) => format!("{stem}ies"),
+            (None, true) => format!("{}es", self.list_name),
+            (None, false) => format!("{}s", self.list_name),
+        }
+    }
+}
+
 /// As `BridgeKind::has`, by the kind's name; a kind that this version does not know has no trigger.
 pub fn has_trigger(kind_name: &str, trigger: Trigger) -> bool {
     kind(kind_name).is_some_and(|k| k.has(trigger))

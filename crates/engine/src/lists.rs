@@ -58,7 +58,7 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     let mirrored = groups::mirror(
         &mut tx,
         bridge_id,
-        &format!("{} {}s", remote.kind.name, remote.kind.list_name),
+        &format!("{} {}", remote.kind.name, remote.kind.lists_name()),
         &described,
         !described.is_empty(),
         now,

@@ -13,7 +13,9 @@ mod names;
 pub mod personify360;
 mod site;
 mod target;
+mod together;
 
 pub use faults::{Fault, FaultRule, FaultStatus};
 pub use journal::{Requests, Seen};
 pub use personify360::*;
+pub use together::{Served, Together, serve_all, start_all};

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use rialto_sandbox::{Options, Sandbox};
+use rialto_sandbox::{Options, Sandbox, Together, imis};
 
 use crate::{clock, config, observe, serve};
 
@@ -13,10 +13,18 @@ pub async fn run(args: &crate::cli::Sandbox) -> anyhow::Result<ExitCode> {
     let listener = serve::bind(args.listen).await?;
     let stop = serve::on_signal()?;
     let address = listener.local_addr()?;
-    println!("Personify360 sandbox: {}", about(&format!("http://{address}"), &options));
-    let sandbox = Sandbox::new(options);
-    freshen(&sandbox);
-    let serving = async { Ok(rialto_sandbox::serve(listener, sandbox, stop.clone().cancelled_owned()).await?) };
+    let base = format!("http://{address}");
+    println!("Personify360 sandbox: {}", about(&base, &options));
+    let all = Together::new(options);
+    let keys = all.membersuite.options();
+    println!("MemberSuite sandbox:  {base}{}", keys.root);
+    println!("  association {}, access key {}, secret {}", keys.association_id, keys.access_key_id, keys.secret_access_key);
+    println!("  overview and faults: {base}/membersuite/");
+    let site = all.imis.options();
+    println!("iMIS sandbox:         {base}{}", imis::ROOT);
+    println!("  user name {}, password {}\n  overview and faults: {base}/imis/", site.user, site.password);
+    freshen(&all.personify360);
+    let serving = async { Ok(rialto_sandbox::serve_all(listener, all, stop.clone().cancelled_owned()).await?) };
     serve::drained(serving, &stop).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,30 +1,27 @@
 //! `rialto demo`: a whole installation with simulated remote systems, in one folder.
 
+mod bridge;
 pub(crate) mod data;
 pub mod once;
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use rialto_core::permissions::Role;
 use rialto_core::run::{RunKind, Trigger};
-use rialto_sandbox::{Options, Sandbox};
-use rialto_store::bridges::{self, Entered};
+use rialto_sandbox::Sandbox;
+use rialto_store::bridges;
 use rialto_store::runs::{self, NewRun, Subject};
 use rialto_store::users;
 use tokio::net::TcpListener;
 
 use crate::cli::Demo;
-use crate::commands::{bridge, print_json, sandbox, user};
+use crate::commands::{bridge as commands_bridge, print_json, sandbox, user};
 use crate::config::{Config, secret};
 use crate::parts::Parts;
 use crate::{http, observe, serve};
 use data::{Folder, Login};
-
-/// Name of the demo's bridge.
-const BRIDGE: &str = "Personify360 (sandbox)";
 
 /// Where Rialto listens if nobody said so and nobody else does.
 const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -45,19 +42,22 @@ pub async fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     observe::log(&config);
     let metrics = observe::metrics()?;
     let stop = serve::on_signal()?;
-    let remote = rialto_sandbox::start(sandbox::options(args.people, 1)).await.context("the sandbox does not start")?;
-    sandbox::freshen(&remote.sandbox);
+    let remote = rialto_sandbox::start_all(sandbox::options(args.people, 1)).await.context("the sandbox does not start")?;
+    sandbox::freshen(&remote.all.personify360);
 
     let parts = Parts::with(config).await?;
     let login = first_user(&parts, &folder).await?;
-    let bridge_id = connect(&parts, &remote.service_root(), remote.sandbox.options()).await?;
+    let mut bridges = Vec::new();
+    for system in &args.systems {
+        bridges.push(connect(&parts, &bridge::of(*system, &remote)).await?);
+    }
     let work = tokio::spawn({
         let (engine, stop) = (parts.engine(), stop.clone());
         async move { engine.serve(stop).await }
     });
     let web = tokio::spawn(http::web(listener, rialto_web::router(parts.app(metrics, stop.clone())), stop.clone()));
-    refresh(&parts, bridge_id).await?;
-    announce(args, &parts, &login, &remote.base_url, &remote.sandbox);
+    refresh(&parts, &bridges).await?;
+    announce(args, &parts, &login, &remote.base_url, &remote.all.personify360);
 
     let both = async {
         let (web, work) = tokio::join!(web, work);
@@ -93,17 +93,12 @@ async fn first_user(parts: &Parts, folder: &Folder) -> anyhow::Result<Login> {
     Ok(login)
 }
 
-/// The bridge to the sandbox, whose port is another one at every start; answers its internal id.
-async fn connect(parts: &Parts, service_root: &str, options: &Options) -> anyhow::Result<i64> {
-    let entered = Entered {
-        name: BRIDGE.into(),
-        settings: BTreeMap::from([("base_url".to_owned(), service_root.to_owned())]),
-        secrets: BTreeMap::from([("username".to_owned(), options.user.clone()), ("password".to_owned(), options.password.clone())]),
-        enabled: true,
-    };
-    let known = bridges::list(parts.db.read()).await?.into_iter().find(|b| b.name == BRIDGE);
+/// A bridge to a sandbox, whose port is another one at every start; answers its internal id.
+async fn connect(parts: &Parts, wanted: &bridge::Wanted) -> anyhow::Result<i64> {
+    let entered = wanted.entered();
+    let known = bridges::list(parts.db.read()).await?.into_iter().find(|b| b.name == wanted.name);
     let Some(known) = known else {
-        return bridge::create(parts, "personify360", &entered).await;
+        return commands_bridge::create(parts, wanted.kind, &entered).await;
     };
     let mut tx = parts.db.write().await?;
     bridges::update(&mut tx, &parts.vault, known.id, &entered, &parts.actor()).await?;
@@ -112,19 +107,25 @@ async fn connect(parts: &Parts, service_root: &str, options: &Options) -> anyhow
 }
 
 /// Brings lists and fields up to date, so that the first page shows something.
-async fn refresh(parts: &Parts, bridge_id: i64) -> anyhow::Result<()> {
+async fn refresh(parts: &Parts, bridges: &[i64]) -> anyhow::Result<()> {
+    let mut asked = Vec::new();
     let mut tx = parts.db.write().await?;
-    let asked = runs::request(&mut tx, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id }, Trigger::Cli), &parts.actor()).await?;
+    for bridge_id in bridges {
+        let lists = NewRun::of(RunKind::Lists, Subject::Lists { bridge_id: *bridge_id }, Trigger::Cli);
+        asked.push(runs::request(&mut tx, lists, &parts.actor()).await?.run_id);
+    }
     tx.commit().await?;
     parts.wake.ring();
     let ended = async {
-        while let Some(run) = runs::get(parts.db.read(), asked.run_id).await? {
-            if run.state().ended() {
-                return Ok::<_, anyhow::Error>(());
+        for run_id in asked {
+            while let Some(run) = runs::get(parts.db.read(), run_id).await? {
+                if run.state().ended() {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
-        Ok(())
+        Ok::<_, anyhow::Error>(())
     };
     // A demo without lists is still worth a look: the run's page says what is wrong.
     tokio::time::timeout(FIRST_REFRESH, ended).await.unwrap_or(Ok(()))

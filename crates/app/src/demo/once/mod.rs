@@ -4,6 +4,7 @@ mod api;
 mod b12;
 mod b2;
 mod b3;
+mod others;
 mod p1;
 mod p2;
 mod p3_browser;
@@ -86,5 +87,7 @@ async fn walk(world: World, report: &mut Report) {
     report.step("B2", "Large removals wait for a person, and an unproven read removes nobody", b2::walk(&world).await);
     report.step("B3", "A plan writes nothing, approval removes exactly what was shown, discard keeps", b3::walk(&world).await);
     report.step("B12", "The books of every run balance, and the counts add up to what the remote holds", b12::walk(&world).await);
+    report.step("M1, M2, M5", "MemberSuite: searches, Do Not Email left out, writebacks pushed", others::membersuite(&world).await);
+    report.step("I3", "iMIS: lists from IQA queries, opt-outs written back", others::imis(&world).await);
     world.end().await;
 }

@@ -1,0 +1,153 @@
+//! M1, M2, M5, I3: MemberSuite and iMIS beside Personify360, each compared with what its own sandbox holds.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+use rialto_sandbox::{imis, membersuite};
+use serde_json::{Value, json};
+
+use super::api::{count, text};
+use super::p5::states;
+use super::report::Checks;
+use super::told;
+use super::world::World;
+
+/// People of each of the two systems.
+const PEOPLE: u64 = 600;
+
+/// A bridge to one more system.
+struct Other<'w> {
+    world: &'w World,
+    id: String,
+}
+
+impl<'w> Other<'w> {
+    async fn connect(world: &'w World, entered: Value) -> anyhow::Result<Self> {
+        let bridge = world.api.post("/bridges", entered).await?;
+        let this = Self { world, id: text(&bridge, "id")?.to_owned() };
+        this.refresh().await?;
+        Ok(this)
+    }
+
+    async fn refresh(&self) -> anyhow::Result<Value> {
+        self.world.api.run(&format!("/bridges/{}/refresh", self.id), json!({})).await
+    }
+
+    async fn groups(&self) -> anyhow::Result<Vec<Value>> {
+        self.world.api.all(&format!("/target-groups?bridge={}", self.id)).await
+    }
+
+    /// Syncs the list with this code; answers the run and the Remote IDs of the members.
+    async fn sync(&self, code: &str) -> anyhow::Result<(Value, BTreeSet<String>)> {
+        let groups = self.groups().await?;
+        let group = groups.iter().find(|g| g["code"] == code).with_context(|| format!("there is no target group for {code}"))?;
+        let path = format!("/target-groups/{}", text(group, "id")?);
+        let run = self.world.api.run(&format!("{path}/sync"), json!({})).await?;
+        let members = self.world.api.all(&format!("{path}/subscribers")).await?;
+        let ids = members.iter().map(|m| Ok(text(m, "remote_id")?.to_owned())).collect::<anyhow::Result<_>>()?;
+        Ok((run, ids))
+    }
+
+    /// What waits goes out, here and at Personify360, where the same address may have been told.
+    async fn cycle(&self) -> anyhow::Result<()> {
+        self.world.api.post(&format!("/bridges/{}/run-writebacks", self.id), json!({})).await?;
+        told::cycle(self.world).await
+    }
+
+    /// Somebody of these who may be mailed, and whose address nobody else bears.
+    async fn alone(&self, ids: &BTreeSet<String>) -> anyhow::Result<String> {
+        for id in ids {
+            let subscriber = self.world.subscriber(id).await?;
+            let why = self.world.api.get(&format!("/subscribers/{}/consent", text(&subscriber, "id")?)).await?;
+            if why["verdict"]["mailable"] == true && why["same_address"].as_array().is_some_and(Vec::is_empty) {
+                return Ok(id.clone());
+            }
+        }
+        anyhow::bail!("nobody may be mailed by an address of their own")
+    }
+}
+
+/// M1, M2, M5.
+pub async fn membersuite(world: &World) -> anyhow::Result<Checks> {
+    let mut checks = Checks::default();
+    let remote = membersuite::start(membersuite::Options { people: PEOPLE, ..Default::default() }).await?;
+    let (sandbox, options) = (&remote.sandbox, remote.sandbox.options());
+    let other = Other::connect(
+        world,
+        json!({
+            "kind": "membersuite", "name": "MemberSuite",
+            "settings": {"base_url": remote.service_root(), "association_id": options.association_id,
+                "access_key_id": options.access_key_id, "requests_per_second": "100", "page_rows": "50"},
+            "secrets": {"secret_access_key": options.secret_access_key},
+        }),
+    )
+    .await?;
+    let open = |s: &membersuite::Found| s.public && s.active && s.applicable_type == "Individual";
+    let searches: Vec<membersuite::Found> = sandbox.searches().into_iter().filter(open).collect();
+    let truth: BTreeSet<String> = searches.iter().map(|s| s.id.clone()).collect();
+    let code = |g: &Value| g["code"].as_str().unwrap_or_default().to_owned();
+    checks.same("active public searches are target groups", &other.groups().await?.iter().map(code).collect(), &truth);
+
+    let search = searches.iter().max_by_key(|s| s.count).context("no search")?;
+    let people = sandbox.search_people(&search.id);
+    let yes: BTreeSet<String> = people.iter().filter(|p| !p.do_not_email).map(|p| p.id.clone()).collect();
+    let (run, members) = other.sync(&search.id).await?;
+    checks.equal("the sync succeeds", text(&run, "state")?, "succeeded");
+    checks.same("Do Not Email is left out, by Remote ID", &members, &yes);
+    checks.equal("and counted as left out", count(&run, "left_out"), (people.len() - yes.len()) as i64);
+    let before = other.groups().await?;
+    other.refresh().await?;
+    let counts = |groups: &[Value]| groups.iter().map(|g| (code(g), g["members"].as_i64(), g["synced_at"].to_string())).collect::<Vec<_>>();
+    checks.equal("a refresh changes no counts", counts(&other.groups().await?), counts(&before));
+
+    let id = other.alone(&members).await?;
+    world.unsubscribe(&id).await?;
+    other.cycle().await?;
+    let ticked = || sandbox.person(&id).map(|p| p.do_not_email);
+    checks.equal("an unsubscribe is Sent", states(&told::writebacks(world, &id).await?), vec!["sent"]);
+    checks.equal("and ticks Do Not Email", ticked(), Some(true));
+    checks.equal("with an activity, once", sandbox.activities(&id).len(), 1);
+    told::resubscribe(world, &id).await?;
+    other.cycle().await?;
+    checks.equal("a resubscribe unticks it", ticked(), Some(false));
+    Ok(checks)
+}
+
+/// I3.
+pub async fn imis(world: &World) -> anyhow::Result<Checks> {
+    let mut checks = Checks::default();
+    let remote = imis::start(imis::Options { people: PEOPLE, ..Default::default() }).await?;
+    let (sandbox, options) = (&remote.sandbox, remote.sandbox.options());
+    let other = Other::connect(
+        world,
+        json!({
+            "kind": "imis", "name": "iMIS",
+            "settings": {"base_url": remote.site_root(), "generation": "ems", "requests_per_second": "100", "page_rows": "50"},
+            "secrets": {"username": options.user, "password": options.password},
+        }),
+    )
+    .await?;
+    let groups = other.groups().await?;
+    let paths: BTreeSet<String> = sandbox.queries().into_iter().map(|q| q.path).collect();
+    checks.that("IQA queries of the folder are target groups", !groups.is_empty());
+    checks.that("and nothing else is", groups.iter().all(|g| g["code"].as_str().is_some_and(|c| paths.contains(c))));
+    let largest = groups.iter().filter_map(|g| g["code"].as_str()).max_by_key(|c| sandbox.members(c).len()).context("no query")?;
+    let people = sandbox.members(largest);
+    let (run, members) = other.sync(largest).await?;
+    checks.equal("the sync succeeds", text(&run, "state")?, "succeeded");
+    checks.same("everybody whom the query selects is here", &members, &people.iter().map(|c| c.id.clone()).collect());
+    let no = people.iter().filter(|c| c.do_not_email()).count() as i64;
+    checks.equal("each no is a suppression", count(&run, "suppressed"), no);
+
+    let id = other.alone(&members).await?;
+    world.unsubscribe(&id).await?;
+    other.cycle().await?;
+    checks.equal("an opt-out is Sent", states(&told::writebacks(world, &id).await?), vec!["sent"]);
+    checks.equal("and stands in the communication preferences", sandbox.contact(&id).map(|c| c.do_not_email()), Some(true));
+    let types: Vec<String> = sandbox.activities(&id).into_iter().map(|a| a.activity_type).collect();
+    checks.equal("with an activity", types, vec!["iUnsub".to_owned()]);
+    told::resubscribe(world, &id).await?;
+    other.cycle().await?;
+    checks.equal("a resubscribe takes it back", sandbox.contact(&id).map(|c| c.do_not_email()), Some(false));
+    Ok(checks)
+}

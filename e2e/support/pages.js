@@ -190,6 +190,7 @@ export async function everyPage(page) {
     { name: 'subscribers', path: '/subscribers' },
     { name: 'subscribers-found', path: '/subscribers?q=a' },
     { name: 'subscribers-none', path: '/subscribers?q=nobody%40nowhere' },
+    { name: 'interests', path: '/subscribers/interests' },
     { name: 'households', path: '/subscribers/households' },
     { name: 'subscriber', path: subscriber },
     { name: 'subscriber-silent', path: silent },

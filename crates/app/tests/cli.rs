@@ -103,6 +103,7 @@ fn the_whole_loop_holds_against_what_the_sandbox_holds() {
             "P3.overnight",
             "P4",
             "P5",
+            "P5.interests",
             "P6",
             "B1",
             "B5",
@@ -110,7 +111,11 @@ fn the_whole_loop_holds_against_what_the_sandbox_holds() {
             "B7",
             "B2",
             "B3",
-            "B12"
+            "B12",
+            "M1",
+            "M2",
+            "M5",
+            "I3"
         ]
     );
     assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "nothing is left behind");

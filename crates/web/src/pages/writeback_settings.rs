@@ -25,6 +25,7 @@ use crate::error::Error;
 #[serde(default)]
 pub struct Entered {
     automatic: String,
+    interests: String,
     every_minutes: String,
     concurrency: String,
     per_minute: String,
@@ -47,6 +48,7 @@ struct Shown {
     entered: Entered,
     fields: Vec<Field>,
     other_fault: Option<String>,
+    lists_interests: bool,
     chip: Chip,
     notes: Vec<String>,
     next: Option<When>,
@@ -54,10 +56,15 @@ struct Shown {
     standing: Option<Standing>,
 }
 
+fn yes(on: bool) -> String {
+    if on { "yes".into() } else { String::new() }
+}
+
 fn entered(s: &Settings) -> Entered {
     let number = |n: Option<u32>| n.map(|n| n.to_string()).unwrap_or_default();
     Entered {
-        automatic: if s.automatic { "yes".into() } else { String::new() },
+        automatic: yes(s.automatic),
+        interests: yes(s.interests),
         every_minutes: number(s.every_minutes),
         concurrency: s.concurrency.to_string(),
         per_minute: number(s.per_minute),
@@ -67,7 +74,7 @@ fn entered(s: &Settings) -> Entered {
 
 /// The settings with what was entered, checked as the API's are; faults name the field. Kinds that nothing queues yet have no control here
 /// and stay as they are.
-fn read(e: &Entered, before: &Settings) -> Result<Settings, Error> {
+fn read(e: &Entered, before: &Settings, lists_interests: bool) -> Result<Settings, Error> {
     let mut faults = Vec::new();
     let mut number = |name: &str, text: &str| match text.trim() {
         "" => None,
@@ -77,6 +84,7 @@ fn read(e: &Entered, before: &Settings) -> Result<Settings, Error> {
     };
     let settings = Settings {
         automatic: !e.automatic.is_empty(),
+        interests: if lists_interests { !e.interests.is_empty() } else { before.interests },
         every_minutes: number("every_minutes", &e.every_minutes),
         concurrency: number("concurrency", &e.concurrency).unwrap_or(Settings::default().concurrency),
         per_minute: number("per_minute", &e.per_minute),
@@ -84,6 +92,11 @@ fn read(e: &Entered, before: &Settings) -> Result<Settings, Error> {
         ..before.clone()
     };
     if faults.is_empty() { api::checked(settings) } else { Err(Error::Invalid(faults)) }
+}
+
+/// Whether people can choose interests of this bridge.
+fn lists_interests(bridge: &Bridge) -> bool {
+    rialto_connectors::kind(&bridge.kind).is_some_and(|k| k.lists_interests)
 }
 
 /// GET /admin/bridges/{id}/writebacks
@@ -115,6 +128,7 @@ async fn page(reader: &Reader, bridge: &Bridge, entered: Entered, faults: &[Fiel
         head: Head::of(reader, bridge, "Writebacks").await?,
         page: reader.page(format!("Writeback Settings of {}", bridge.name)),
         other_fault: faults.iter().find(|f| !fields.iter().any(|x| x.name == f.field)).map(|f| format!("{}: {}", f.field, f.detail)),
+        lists_interests: lists_interests(bridge),
         fields,
         entered,
         chip: list::station_chip(bridge, Some(&destination), used),
@@ -133,7 +147,7 @@ pub async fn save(reader: Reader, Path(id): Path<String>, Form(given): Form<Ente
     let app = &reader.app;
     let bridge = links::find_bridge(app, &id).await?;
     let before = api::destination(app, bridge.id).await?.read_settings();
-    let settings = match read(&given, &before) {
+    let settings = match read(&given, &before, lists_interests(&bridge)) {
         Ok(settings) => settings,
         Err(Error::Invalid(faults)) => return page(&reader, &bridge, given, &faults).await,
         Err(error) => return Err(error),
@@ -145,6 +159,7 @@ pub async fn save(reader: Reader, Path(id): Path<String>, Form(given): Form<Ente
     let href = format!("{}/writebacks", links::bridge(bridge.created_at, bridge.id));
     let back = [
         ("automatic", before.automatic.as_str()),
+        ("interests", &before.interests),
         ("every_minutes", &before.every_minutes),
         ("concurrency", &before.concurrency),
         ("per_minute", &before.per_minute),

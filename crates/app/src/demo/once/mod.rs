@@ -87,7 +87,14 @@ async fn walk(world: World, report: &mut Report) {
     report.step("B2", "Large removals wait for a person, and an unproven read removes nobody", b2::walk(&world).await);
     report.step("B3", "A plan writes nothing, approval removes exactly what was shown, discard keeps", b3::walk(&world).await);
     report.step("B12", "The books of every run balance, and the counts add up to what the remote holds", b12::walk(&world).await);
-    report.step("M1, M2, M5", "MemberSuite: searches, Do Not Email left out, writebacks pushed", others::membersuite(&world).await);
+    match others::MemberSuite::begin(&world).await {
+        Ok(suite) => {
+            report.step("M1", "Active public searches become target groups", suite.searches_are_groups().await);
+            report.step("M2", "The people of a search come over, without those of Do Not Email", suite.do_not_email_is_left_out().await);
+            report.step("M5", "What people decide ticks and unticks Do Not Email", suite.told().await);
+        }
+        Err(error) => report.step("M1", "Active public searches become target groups", Err(error)),
+    }
     report.step("I3", "iMIS: lists from IQA queries, opt-outs written back", others::imis(&world).await);
     world.end().await;
 }

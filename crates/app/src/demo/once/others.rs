@@ -67,50 +67,85 @@ impl<'w> Other<'w> {
     }
 }
 
-/// M1, M2, M5.
-pub async fn membersuite(world: &World) -> anyhow::Result<Checks> {
-    let mut checks = Checks::default();
-    let remote = membersuite::start(membersuite::Options { people: PEOPLE, ..Default::default() }).await?;
-    let (sandbox, options) = (&remote.sandbox, remote.sandbox.options());
-    let other = Other::connect(
-        world,
-        json!({
+/// A simulated MemberSuite, and the bridge to it.
+pub struct MemberSuite<'w> {
+    remote: membersuite::Running,
+    other: Other<'w>,
+}
+
+impl<'w> MemberSuite<'w> {
+    pub async fn begin(world: &'w World) -> anyhow::Result<Self> {
+        let remote = membersuite::start(membersuite::Options { people: PEOPLE, ..Default::default() }).await?;
+        let options = remote.sandbox.options();
+        let entered = json!({
             "kind": "membersuite", "name": "MemberSuite",
             "settings": {"base_url": remote.service_root(), "association_id": options.association_id,
                 "access_key_id": options.access_key_id, "requests_per_second": "100", "page_rows": "50"},
             "secrets": {"secret_access_key": options.secret_access_key},
-        }),
-    )
-    .await?;
-    let open = |s: &membersuite::Found| s.public && s.active && s.applicable_type == "Individual";
-    let searches: Vec<membersuite::Found> = sandbox.searches().into_iter().filter(open).collect();
-    let truth: BTreeSet<String> = searches.iter().map(|s| s.id.clone()).collect();
-    let code = |g: &Value| g["code"].as_str().unwrap_or_default().to_owned();
-    checks.same("active public searches are target groups", &other.groups().await?.iter().map(code).collect(), &truth);
+        });
+        let other = Other::connect(world, entered).await?;
+        Ok(Self { remote, other })
+    }
 
-    let search = searches.iter().max_by_key(|s| s.count).context("no search")?;
-    let people = sandbox.search_people(&search.id);
-    let yes: BTreeSet<String> = people.iter().filter(|p| !p.do_not_email).map(|p| p.id.clone()).collect();
-    let (run, members) = other.sync(&search.id).await?;
-    checks.equal("the sync succeeds", text(&run, "state")?, "succeeded");
-    checks.same("Do Not Email is left out, by Remote ID", &members, &yes);
-    checks.equal("and counted as left out", count(&run, "left_out"), (people.len() - yes.len()) as i64);
-    let before = other.groups().await?;
-    other.refresh().await?;
-    let counts = |groups: &[Value]| groups.iter().map(|g| (code(g), g["members"].as_i64(), g["synced_at"].to_string())).collect::<Vec<_>>();
-    checks.equal("a refresh changes no counts", counts(&other.groups().await?), counts(&before));
+    /// Active public searches that find individuals.
+    fn searches(&self) -> Vec<membersuite::Found> {
+        let open = |s: &membersuite::Found| s.public && s.active && s.applicable_type == "Individual";
+        self.remote.sandbox.searches().into_iter().filter(open).collect()
+    }
 
-    let id = other.alone(&members).await?;
-    world.unsubscribe(&id).await?;
-    other.cycle().await?;
-    let ticked = || sandbox.person(&id).map(|p| p.do_not_email);
-    checks.equal("an unsubscribe is Sent", states(&told::writebacks(world, &id).await?), vec!["sent"]);
-    checks.equal("and ticks Do Not Email", ticked(), Some(true));
-    checks.equal("with an activity, once", sandbox.activities(&id).len(), 1);
-    told::resubscribe(world, &id).await?;
-    other.cycle().await?;
-    checks.equal("a resubscribe unticks it", ticked(), Some(false));
-    Ok(checks)
+    fn largest(&self) -> anyhow::Result<String> {
+        Ok(self.searches().into_iter().max_by_key(|s| s.count).context("no search")?.id)
+    }
+
+    /// M1.
+    pub async fn searches_are_groups(&self) -> anyhow::Result<Checks> {
+        let mut checks = Checks::default();
+        let truth: BTreeSet<String> = self.searches().into_iter().map(|s| s.id).collect();
+        checks.same("active public searches are target groups", &self.other.groups().await?.iter().map(code).collect(), &truth);
+        self.other.sync(&self.largest()?).await?;
+        let before = self.other.groups().await?;
+        let run = self.other.refresh().await?;
+        checks.equal("a refresh succeeds", text(&run, "state")?, "succeeded");
+        let counts =
+            |groups: &[Value]| groups.iter().map(|g| (code(g), g["members"].as_i64(), g["synced_at"].to_string())).collect::<Vec<_>>();
+        checks.equal("and changes no counts", counts(&self.other.groups().await?), counts(&before));
+        Ok(checks)
+    }
+
+    /// M2.
+    pub async fn do_not_email_is_left_out(&self) -> anyhow::Result<Checks> {
+        let mut checks = Checks::default();
+        let search = self.largest()?;
+        let people = self.remote.sandbox.search_people(&search);
+        let yes: BTreeSet<String> = people.iter().filter(|p| !p.do_not_email).map(|p| p.id.clone()).collect();
+        let (run, members) = self.other.sync(&search).await?;
+        checks.equal("the sync succeeds", text(&run, "state")?, "succeeded");
+        checks.same("Do Not Email is left out, by Remote ID", &members, &yes);
+        checks.equal("and counted as left out", count(&run, "left_out"), (people.len() - yes.len()) as i64);
+        Ok(checks)
+    }
+
+    /// M5, pushed.
+    pub async fn told(&self) -> anyhow::Result<Checks> {
+        let mut checks = Checks::default();
+        let (world, sandbox) = (self.other.world, &self.remote.sandbox);
+        let (_, members) = self.other.sync(&self.largest()?).await?;
+        let id = self.other.alone(&members).await?;
+        world.unsubscribe(&id).await?;
+        self.other.cycle().await?;
+        let ticked = || sandbox.person(&id).map(|p| p.do_not_email);
+        checks.equal("an unsubscribe is Sent", states(&told::writebacks(world, &id).await?), vec!["sent"]);
+        checks.equal("and ticks Do Not Email", ticked(), Some(true));
+        checks.equal("with an activity, once", sandbox.activities(&id).len(), 1);
+        told::resubscribe(world, &id).await?;
+        self.other.cycle().await?;
+        checks.equal("a resubscribe unticks it", ticked(), Some(false));
+        Ok(checks)
+    }
+}
+
+fn code(group: &Value) -> String {
+    group["code"].as_str().unwrap_or_default().to_owned()
 }
 
 /// I3.

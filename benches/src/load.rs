@@ -46,7 +46,7 @@ fn secrets() -> BTreeMap<String, String> {
     BTreeMap::from([("username".into(), "rialto".into()), ("password".into(), "sandbox".into())])
 }
 
-fn outbound() -> Result<Outbound> {
+pub fn outbound() -> Result<Outbound> {
     Outbound::new(&["127.0.0.0/8".to_owned()], clock()).map_err(|e| anyhow!(e))
 }
 

@@ -3,6 +3,7 @@
 
 mod browse;
 mod child;
+mod drain;
 mod load;
 mod pages;
 mod public;
@@ -29,6 +30,9 @@ struct Args {
     /// Only the queue of writebacks.
     #[arg(long)]
     writebacks: bool,
+    /// Only draining the queue into a sink.
+    #[arg(long)]
+    drain: bool,
     /// Only unsubscribes by link.
     #[arg(long)]
     public: bool,
@@ -55,6 +59,10 @@ enum Part {
     Browse { db: String },
     /// The queue of writebacks.
     Queue { name: String, db: String },
+    /// What writebacks are drained into, until its input closes.
+    Sink,
+    /// Draining the queue.
+    Drain { name: String, db: String, sink: String },
     /// Unsubscribes by link.
     Public { name: String, db: String, rate: u32 },
     /// One sync by the engine.
@@ -77,6 +85,11 @@ async fn main() -> Result<()> {
             println!("{}", queue::measure(&name, &db).await?);
             Ok(())
         }
+        Some(Part::Sink) => drain::serve().await,
+        Some(Part::Drain { name, db, sink }) => {
+            println!("{}", drain::measure(&name, &db, &sink).await?);
+            Ok(())
+        }
         Some(Part::Public { name, db, rate }) => {
             println!("{}", public::measure(&name, &db, rate).await?);
             Ok(())
@@ -93,6 +106,9 @@ async fn measure_all(args: &Args) -> Result<()> {
     }
     if args.writebacks {
         return queue_all(server).await;
+    }
+    if args.drain {
+        return drain::all(server).await;
     }
     if args.public {
         return public_all(server, args.rate).await;
@@ -116,6 +132,7 @@ async fn measure_all(args: &Args) -> Result<()> {
     println!("{table}");
     browse_all(server).await?;
     queue_all(server).await?;
+    drain::all(server).await?;
     public_all(server, args.rate).await
 }
 

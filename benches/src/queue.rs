@@ -15,11 +15,11 @@ use tokio::time::Instant;
 use crate::child::peak_mib;
 use crate::load::{actor, add_bridge, vault};
 
-const PEOPLE: i64 = 100_000;
+pub const PEOPLE: i64 = 100_000;
 /// Acts a transaction in bulk, and writebacks a claim.
-const BATCH: usize = 500;
+pub const BATCH: usize = 500;
 const SINGLE: i64 = 2_000;
-const GROUNDS: Grounds<'static> = Grounds { source: "bench", reason: "Too much mail", evidence: "" };
+pub const GROUNDS: Grounds<'static> = Grounds { source: "bench", reason: "Too much mail", evidence: "" };
 
 /// The figures of one database, a line of the table.
 pub async fn measure(name: &str, url: &str) -> Result<String> {
@@ -39,7 +39,7 @@ pub async fn measure(name: &str, url: &str) -> Result<String> {
 
 pub const HEAD: &str = "| database | raw commits/s | acts one by one/s (ratio) | acts in bulk/s | claim and record/s | peak memory |\n|---|---|---|---|---|---|";
 
-async fn people(db: &Db, bridge: i64) -> Result<()> {
+pub async fn people(db: &Db, bridge: i64) -> Result<()> {
     let columns = rialto_store::people::COLUMNS.map(str::to_owned);
     let names: Vec<(String, String)> = (1..=PEOPLE).map(|n| (format!("{n:012}-0"), format!("person{n}@mail.example"))).collect();
     let mut tx = db.write().await?;

@@ -85,7 +85,8 @@ impl Sides {
     }
 
     async fn new(test: rialto_testkit::TestDb) -> (Self, Model) {
-        let world = support::world(test, Options { people: 16, ..Options::default() }).await;
+        let mut world = support::world(test, Options { people: 16, ..Options::default() }).await;
+        world.be_patient();
         let other = rialto_sandbox::start(Options { people: 16, ..Options::default() }).await.unwrap();
         let second = support::bridge(&world.db, &other, "Chapter").await;
         world.lists(second).await;

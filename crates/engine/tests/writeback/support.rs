@@ -117,6 +117,14 @@ impl World {
         Actor { at: self.now(), ..actor() }
     }
 
+    /// Time limits as they usually are: for tests without faults, which a busy machine must not turn into outages.
+    pub fn be_patient(&mut self) {
+        let mut parts = self.engine.parts().clone();
+        parts.outbound = Outbound::new(&["127.0.0.0/8".to_owned()], parts.clock.clone()).unwrap();
+        parts.settings.writebacks.call_millis = writeback::Settings::default().call_millis;
+        self.engine = Engine::new(parts, "patient");
+    }
+
     pub async fn set(&self, change: impl FnOnce(&mut writebacks::Settings)) {
         let mut settings = self.destination().await.read_settings();
         change(&mut settings);

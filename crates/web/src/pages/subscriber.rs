@@ -20,7 +20,7 @@ use super::shell::{Page, Reader};
 use super::subscriber_history::{self, Moment};
 use super::subscriber_interests::{self, Choice};
 use super::table::Table;
-use super::text::{self, Chip, When};
+use super::text::{self, Chip, When, filters};
 use super::{bridges as bridge_pages, links};
 use crate::api::consent::BY_ADMIN;
 use crate::api::why::sentence;

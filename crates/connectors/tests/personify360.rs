@@ -108,6 +108,8 @@ async fn a_probe_reports_and_warns() {
     assert!(warned(&members.warnings, "usr_Else"));
     let older = remote.bridge(&[("procedure_interests", "usr_Newer")]).probe().await.unwrap();
     assert!(older.warnings.len() == 1 && warned(&older.warnings, "usr_Newer"), "a bridge from before interests goes on");
+    let older = remote.bridge(&[("procedure_interest_members", "usr_People")]).probe().await.unwrap();
+    assert!(older.warnings.len() == 1 && warned(&older.warnings, "usr_People"), "so does one from before their people");
     remote.fault(FaultRule::always(Fault::EmptyList));
     let empty = remote.bridge(&[]).probe().await.unwrap();
     assert!(warned(&empty.warnings, "no lists") && warned(&empty.warnings, "RIALTO_UNSUB"));

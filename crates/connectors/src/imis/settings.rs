@@ -1,15 +1,14 @@
 //! The settings of a bridge to iMIS.
 
 use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
 
 use rialto_core::writeback::WritebackKind;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use url::Url;
 
 use crate::FieldError;
 use crate::catalogue;
-use crate::form::{FormField, Input};
+use crate::form::{Entered, FormField, Input, plain_address};
 use crate::names;
 
 pub(super) const BASE_URL: &str = "base_url";
@@ -130,23 +129,23 @@ pub(super) fn check(settings: &catalogue::Settings, secrets: &catalogue::Secrets
 
 /// Reads the settings, or lists all their faults.
 pub(super) fn read(settings: &catalogue::Settings, secrets: &catalogue::Secrets) -> Result<Settings, Vec<FieldError>> {
-    let mut form = Form { settings, secrets, faults: Vec::new() };
-    let base = form.base_url();
-    let generation = if form.choice("generation") == "2017" { Generation::Y2017 } else { Generation::Ems };
-    let lists_folder = form.folder("lists_folder");
-    let column_email = form.column("column_email");
-    let communication_type = form.column("communication_type");
-    let allowed_without = form.choice("without_preference") == "allowed";
+    let mut form = Entered { form: FORM, settings, secrets, faults: Vec::new() };
+    let base = form.address(BASE_URL, "Enter the address of the site.", site_root);
+    let generation = if chosen(&mut form, "generation") == "2017" { Generation::Y2017 } else { Generation::Ems };
+    let lists_folder = folder(&mut form, "lists_folder");
+    let column_email = column(&mut form, "column_email");
+    let communication_type = column(&mut form, "communication_type");
+    let allowed_without = chosen(&mut form, "without_preference") == "allowed";
     let activities = ActivityTypes {
-        unsubscribe: form.name("activity_unsubscribe", 20),
-        resubscribe: form.name("activity_resubscribe", 20),
-        invalid_email: form.name("activity_invalid_email", 20),
+        unsubscribe: named(&mut form, "activity_unsubscribe", 20),
+        resubscribe: named(&mut form, "activity_resubscribe", 20),
+        invalid_email: named(&mut form, "activity_invalid_email", 20),
     };
-    let activity_types_table = form.name("activity_types_table", 100);
-    let persona_table = form.name("persona_table", 100);
+    let activity_types_table = named(&mut form, "activity_types_table", 100);
+    let persona_table = named(&mut form, "persona_table", 100);
     let page_rows = form.number("page_rows", 1..=500);
     let per_second = form.number("requests_per_second", 1..=5_000);
-    let username = form.username();
+    let username = username(&mut form);
     let password = form.secret("password").map(|p| SecretString::from(p.to_owned()));
     match (base, NonZeroU32::new(per_second), username, password) {
         (Some(base), Some(requests_per_second), Some(username), Some(password)) if form.faults.is_empty() => Ok(Settings {
@@ -168,108 +167,43 @@ pub(super) fn read(settings: &catalogue::Settings, secrets: &catalogue::Secrets)
     }
 }
 
-struct Form<'a> {
-    settings: &'a catalogue::Settings,
-    secrets: &'a catalogue::Secrets,
-    faults: Vec<FieldError>,
+fn chosen<'a>(form: &mut Entered<'a>, key: &str) -> &'a str {
+    let options = FORM.iter().find(|f| f.key == key).map_or(&[][..], |f| f.options);
+    let value = form.value(key);
+    if !options.contains(&value) {
+        form.fault(key, &format!("Choose {}.", options.join(" or ")));
+    }
+    value
 }
 
-impl<'a> Form<'a> {
-    fn fault(&mut self, field: &str, detail: &str) {
-        self.faults.push(FieldError { field: field.to_owned(), detail: detail.to_owned() });
+fn folder(form: &mut Entered<'_>, key: &str) -> String {
+    let path = form.value(key).trim_end_matches('/');
+    if !path.starts_with("$/") || names::key(path, PATH).is_none() {
+        form.fault(key, "Enter the folder's path; it begins with $/ and has at most 255 characters.");
     }
+    path.to_owned()
+}
 
-    /// The setting or its default.
-    fn value(&self, key: &str) -> &'a str {
-        let set = self.settings.get(key).map(|v| v.trim()).filter(|v| !v.is_empty());
-        set.unwrap_or_else(|| FORM.iter().find(|f| f.key == key).map_or("", |f| f.default))
-    }
+fn column(form: &mut Entered<'_>, key: &str) -> String {
+    form.text(key, |name| names::key(name, 100).is_some(), "Use 1 to 100 characters, none of them a control character.")
+}
 
-    fn base_url(&mut self) -> Option<Url> {
-        let text = self.value(BASE_URL);
-        if text.is_empty() {
-            self.fault(BASE_URL, "Enter the address of the site.");
-            return None;
-        }
-        site_root(text).map_err(|detail| self.fault(BASE_URL, detail)).ok()
-    }
+fn named(form: &mut Entered<'_>, key: &str, most: usize) -> String {
+    let fits = |name: &str| (1..=most).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    form.text(key, fits, &format!("Use 1 to {most} letters, digits and underscores."))
+}
 
-    fn choice(&mut self, key: &str) -> &'a str {
-        let options = FORM.iter().find(|f| f.key == key).map_or(&[][..], |f| f.options);
-        let value = self.value(key);
-        if !options.contains(&value) {
-            self.fault(key, &format!("Choose {}.", options.join(" or ")));
-        }
-        value
+fn username(form: &mut Entered<'_>) -> Option<String> {
+    let name = form.secret("username")?;
+    if name.chars().any(char::is_control) {
+        form.fault("username", "A user name holds no control characters.");
+        return None;
     }
-
-    fn folder(&mut self, key: &str) -> String {
-        let path = self.value(key).trim_end_matches('/');
-        if !path.starts_with("$/") || names::key(path, PATH).is_none() {
-            self.fault(key, "Enter the folder's path; it begins with $/ and has at most 255 characters.");
-        }
-        path.to_owned()
-    }
-
-    fn column(&mut self, key: &str) -> String {
-        let name = self.value(key);
-        if names::key(name, 100).is_none() {
-            self.fault(key, "Use 1 to 100 characters, none of them a control character.");
-        }
-        name.to_owned()
-    }
-
-    fn name(&mut self, key: &str, most: usize) -> String {
-        let name = self.value(key);
-        let fits = (1..=most).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !fits {
-            self.fault(key, &format!("Use 1 to {most} letters, digits and underscores."));
-        }
-        name.to_owned()
-    }
-
-    fn number(&mut self, key: &str, range: RangeInclusive<u32>) -> u32 {
-        match self.value(key).parse().ok().filter(|n| range.contains(n)) {
-            Some(number) => number,
-            None => {
-                self.fault(key, &format!("Enter a whole number from {} to {}.", range.start(), range.end()));
-                *range.start()
-            }
-        }
-    }
-
-    fn secret(&mut self, key: &str) -> Option<&'a str> {
-        let value = self.secrets.get(key).map(|s| s.expose_secret()).filter(|s| !s.is_empty());
-        if value.is_none() {
-            self.fault(key, "Enter a value.");
-        }
-        value
-    }
-
-    fn username(&mut self) -> Option<String> {
-        let name = self.secret("username")?;
-        if name.chars().any(char::is_control) {
-            self.fault("username", "A user name holds no control characters.");
-            return None;
-        }
-        Some(name.to_owned())
-    }
+    Some(name.to_owned())
 }
 
 fn site_root(text: &str) -> Result<Url, &'static str> {
-    let mut url = Url::parse(text).map_err(|_| "Enter a complete address that begins with https://.")?;
-    if !matches!(url.scheme(), "https" | "http") {
-        return Err("The address must begin with https:// or http://.");
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err("The address names no host.");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("Leave the user name and password out of the address; they have fields of their own.");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("The address must end with the site root, without ? or #.");
-    }
+    let mut url = plain_address(text)?;
     let path = url.path().trim_end_matches('/').to_owned();
     if path.to_ascii_lowercase().ends_with("/api") || path.to_ascii_lowercase().ends_with("/token") {
         return Err("Enter the site root alone: /api and /token are added to it.");

@@ -1,7 +1,6 @@
 //! The settings of a bridge to MemberSuite.
 
 use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
@@ -10,7 +9,7 @@ use url::Url;
 use super::sign;
 use crate::FieldError;
 use crate::catalogue;
-use crate::form::{FormField, Input};
+use crate::form::{Entered, FormField, Input, plain_address};
 
 pub(super) const BASE_URL: &str = "base_url";
 
@@ -92,13 +91,13 @@ pub(super) fn check(settings: &catalogue::Settings, secrets: &catalogue::Secrets
 
 /// Reads the settings, or lists all their faults.
 pub(super) fn read(settings: &catalogue::Settings, secrets: &catalogue::Secrets) -> Result<Settings, Vec<FieldError>> {
-    let mut form = Form { settings, faults: Vec::new() };
-    let base = form.base_url();
-    let association_id = form.id("association_id");
-    let access_key_id = form.id("access_key_id");
-    let fields = form.fields();
-    let activity_type = form.name("activity_type");
-    let activity_status = form.name("activity_status");
+    let mut form = Entered { form: FORM, settings, secrets, faults: Vec::new() };
+    let base = form.address(BASE_URL, "Enter the address of the API.", plain_address);
+    let association_id = id(&mut form, "association_id");
+    let access_key_id = id(&mut form, "access_key_id");
+    let fields = fields(&mut form);
+    let activity_type = named(&mut form, "activity_type");
+    let activity_status = named(&mut form, "activity_status");
     let page_rows = form.number("page_rows", 50..=400);
     let per_second = form.number("requests_per_second", 1..=5_000);
     let secret = secrets.get("secret_access_key").filter(|s| !s.expose_secret().trim().is_empty());
@@ -125,99 +124,36 @@ pub(super) fn read(settings: &catalogue::Settings, secrets: &catalogue::Secrets)
     }
 }
 
-struct Form<'a> {
-    settings: &'a catalogue::Settings,
-    faults: Vec<FieldError>,
+/// It stands in the header of every call.
+fn id(form: &mut Entered<'_>, key: &str) -> String {
+    let id = form.value(key);
+    if id.is_empty() {
+        form.fault(key, "Enter a value.");
+    } else if id.len() > NAME || !id.bytes().all(|b| b.is_ascii_graphic()) {
+        form.fault(key, "Use up to 100 letters, digits and signs, without spaces.");
+    }
+    id.to_owned()
 }
 
-impl<'a> Form<'a> {
-    fn fault(&mut self, field: &str, detail: &str) {
-        self.faults.push(FieldError { field: field.to_owned(), detail: detail.to_owned() });
-    }
-
-    /// The setting or its default.
-    fn value(&self, key: &str) -> &'a str {
-        let set = self.settings.get(key).map(|v| v.trim()).filter(|v| !v.is_empty());
-        set.unwrap_or_else(|| FORM.iter().find(|f| f.key == key).map_or("", |f| f.default))
-    }
-
-    fn base_url(&mut self) -> Option<Url> {
-        let text = self.value(BASE_URL);
-        if text.is_empty() {
-            self.fault(BASE_URL, "Enter the address of the API.");
-            return None;
-        }
-        match address(text) {
-            Ok(url) => Some(url),
-            Err(detail) => {
-                self.fault(BASE_URL, detail);
-                None
-            }
-        }
-    }
-
-    /// It stands in the header of every call.
-    fn id(&mut self, key: &str) -> String {
-        let id = self.value(key);
-        if id.is_empty() {
-            self.fault(key, "Enter a value.");
-        } else if id.len() > NAME || !id.bytes().all(|b| b.is_ascii_graphic()) {
-            self.fault(key, "Use up to 100 letters, digits and signs, without spaces.");
-        }
-        id.to_owned()
-    }
-
-    fn name(&mut self, key: &str) -> String {
-        let name = self.value(key);
-        if name.chars().count() > NAME || name.chars().any(char::is_control) {
-            self.fault(key, "Use up to 100 characters.");
-        }
-        name.to_owned()
-    }
-
-    fn fields(&mut self) -> Vec<String> {
-        let mut fields = vec![ADDRESS.to_owned()];
-        for name in self.value("individual_fields").split([',', '\n', ';']).map(str::trim).filter(|name| !name.is_empty()) {
-            if name.len() > NAME || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-                self.fault("individual_fields", "Names of fields are up to 100 letters, digits and underscores, with commas between them.");
-                return fields;
-            }
-            if !fields.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-                fields.push(name.to_owned());
-            }
-        }
-        if fields.len() > FIELDS {
-            self.fault("individual_fields", "Name at most 99 fields.");
-        }
-        fields
-    }
-
-    fn number(&mut self, key: &str, range: RangeInclusive<u32>) -> u32 {
-        match self.value(key).parse().ok().filter(|n| range.contains(n)) {
-            Some(number) => number,
-            None => {
-                self.fault(key, &format!("Enter a whole number from {} to {}.", range.start(), range.end()));
-                *range.start()
-            }
-        }
-    }
+fn named(form: &mut Entered<'_>, key: &str) -> String {
+    form.text(key, |name| name.chars().count() <= NAME && !name.chars().any(char::is_control), "Use up to 100 characters.")
 }
 
-fn address(text: &str) -> Result<Url, &'static str> {
-    let url = Url::parse(text).map_err(|_| "Enter a complete address that begins with https://.")?;
-    if !matches!(url.scheme(), "https" | "http") {
-        return Err("The address must begin with https:// or http://.");
+fn fields(form: &mut Entered<'_>) -> Vec<String> {
+    let mut fields = vec![ADDRESS.to_owned()];
+    for name in form.value("individual_fields").split([',', '\n', ';']).map(str::trim).filter(|name| !name.is_empty()) {
+        if name.len() > NAME || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            form.fault("individual_fields", "Names of fields are up to 100 letters, digits and underscores, with commas between them.");
+            return fields;
+        }
+        if !fields.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            fields.push(name.to_owned());
+        }
     }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err("The address names no host.");
+    if fields.len() > FIELDS {
+        form.fault("individual_fields", "Name at most 99 fields.");
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("Leave user names and passwords out of the address: calls are signed with the access key.");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("The address must end with the path of the service, without ? or #.");
-    }
-    Ok(url)
+    fields
 }
 
 #[cfg(test)]

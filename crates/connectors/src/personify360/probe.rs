@@ -40,11 +40,17 @@ async fn members_warning(bridge: &Personify360, list: Option<&RemoteList>) -> Re
 
 /// Bridges that were set up before there were interests go on without them.
 async fn interests_warning(bridge: &Personify360) -> Result<Option<String>, ConnectorError> {
-    match interests::all(&bridge.service).await {
-        Ok(_) => Ok(None),
+    let names = &bridge.service.settings.procedures;
+    let nobody = [("Source", ""), ("Code", ""), ("Subcode", ""), ("AfterMaster", ""), ("AfterSub", ""), ("Rows", "1")];
+    let read = match interests::all(&bridge.service).await {
+        Ok(_) => bridge.service.call(&names.interest_members, &nobody).await.map(drop),
+        Err(error) => Err(error),
+    };
+    match read {
+        Ok(()) => Ok(None),
         Err(ConnectorError::Rejected { .. }) => Ok(Some(format!(
-            "Interests cannot be read: run the present set-up script, or correct the name of the procedure {}.",
-            bridge.service.settings.procedures.interests
+            "Interests cannot be read: run the present set-up script, or correct the names of the procedures {} and {}.",
+            names.interests, names.interest_members
         ))),
         Err(error) => Err(error),
     }

@@ -1,15 +1,14 @@
 //! The settings of a bridge to Personify360.
 
 use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
 
 use rialto_core::writeback::WritebackKind;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use url::Url;
 
 use crate::FieldError;
 use crate::catalogue;
-use crate::form::{FormField, Input};
+use crate::form::{Entered, FormField, Input, plain_address};
 
 pub(super) const BASE_URL: &str = "base_url";
 
@@ -180,42 +179,42 @@ pub(super) fn check(settings: &catalogue::Settings, secrets: &catalogue::Secrets
 
 /// Reads the settings, or lists all their faults.
 pub(super) fn read(settings: &catalogue::Settings, secrets: &catalogue::Secrets) -> Result<Settings, Vec<FieldError>> {
-    let mut form = Form { settings, secrets, faults: Vec::new() };
-    let base = form.base_url();
-    let lists_via = form.lists_via();
+    let mut form = Entered { form: FORM, settings, secrets, faults: Vec::new() };
+    let base = form.address(BASE_URL, "Enter the address of the data services.", service_root);
+    let lists_via = lists_via(&mut form);
     let procedures = Procedures {
-        lists: form.name("procedure_lists"),
-        fields: form.name("procedure_fields"),
-        list_members: form.name("procedure_list_members"),
-        activities: form.name("procedure_activities"),
-        codes: form.name("procedure_codes"),
-        interests: form.name("procedure_interests"),
-        interests_of: form.name("procedure_interests_of"),
-        interest_members: form.name("procedure_interest_members"),
+        lists: named(&mut form, "procedure_lists"),
+        fields: named(&mut form, "procedure_fields"),
+        list_members: named(&mut form, "procedure_list_members"),
+        activities: named(&mut form, "procedure_activities"),
+        codes: named(&mut form, "procedure_codes"),
+        interests: named(&mut form, "procedure_interests"),
+        interests_of: named(&mut form, "procedure_interests_of"),
+        interest_members: named(&mut form, "procedure_interest_members"),
     };
     let entity_sets = EntitySets {
-        lists: form.name("entity_set_lists"),
-        list_members: form.name("entity_set_list_members"),
-        customers: form.name("entity_set_customers"),
-        opt_ins: form.name("entity_set_opt_ins"),
-        demographics: form.name("entity_set_demographics"),
+        lists: named(&mut form, "entity_set_lists"),
+        list_members: named(&mut form, "entity_set_list_members"),
+        customers: named(&mut form, "entity_set_customers"),
+        opt_ins: named(&mut form, "entity_set_opt_ins"),
+        demographics: named(&mut form, "entity_set_demographics"),
     };
     let entities = Entities {
-        customer: form.name("entity_customer"),
-        activity: form.name("entity_activity"),
-        opt_in: form.name("entity_opt_in"),
-        demographic: form.name("entity_demographic"),
+        customer: named(&mut form, "entity_customer"),
+        activity: named(&mut form, "entity_activity"),
+        opt_in: named(&mut form, "entity_opt_in"),
+        demographic: named(&mut form, "entity_demographic"),
     };
     let codes = Codes {
-        unsubscribe: form.code("code_unsubscribe"),
-        resubscribe: form.code("code_resubscribe"),
-        invalid_email: form.code("code_invalid_email"),
-        mailing: form.code("code_mailing"),
-        interest: form.code("code_interest"),
+        unsubscribe: activity_code(&mut form, "code_unsubscribe"),
+        resubscribe: activity_code(&mut form, "code_resubscribe"),
+        invalid_email: activity_code(&mut form, "code_invalid_email"),
+        mailing: activity_code(&mut form, "code_mailing"),
+        interest: activity_code(&mut form, "code_interest"),
     };
     let page_rows = form.number("page_rows", 100..=20_000);
     let per_second = form.number("requests_per_second", 1..=5_000);
-    let username = form.username();
+    let username = username(&mut form);
     let password = form.secret("password").map(|p| SecretString::from(p.to_owned()));
     match (base, NonZeroU32::new(per_second), username, password) {
         (Some(base), Some(requests_per_second), Some(username), Some(password)) if form.faults.is_empty() => {
@@ -225,110 +224,40 @@ pub(super) fn read(settings: &catalogue::Settings, secrets: &catalogue::Secrets)
     }
 }
 
-struct Form<'a> {
-    settings: &'a catalogue::Settings,
-    secrets: &'a catalogue::Secrets,
-    faults: Vec<FieldError>,
+fn lists_via(form: &mut Entered<'_>) -> ListsVia {
+    match form.value("lists_via") {
+        "procedures" => ListsVia::Procedures,
+        "entity_set" => ListsVia::EntitySet,
+        _ => {
+            form.fault("lists_via", "Choose procedures or entity_set.");
+            ListsVia::Procedures
+        }
+    }
 }
 
-impl<'a> Form<'a> {
-    fn fault(&mut self, field: &str, detail: &str) {
-        self.faults.push(FieldError { field: field.to_owned(), detail: detail.to_owned() });
-    }
+fn named(form: &mut Entered<'_>, key: &str) -> String {
+    let fits = |name: &str| (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    form.text(key, fits, "Use 1 to 128 letters, digits and underscores.")
+}
 
-    /// The setting or its default.
-    fn value(&self, key: &str) -> &'a str {
-        let set = self.settings.get(key).map(|v| v.trim()).filter(|v| !v.is_empty());
-        set.unwrap_or_else(|| FORM.iter().find(|f| f.key == key).map_or("", |f| f.default))
-    }
+/// Read-before-write finds activities by the beginning of their code, and so must every name of one.
+fn activity_code(form: &mut Entered<'_>, key: &str) -> String {
+    let plain = |code: &str| code.len() <= 24 && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let fits = |code: &str| plain(code) && code.strip_prefix("RIALTO_").is_some_and(|rest| !rest.is_empty());
+    form.text(key, fits, "Use up to 24 capital letters, digits and underscores, beginning with RIALTO_.")
+}
 
-    fn base_url(&mut self) -> Option<Url> {
-        let text = self.value(BASE_URL);
-        if text.is_empty() {
-            self.fault(BASE_URL, "Enter the address of the data services.");
-            return None;
-        }
-        match service_root(text) {
-            Ok(url) => Some(url),
-            Err(detail) => {
-                self.fault(BASE_URL, detail);
-                None
-            }
-        }
+fn username(form: &mut Entered<'_>) -> Option<String> {
+    let name = form.secret("username")?;
+    if name.contains(':') || name.chars().any(char::is_control) {
+        form.fault("username", "A user name holds no colon and no control characters.");
+        return None;
     }
-
-    fn lists_via(&mut self) -> ListsVia {
-        match self.value("lists_via") {
-            "procedures" => ListsVia::Procedures,
-            "entity_set" => ListsVia::EntitySet,
-            _ => {
-                self.fault("lists_via", "Choose procedures or entity_set.");
-                ListsVia::Procedures
-            }
-        }
-    }
-
-    fn name(&mut self, key: &str) -> String {
-        let name = self.value(key);
-        let fits = (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !fits {
-            self.fault(key, "Use 1 to 128 letters, digits and underscores.");
-        }
-        name.to_owned()
-    }
-
-    /// Read-before-write finds activities by the beginning of their code, and so must every name of one.
-    fn code(&mut self, key: &str) -> String {
-        let code = self.value(key);
-        let fits = code.len() <= 24 && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-        if !fits || code.strip_prefix("RIALTO_").is_none_or(str::is_empty) {
-            self.fault(key, "Use up to 24 capital letters, digits and underscores, beginning with RIALTO_.");
-        }
-        code.to_owned()
-    }
-
-    fn number(&mut self, key: &str, range: RangeInclusive<u32>) -> u32 {
-        match self.value(key).parse().ok().filter(|n| range.contains(n)) {
-            Some(number) => number,
-            None => {
-                self.fault(key, &format!("Enter a whole number from {} to {}.", range.start(), range.end()));
-                *range.start()
-            }
-        }
-    }
-
-    fn secret(&mut self, key: &str) -> Option<&'a str> {
-        let value = self.secrets.get(key).map(|s| s.expose_secret()).filter(|s| !s.is_empty());
-        if value.is_none() {
-            self.fault(key, "Enter a value.");
-        }
-        value
-    }
-
-    fn username(&mut self) -> Option<String> {
-        let name = self.secret("username")?;
-        if name.contains(':') || name.chars().any(char::is_control) {
-            self.fault("username", "A user name holds no colon and no control characters.");
-            return None;
-        }
-        Some(name.to_owned())
-    }
+    Some(name.to_owned())
 }
 
 fn service_root(text: &str) -> Result<Url, &'static str> {
-    let mut url = Url::parse(text).map_err(|_| "Enter a complete address that begins with https://.")?;
-    if !matches!(url.scheme(), "https" | "http") {
-        return Err("The address must begin with https:// or http://.");
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err("The address names no host.");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("Leave the user name and password out of the address; they have fields of their own.");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("The address must end with the service root, without ? or #.");
-    }
+    let mut url = plain_address(text)?;
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)

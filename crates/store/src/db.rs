@@ -52,6 +52,8 @@ impl Db {
                 .application_name("rialto")
                 // A generic plan for all groups is 100 times too slow for small ones (docs/adr/0003).
                 .options([("plan_cache_mode", "force_custom_plan"), ("timezone", "UTC")])
+                // Statements are short; to compile one for the machine takes longer than to run it.
+                .options([("jit", "off")])
                 // A process that is frozen inside a transaction must not hold its locks for ever (docs/adr/0101).
                 .options([("idle_in_transaction_session_timeout", "15s")]);
             let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(AWAY).connect_lazy_with(options);

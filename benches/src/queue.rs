@@ -73,7 +73,7 @@ async fn one_by_one(db: &Db, who: &Actor) -> Result<f64> {
     let vault = vault();
     let began = Instant::now();
     for id in 1..=SINGLE {
-        let mut tx = db.write().await?;
+        let mut tx = db.write_few().await?;
         let act = Act { subscriber_id: id, step: Step::Open(Cause::OwnUnsubscribe), grounds: GROUNDS, who };
         consent::act(&mut tx, &vault, &[act]).await?;
         tx.commit().await?;
@@ -88,14 +88,14 @@ async fn in_bulk(db: &Db, who: &Actor) -> Result<f64> {
     for some in ids.chunks(BATCH) {
         let acts: Vec<Act<'_>> =
             some.iter().map(|id| Act { subscriber_id: *id, step: Step::Open(Cause::OwnUnsubscribe), grounds: GROUNDS, who }).collect();
-        let mut tx = db.write().await?;
+        let mut tx = db.write_few().await?;
         let done = consent::act(&mut tx, &vault, &acts).await?;
         tx.commit().await?;
         ensure!(done.iter().all(|d| d.writebacks == 1), "an act without its writeback");
     }
     let rate = ids.len() as f64 / began.elapsed().as_secs_f64();
     // The other way works as well.
-    let mut tx = db.write().await?;
+    let mut tx = db.write_few().await?;
     let act = Act { subscriber_id: 1, step: Step::Lift(Lifter::Person), grounds: GROUNDS, who };
     ensure!(consent::act(&mut tx, &vault, &[act]).await?[0].writebacks == 1, "a lift without its writeback");
     Ok(rate)

@@ -6,7 +6,7 @@ use crate::args;
 use crate::db::{Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
-use crate::people::{Bound, insert_few};
+use crate::people::Bound;
 use crate::sql::{Sql, sql, statements};
 use crate::views::Way;
 
@@ -86,13 +86,13 @@ pub struct Change<'a> {
     pub detail: String,
 }
 
-/// Writes many rows at once, as `write` does one.
-pub async fn write_many(tx: &mut Tx, changes: &[Change<'_>]) -> Result<(), StoreError> {
-    const COLUMNS: [&str; 8] = ["id", "created_at", "actor", "action", "object", "object_id", "detail", "request_id"];
-    let first = ids::take(tx, "audit", changes.len() as i64).await?;
-    let mut cells = Vec::with_capacity(changes.len() * COLUMNS.len());
-    for (id, c) in (first..).zip(changes) {
-        cells.extend([
+/// Columns of rows made by `cells`.
+pub(crate) const COLUMNS: [&str; 8] = ["id", "created_at", "actor", "action", "object", "object_id", "detail", "request_id"];
+
+/// Rows for many changes, numbered from 0, as `write` writes one.
+pub(crate) fn cells<'a>(changes: &'a [Change<'_>]) -> Vec<Bound<'a>> {
+    let row = |(id, c): (i64, &'a Change<'_>)| {
+        [
             Bound::Int(id),
             Bound::Int(c.who.at.0),
             Bound::Text(&c.who.name),
@@ -101,9 +101,9 @@ pub async fn write_many(tx: &mut Tx, changes: &[Change<'_>]) -> Result<(), Store
             Bound::Int(c.object_id),
             Bound::Text(&c.detail),
             Bound::Text(&c.who.request_id),
-        ]);
-    }
-    insert_few(tx, "audit", &COLUMNS.map(str::to_owned), &cells).await
+        ]
+    };
+    (0..).zip(changes).flat_map(row).collect()
 }
 
 /// Which rows: empty for all.

@@ -74,7 +74,7 @@ impl Db {
             .foreign_keys(true)
             .pragma("cache_size", "-32000")
             .pragma("temp_store", "memory")
-            .pragma("wal_autocheckpoint", "4000");
+            .pragma("wal_autocheckpoint", "10000");
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(30))
@@ -101,6 +101,15 @@ impl Db {
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
+    }
+
+    /// Begins a write transaction for a few people or messages found by their keys: on PostgreSQL one plan serves its statements again and
+    /// again (docs/adr/0143), where `write` has them planned for the values of each.
+    pub async fn write_few(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite { .. } => self.write().await,
+            Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin_with("BEGIN; SET LOCAL plan_cache_mode = auto").await?)),
+        }
     }
 
     pub fn is_sqlite(&self) -> bool {

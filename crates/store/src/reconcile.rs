@@ -16,7 +16,6 @@ use crate::error::StoreError;
 use crate::ids;
 use crate::people::{Bound, flag_from, insert_rows};
 use crate::sql::{sql, statements};
-use crate::vault::Vault;
 use crate::writebacks::{self, Fresh};
 
 /// Most findings repaired by one press.
@@ -42,8 +41,9 @@ statements! {
     NIGHTLY = sql!("SELECT b.id FROM bridge b WHERE b.deleted_at IS NULL AND b.enabled
         AND EXISTS (SELECT 1 FROM writeback w WHERE w.bridge_id = b.id AND w.state = 'sent' AND w.ended_at < $1)
         AND NOT EXISTS (SELECT 1 FROM reconcile_run r WHERE r.bridge_id = b.id AND r.created_at >= $1) ORDER BY b.id");
+    /// The plus keeps both databases on the index that has the people in order.
     PEOPLE = sql!("SELECT s.id, s.remote_id, s.remote_flag_delivered, s.remote_flag_run FROM subscriber s WHERE s.id IN
-        (SELECT DISTINCT w.subscriber_id FROM writeback w WHERE w.bridge_id = $1 AND w.state = 'sent' AND w.subscriber_id > $2
+        (SELECT DISTINCT w.subscriber_id FROM writeback w WHERE +w.bridge_id = $1 AND w.state = 'sent' AND w.subscriber_id > $2
             ORDER BY w.subscriber_id LIMIT $3) ORDER BY s.id");
     HISTORY = sql!("SELECT id, created_at, subscriber_id, kind, state, message FROM writeback WHERE bridge_id = $2 AND subscriber_id IN ", ids 1, "
         ORDER BY id");
@@ -293,14 +293,14 @@ pub async fn give_up(tx: &mut Tx, check: &Check) -> Result<(), StoreError> {
 
 /// Carries out the repair plan of a check: what is missing and still holds is queued once more, up to 1,000 findings a call. What a later
 /// decision has overtaken is only marked so.
-pub async fn repair(tx: &mut Tx, vault: &Vault, check: &Check, who: &Actor) -> Result<Repaired, StoreError> {
+pub async fn repair(tx: &mut Tx, check: &Check, who: &Actor) -> Result<Repaired, StoreError> {
     let plan: Vec<Finding> = tx.all(PLAN, args![check.id, MOST_REPAIRS]).await?;
     if plan.is_empty() {
         return Ok(Repaired::default());
     }
     let people: HashSet<i64> = plan.iter().map(|f| f.subscriber_id).collect();
     // What holds now cannot change until this has been queued.
-    consent::lock(tx, vault, &people.iter().copied().collect::<Vec<_>>()).await?;
+    consent::lock(tx, &people.iter().copied().collect::<Vec<_>>()).await?;
     let list = json!(people).to_string();
     let no: HashSet<i64> = tx.all::<(i64,)>(OWN_NO, args![&list]).await?.into_iter().map(|(id,)| id).collect();
     let past: Vec<Past> = tx.all(HISTORY, args![&list, check.bridge_id]).await?;

@@ -77,7 +77,8 @@ macro_rules! statements {
 }
 
 /// `sql!("…")`: the same text on both databases. `sql!("… IN ", ids 2, " …")`: a JSON list of whole numbers bound as `$2`
-/// becomes a bracketed subquery; `texts 2` the same for a JSON list of texts; `alias ids 2` for use behind FROM.
+/// becomes a bracketed subquery; `texts 2` the same for a JSON list of texts. `sql!("… id ", among 2, "…")`: is one of such a list, looked up by an
+/// index on PostgreSQL too, which would rather read a whole table of which it has no statistics yet.
 /// `sql!(text …)`: the same for a text put together by macros. `sql!(sqlite "…", postgres "…")`: two texts. `sql!(join "…", "…")`: one text of two parts, for statements that share a beginning.
 macro_rules! sql {
     ($text:literal) => {
@@ -96,6 +97,12 @@ macro_rules! sql {
         $crate::sql::Sql {
             sqlite: concat!($a, "(SELECT value FROM json_each($", $n, "))", $b),
             postgres: concat!($a, "(SELECT value::bigint AS value FROM json_array_elements_text($", $n, "::json))", $b),
+        }
+    };
+    ($a:literal, among $n:literal, $b:literal) => {
+        $crate::sql::Sql {
+            sqlite: concat!($a, "IN (SELECT value FROM json_each($", $n, "))", $b),
+            postgres: concat!($a, "= ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($", $n, "::json)))", $b),
         }
     };
     ($a:literal, texts $n:literal, $b:literal) => {

@@ -42,7 +42,7 @@ impl World {
         let who = self.who();
         let choice = Choice { subscriber_id: person, changes, source: "preference page", evidence: "a signed link", who: &who };
         let mut tx = self.db.write().await.unwrap();
-        let chosen = interests::choose(&mut tx, &vault(), &choice).await.unwrap();
+        let chosen = interests::choose(&mut tx, &choice).await.unwrap();
         tx.commit().await.unwrap();
         chosen
     }

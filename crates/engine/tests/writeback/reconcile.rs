@@ -21,7 +21,7 @@ async fn check(w: &World) -> (Check, Vec<Finding>) {
 
 async fn repair(w: &World, check: &Check) -> reconcile::Repaired {
     let mut tx = w.db.write().await.unwrap();
-    let repaired = reconcile::repair(&mut tx, &rialto_testkit::vault(), check, &Actor { at: w.now(), ..actor() }).await.unwrap();
+    let repaired = reconcile::repair(&mut tx, check, &Actor { at: w.now(), ..actor() }).await.unwrap();
     tx.commit().await.unwrap();
     repaired
 }

@@ -4,27 +4,19 @@ use rialto_core::consent::{Cause, Lifter};
 use rialto_core::writeback::{AddressFault, Message};
 use serde_json::json;
 
-use super::book::{Book, Bound as Key};
+use super::book::{Book, Bound as Key, Entry, Household, Told};
 use crate::args;
 use crate::audit::{self, Actor};
 use crate::db::Tx;
 use crate::error::StoreError;
-use crate::people::{Bound, insert_few};
+use crate::groups;
+use crate::people::{Bound, Rows, insert_together};
 use crate::sql::{sql, statements};
 use crate::vault::Vault;
 use crate::writebacks::{self, Fresh};
-use crate::{groups, ids};
 
 statements! {
-    OPEN = sql!(
-        sqlite "INSERT INTO suppression (id, created_at, cause, subscriber_id, canonical)
-            SELECT value->>'i', value->>'t', value->>'c', value->>'s', value->>'a' FROM json_each($1)
-            WHERE true ON CONFLICT (cause, subscriber_id, canonical) DO NOTHING",
-        postgres "INSERT INTO suppression (id, created_at, cause, subscriber_id, canonical)
-            SELECT i, t, c, s, a FROM json_to_recordset($1::json) AS r(i bigint, t bigint, c text, s bigint, a text)
-            ON CONFLICT (cause, subscriber_id, canonical) DO NOTHING"
-    );
-    CLOSE = sql!("DELETE FROM suppression WHERE id IN ", ids 1, "");
+    CLOSE = sql!("DELETE FROM suppression WHERE id ", among 1, "");
     LEDGER_END = sql!("SELECT COALESCE(MAX(id), 0) FROM consent_ledger");
     /// Groups whose counts are touched: those with a member among these.
     RECOUNT = sql!("UPDATE target_group SET waterfall_basis = $2 WHERE waterfall IS NOT NULL AND deleted_at IS NULL AND EXISTS
@@ -79,12 +71,13 @@ pub struct Done {
 /// marked: see [`mark_counts`].
 pub async fn act(tx: &mut Tx, vault: &Vault, acts: &[Act<'_>]) -> Result<Vec<Done>, StoreError> {
     let people: Vec<i64> = acts.iter().map(|a| a.subscriber_id).collect();
-    let mut book = Book::read(tx, vault, &people).await?;
+    let mut book = Book::read(tx, &people).await?;
     let done: Vec<Done> = acts.iter().enumerate().map(|(number, a)| book.take(number, a)).collect();
     write(tx, vault, &book, acts).await?;
     Ok(done)
 }
 
+/// All tables are written by one statement where the database can.
 async fn write(tx: &mut Tx, vault: &Vault, book: &Book, acts: &[Act<'_>]) -> Result<(), StoreError> {
     if book.entries.is_empty() {
         return Ok(());
@@ -94,49 +87,68 @@ async fn write(tx: &mut Tx, vault: &Vault, book: &Book, acts: &[Act<'_>]) -> Res
         tx.run(CLOSE, args![json!(closed).to_string()]).await?;
     }
     let opened = book.opened();
-    if !opened.is_empty() {
-        let first = ids::take(tx, "suppression", opened.len() as i64).await?;
-        let rows: Vec<_> = (first..)
-            .zip(&opened)
-            .map(|(id, (cause, key, act))| {
-                let (record, address) = match key {
-                    Key::Record(id) => (*id, ""),
-                    Key::Address(address) => (0, address.as_str()),
-                };
-                json!({"i": id, "t": acts[*act].who.at.0, "c": cause.name(), "s": record, "a": address})
-            })
-            .collect();
-        tx.run(OPEN, args![json!(rows).to_string()]).await?;
-    }
-    let first_entry = ids::take(tx, "consent_ledger", book.entries.len() as i64).await?;
-    write_entries(tx, vault, book, acts, first_entry).await?;
-    let fresh: Vec<Fresh> = book
-        .told
-        .iter()
-        .map(|t| {
-            let a = &acts[t.act];
-            let message = Message { at: a.who.at, account: String::new(), reason: told_reason(a.grounds.reason), what: t.what.clone() };
-            Fresh { at: a.who.at, bridge_id: t.bridge_id, subscriber_id: t.subscriber_id, cause: first_entry + t.entry as i64, message }
-        })
-        .collect();
-    writebacks::enqueue(tx, &fresh).await?;
-    write_households(tx, book, acts, first_entry).await
-}
-
-/// Cut to what a remote is told.
-fn told_reason(reason: &str) -> String {
-    reason.chars().take(rialto_core::writeback::LONGEST_REASON).collect()
-}
-
-async fn write_entries(tx: &mut Tx, vault: &Vault, book: &Book, acts: &[Act<'_>], first: i64) -> Result<(), StoreError> {
-    const LEDGER: [&str; 10] =
-        ["id", "created_at", "act", "cause", "subscriber_id", "address_key", "source", "actor", "reason", "evidence"];
+    let wanted = [
+        ("suppression", opened.len()),
+        ("consent_ledger", book.entries.len()),
+        ("audit", book.entries.len()),
+        ("writeback", book.told.len()),
+        ("household", book.households.len()),
+    ];
     let keys: Vec<Option<String>> =
         book.entries.iter().map(|e| book.canonical(acts[e.act].subscriber_id).map(|c| vault.address_key(c))).collect();
-    let mut ledger = Vec::with_capacity(book.entries.len() * LEDGER.len());
-    for ((id, entry), key) in (first..).zip(&book.entries).zip(&keys) {
+    let changes = audited(book, acts);
+    let fresh = told(book, acts);
+    let messages = writebacks::messages(&fresh)?;
+    let rows = vec![
+        // Whoever opened the same in between, by another record with this address, opened it.
+        Rows { table: "suppression", columns: &CAUSES, cells: causes(&opened, acts), or_nothing: true, fresh: &[(0, "suppression")] },
+        Rows {
+            table: "consent_ledger",
+            columns: &LEDGER,
+            cells: entries(book, acts, &keys),
+            or_nothing: false,
+            fresh: &[(0, "consent_ledger")],
+        },
+        Rows { table: "audit", columns: &audit::COLUMNS, cells: audit::cells(&changes), or_nothing: false, fresh: &[(0, "audit")] },
+        Rows {
+            table: "writeback",
+            columns: &writebacks::COLUMNS,
+            cells: writebacks::cells(0, &fresh, &messages),
+            or_nothing: false,
+            fresh: &[(0, "writeback"), (writebacks::CAUSE, "consent_ledger")],
+        },
+        Rows {
+            table: "household",
+            columns: &HOUSEHOLDS,
+            cells: households(book, acts),
+            or_nothing: false,
+            fresh: &[(0, "household"), (2, "consent_ledger")],
+        },
+    ];
+    insert_together(tx, rows, &wanted).await
+}
+
+// Ids of the rows and of the ledger's entries are counted from 0 here; the insert numbers them.
+
+const CAUSES: [&str; 5] = ["id", "created_at", "cause", "subscriber_id", "canonical"];
+
+fn causes<'a>(opened: &'a [(Cause, Key, usize)], acts: &[Act<'_>]) -> Vec<Bound<'a>> {
+    let row = |(id, (cause, key, act)): (i64, &'a (Cause, Key, usize))| {
+        let (record, address) = match key {
+            Key::Record(id) => (*id, ""),
+            Key::Address(address) => (0, address.as_str()),
+        };
+        [Bound::Int(id), Bound::Int(acts[*act].who.at.0), Bound::Text(cause.name()), Bound::Int(record), Bound::Text(address)]
+    };
+    (0..).zip(opened).flat_map(row).collect()
+}
+
+const LEDGER: [&str; 10] = ["id", "created_at", "act", "cause", "subscriber_id", "address_key", "source", "actor", "reason", "evidence"];
+
+fn entries<'a>(book: &Book, acts: &'a [Act<'_>], keys: &'a [Option<String>]) -> Vec<Bound<'a>> {
+    let row = |(id, (entry, key)): (i64, (&Entry, &'a Option<String>))| {
         let a = &acts[entry.act];
-        ledger.extend([
+        [
             Bound::Int(id),
             Bound::Int(a.who.at.0),
             Bound::Text(entry.verb),
@@ -147,35 +159,39 @@ async fn write_entries(tx: &mut Tx, vault: &Vault, book: &Book, acts: &[Act<'_>]
             Bound::Text(&a.who.name),
             Bound::Text(a.grounds.reason),
             Bound::Text(a.grounds.evidence),
-        ]);
-    }
-    insert_few(tx, "consent_ledger", &LEDGER.map(str::to_owned), &ledger).await?;
-    let changes: Vec<audit::Change<'_>> = book
-        .entries
-        .iter()
-        .map(|e| audit::Change {
-            who: acts[e.act].who,
-            action: if e.verb == "open" { "consent.open" } else { "consent.lift" },
-            object: "subscriber",
-            object_id: acts[e.act].subscriber_id,
-            detail: json!({"act": e.verb, "cause": e.cause.name()}).to_string(),
-        })
-        .collect();
-    audit::write_many(tx, &changes).await
+        ]
+    };
+    (0..).zip(book.entries.iter().zip(keys)).flat_map(row).collect()
 }
 
-async fn write_households(tx: &mut Tx, book: &Book, acts: &[Act<'_>], first_entry: i64) -> Result<(), StoreError> {
-    if book.households.is_empty() {
-        return Ok(());
-    }
-    let columns = ["id", "created_at", "entry_id", "subscriber_id", "bridge_id"].map(str::to_owned);
-    let first = ids::take(tx, "household", book.households.len() as i64).await?;
-    let cells: Vec<Bound<'_>> = (first..)
-        .zip(&book.households)
-        .flat_map(|(id, h)| [id, acts[h.act].who.at.0, first_entry + h.entry as i64, acts[h.act].subscriber_id, h.bridge_id])
-        .map(Bound::Int)
-        .collect();
-    insert_few(tx, "household", &columns, &cells).await
+fn audited<'a>(book: &Book, acts: &[Act<'a>]) -> Vec<audit::Change<'a>> {
+    let change = |e: &Entry| audit::Change {
+        who: acts[e.act].who,
+        action: if e.verb == "open" { "consent.open" } else { "consent.lift" },
+        object: "subscriber",
+        object_id: acts[e.act].subscriber_id,
+        detail: json!({"act": e.verb, "cause": e.cause.name()}).to_string(),
+    };
+    book.entries.iter().map(change).collect()
+}
+
+fn told(book: &Book, acts: &[Act<'_>]) -> Vec<Fresh> {
+    let fresh = |t: &Told| {
+        let a = &acts[t.act];
+        // Cut to what a remote is told.
+        let reason = a.grounds.reason.chars().take(rialto_core::writeback::LONGEST_REASON).collect();
+        let message = Message { at: a.who.at, account: String::new(), reason, what: t.what.clone() };
+        Fresh { at: a.who.at, bridge_id: t.bridge_id, subscriber_id: t.subscriber_id, cause: t.entry as i64, message }
+    };
+    book.told.iter().map(fresh).collect()
+}
+
+const HOUSEHOLDS: [&str; 5] = ["id", "created_at", "entry_id", "subscriber_id", "bridge_id"];
+
+fn households(book: &Book, acts: &[Act<'_>]) -> Vec<Bound<'static>> {
+    let row =
+        |(id, h): (i64, &Household)| [id, acts[h.act].who.at.0, h.entry as i64, acts[h.act].subscriber_id, h.bridge_id].map(Bound::Int);
+    (0..).zip(&book.households).flat_map(row).collect()
 }
 
 /// The counts of groups that acts about these people touch are stale from here on (`groups::Group::counts_current`). In the acts' own

@@ -1,6 +1,6 @@
 //! What stands open about some people and their addresses, and what acts make of it: decided in memory, written in sets by `act`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use rialto_core::consent::{Binding, Cause, Lifter};
 use rialto_core::writeback::{AddressFault, What};
@@ -10,23 +10,51 @@ use super::act::{Act, Done, Step};
 use crate::args;
 use crate::db::Tx;
 use crate::error::StoreError;
-use crate::sql::{sql, statements};
-use crate::vault::Vault;
+use crate::sql::{Sql, sql, statements};
+
+/// All that stands about some people ($1), in one statement. What each row is: 1 a person, 2 the only bearer of an address in a bridge or how many
+/// there are, 3 an open cause. `$ids` says whether an id is one of $1, `$open` and `$close` stand around a list: both are looked up by an index.
+macro_rules! stands {
+    ($ids:literal, $open:literal, $close:literal) => {
+        concat!(
+            "WITH p AS MATERIALIZED (SELECT id, canonical, bridge_id, remote_flag_run FROM subscriber WHERE id ", $ids, "),
+            b AS MATERIALIZED (SELECT s.canonical, s.bridge_id, MIN(s.id) AS id, COUNT(*) AS number, MAX(s.remote_flag_run) AS remote_flag_run
+                FROM subscriber s JOIN bridge x ON x.id = s.bridge_id AND x.deleted_at IS NULL
+                WHERE s.canonical <> '' AND s.canonical ", $open, "SELECT canonical FROM p", $close, " GROUP BY s.canonical, s.bridge_id)
+            SELECT CAST(1 AS BIGINT) AS what, id, canonical AS text, '' AS bound, bridge_id, remote_flag_run, CAST(0 AS BIGINT) AS number FROM p
+            UNION ALL SELECT 2, id, canonical, '', bridge_id, remote_flag_run, number FROM b
+            UNION ALL SELECT 3, c.id, c.cause, c.canonical, c.subscriber_id, 0, 0 FROM suppression c
+                WHERE c.subscriber_id <> 0 AND c.subscriber_id ", $open, "SELECT id FROM p UNION SELECT id FROM b", $close, "
+            UNION ALL SELECT 3, c.id, c.cause, c.canonical, 0, 0, 0 FROM suppression c
+                WHERE c.canonical <> '' AND c.canonical ", $open, "SELECT canonical FROM p", $close
+        )
+    };
+}
 
 statements! {
-    PEOPLE = sql!("SELECT id, canonical, bridge_id, remote_flag_run FROM subscriber WHERE id IN ", ids 1, "");
-    /// Two acts about one record or one address go one after the other.
+    STANDS = Sql {
+        sqlite: stands!("IN (SELECT value FROM json_each($1))", "IN (", ")"),
+        postgres: stands!("= ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json)))", "= ANY (ARRAY(", "))"),
+    };
+    /// Two acts about one record or one address go one after the other: a record's lock is negative, an address's positive.
     LOCK = sql!(
         sqlite "SELECT COUNT(*) FROM json_each($1)",
-        postgres "SELECT COUNT(pg_advisory_xact_lock(k)) FROM (SELECT value::bigint AS k FROM json_array_elements_text($1::json)
-            AS value ORDER BY 1) AS keys"
+        postgres "WITH p AS MATERIALIZED (SELECT id, canonical FROM subscriber
+                WHERE id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($1::json))))
+            SELECT COUNT(pg_advisory_xact_lock(k)) FROM (SELECT -id AS k FROM p
+                UNION SELECT hashtextextended(canonical, 0) & 9223372036854775807 FROM p WHERE canonical <> '' ORDER BY 1) AS keys"
     );
-    BY_RECORD = sql!("SELECT id, cause, subscriber_id, canonical FROM suppression WHERE subscriber_id <> 0 AND subscriber_id IN ", ids 1, "");
-    BY_ADDRESS = sql!("SELECT id, cause, subscriber_id, canonical FROM suppression WHERE canonical <> '' AND canonical IN ", texts 1, "");
-    /// Who bears an address in which bridge: the only one, or how many.
-    BEARERS = sql!("SELECT s.canonical, s.bridge_id, MIN(s.id), COUNT(*), MAX(s.remote_flag_run) FROM subscriber s
-        JOIN bridge b ON b.id = s.bridge_id AND b.deleted_at IS NULL
-        WHERE s.canonical <> '' AND s.canonical IN ", texts 1, " GROUP BY s.canonical, s.bridge_id");
+}
+
+#[derive(sqlx::FromRow)]
+struct Stands {
+    what: i64,
+    id: i64,
+    text: String,
+    bound: String,
+    bridge_id: i64,
+    remote_flag_run: i64,
+    number: i64,
 }
 
 /// What a row of `suppression` is bound to.
@@ -91,28 +119,23 @@ pub(super) struct Book {
 
 impl Book {
     /// Locks the people and their addresses against other acts, then reads what stands.
-    pub async fn read(tx: &mut Tx, vault: &Vault, people: &[i64]) -> Result<Self, StoreError> {
-        let ids = json!(people).to_string();
-        lock(tx, vault, people).await?;
+    pub async fn read(tx: &mut Tx, people: &[i64]) -> Result<Self, StoreError> {
+        lock(tx, people).await?;
         let mut book = Self::default();
-        let rows: Vec<(i64, String, i64, i64)> = tx.all(PEOPLE, args![&ids]).await?;
-        for (id, canonical, bridge_id, run) in rows {
-            book.people.insert(id, Person { canonical, bridge_id, remote_no: run != 0 });
-        }
-        let addresses: HashSet<&str> = book.people.values().map(|p| p.canonical.as_str()).filter(|c| !c.is_empty()).collect();
-        let addresses = json!(addresses).to_string();
-        let bearers: Vec<(String, i64, i64, i64, i64)> = tx.all(BEARERS, args![&addresses]).await?;
-        let mut records: Vec<i64> = people.to_vec();
-        for (canonical, bridge_id, first, number, run) in bearers {
-            records.push(first);
-            book.bearers.entry(canonical).or_default().push(Bearers { bridge_id, first, number, remote_no: run != 0 });
-        }
-        let mut rows: Vec<(i64, String, i64, String)> = tx.all(BY_RECORD, args![json!(records).to_string()]).await?;
-        rows.extend(tx.all::<(i64, String, i64, String)>(BY_ADDRESS, args![&addresses]).await?);
-        for (id, cause, record, canonical) in rows {
-            let bound = if record != 0 { Bound::Record(record) } else { Bound::Address(canonical) };
-            if let Some(cause) = Cause::from_name(&cause) {
-                book.open.insert((bound, cause.name()), Standing::Row(id));
+        for row in tx.all::<Stands>(STANDS, args![json!(people).to_string()]).await? {
+            let (bridge_id, remote_no) = (row.bridge_id, row.remote_flag_run != 0);
+            match row.what {
+                1 => drop(book.people.insert(row.id, Person { canonical: row.text, bridge_id, remote_no })),
+                2 => {
+                    let bearers = Bearers { bridge_id, first: row.id, number: row.number, remote_no };
+                    book.bearers.entry(row.text).or_default().push(bearers);
+                }
+                _ => {
+                    let bound = if row.bridge_id != 0 { Bound::Record(row.bridge_id) } else { Bound::Address(row.bound) };
+                    if let Some(cause) = Cause::from_name(&row.text) {
+                        book.open.insert((bound, cause.name()), Standing::Row(row.id));
+                    }
+                }
             }
         }
         Ok(book)
@@ -253,26 +276,15 @@ impl Book {
 }
 
 /// Holds people and their addresses against other acts about them until the transaction ends.
-pub(crate) async fn lock(tx: &mut Tx, vault: &Vault, people: &[i64]) -> Result<(), StoreError> {
+pub(crate) async fn lock(tx: &mut Tx, people: &[i64]) -> Result<(), StoreError> {
     // Its one writer holds everything already.
     if tx.is_sqlite() {
         return Ok(());
     }
-    let seen: Vec<(i64, String, i64, i64)> = tx.all(PEOPLE, args![json!(people).to_string()]).await?;
-    let mut locks: Vec<i64> = seen.iter().map(|(id, ..)| -*id).collect();
-    locks.extend(seen.iter().filter(|(_, c, ..)| !c.is_empty()).map(|(_, c, ..)| lock_number(vault, c)));
-    locks.sort_unstable();
-    locks.dedup();
-    tx.one::<(i64,)>(LOCK, args![json!(locks).to_string()]).await.map(drop)
+    tx.one::<(i64,)>(LOCK, args![json!(people).to_string()]).await.map(drop)
 }
 
 /// Causes that are told to the remotes as a no, and their end as a yes.
 fn silences_remote(cause: Cause) -> bool {
     matches!(cause, Cause::OwnUnsubscribe | Cause::Complaint | Cause::Admin | Cause::Upload)
-}
-
-/// The advisory lock of an address: positive, so that it never meets a record's.
-fn lock_number(vault: &Vault, canonical: &str) -> i64 {
-    let key = vault.address_key(canonical);
-    key.get(..15).and_then(|hex| i64::from_str_radix(hex, 16).ok()).unwrap_or(i64::MAX)
 }

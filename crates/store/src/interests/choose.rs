@@ -12,7 +12,6 @@ use crate::error::StoreError;
 use crate::groups;
 use crate::ids;
 use crate::sql::{sql, statements};
-use crate::vault::Vault;
 use crate::writebacks::{self, Fresh};
 
 statements! {
@@ -78,8 +77,8 @@ struct Offer {
 }
 
 /// Carries a choice out. What is not offered to the person is passed over; an interest that nobody may take any more can only be given up.
-pub async fn choose(tx: &mut Tx, vault: &Vault, choice: &Choice<'_>) -> Result<Chosen, StoreError> {
-    consent::lock(tx, vault, &[choice.subscriber_id]).await?;
+pub async fn choose(tx: &mut Tx, choice: &Choice<'_>) -> Result<Chosen, StoreError> {
+    consent::lock(tx, &[choice.subscriber_id]).await?;
     let refused = |why| Ok(Chosen { refused: Some(why), ..Chosen::default() });
     let Some((bridge_id,)) = tx.opt::<(i64,)>(PERSON, args![choice.subscriber_id]).await? else {
         return refused(Refused::Unknown);

@@ -35,7 +35,6 @@ statements! {
         AND ($9 = '' OR w.state = $9) AND ($10 = '' OR w.kind = $10) ORDER BY w.id DESC LIMIT $2");
     OF_BRIDGE_STATE = rows!("WHERE w.bridge_id = $7 AND w.state = $8 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6
         AND ($9 = '' OR w.kind = $9) ORDER BY w.id DESC LIMIT $2");
-    OF_STATE = rows!("WHERE w.state = $7 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = '' OR w.kind = $8) ORDER BY w.id DESC LIMIT $2");
     OF_KIND = rows!("WHERE w.kind = $7 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = 0 OR w.bridge_id = $8) ORDER BY w.id DESC LIMIT $2");
     OF_BRIDGE = rows!("WHERE w.bridge_id = $7 AND w.id < $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 ORDER BY w.id DESC LIMIT $2");
     ALL_BACK = rows!("WHERE w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 ORDER BY w.id LIMIT $2");
@@ -43,7 +42,6 @@ statements! {
         AND ($9 = '' OR w.state = $9) AND ($10 = '' OR w.kind = $10) ORDER BY w.id LIMIT $2");
     OF_BRIDGE_STATE_BACK = rows!("WHERE w.bridge_id = $7 AND w.state = $8 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6
         AND ($9 = '' OR w.kind = $9) ORDER BY w.id LIMIT $2");
-    OF_STATE_BACK = rows!("WHERE w.state = $7 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = '' OR w.kind = $8) ORDER BY w.id LIMIT $2");
     OF_KIND_BACK = rows!("WHERE w.kind = $7 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 AND ($8 = 0 OR w.bridge_id = $8) ORDER BY w.id LIMIT $2");
     OF_BRIDGE_BACK = rows!("WHERE w.bridge_id = $7 AND w.id > $1 AND w.id >= $3 AND w.id <= $4 AND w.created_at >= $5 AND w.created_at < $6 ORDER BY w.id LIMIT $2");
     STATES = by_state!("");
@@ -62,7 +60,9 @@ statements! {
     FROM_TIME = sql!("SELECT id FROM writeback WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT 1");
     UNTIL_TIME = sql!("SELECT id FROM writeback WHERE created_at >= $1 ORDER BY created_at, id LIMIT 1");
     /// The oldest that waits to go out: how far behind the queue is.
-    OLDEST = sql!("SELECT MIN(created_at) FROM writeback WHERE state IN ('new', 'processing', 'error', 'held') AND ($1 = 0 OR bridge_id = $1)");
+    OLDEST = sql!("SELECT MIN(w.created_at) FROM bridge b JOIN writeback w ON w.bridge_id = b.id
+        AND w.state IN ('new', 'processing', 'error', 'held') WHERE $1 = 0 OR b.id = $1");
+    BRIDGES = sql!("SELECT id FROM bridge");
 }
 
 /// Counting further takes longer than a page may.
@@ -132,12 +132,25 @@ pub async fn turn(mut read: Read<'_>, filter: &Filter, way: Way, from: i64, limi
         (_, 1.., false, _) => {
             (way.pick(OF_BRIDGE_STATE, OF_BRIDGE_STATE_BACK), args![from, limit, first, last, since, until, bridge, state, kind])
         }
-        (_, _, false, _) => (way.pick(OF_STATE, OF_STATE_BACK), args![from, limit, first, last, since, until, state, kind]),
+        (_, _, false, _) => return of_every_bridge(&mut read, filter, way, from, limit).await,
         (_, _, _, false) => (way.pick(OF_KIND, OF_KIND_BACK), args![from, limit, first, last, since, until, kind, bridge]),
         (_, 1.., ..) => (way.pick(OF_BRIDGE, OF_BRIDGE_BACK), args![from, limit, first, last, since, until, bridge]),
         _ => (way.pick(ALL_OF_THEM, ALL_BACK), args![from, limit, first, last, since, until]),
     };
     read.all(sql, args).await
+}
+
+/// Of one state, whatever the bridge: a page of each bridge, of which the nearest are kept.
+async fn of_every_bridge(read: &mut Read<'_>, filter: &Filter, way: Way, from: i64, limit: i64) -> Result<Vec<WritebackRow>, StoreError> {
+    let (first, last, since, until) = span(read, filter).await?;
+    let mut rows: Vec<WritebackRow> = Vec::new();
+    for (bridge,) in read.all::<(i64,)>(BRIDGES, args![]).await? {
+        let args = args![from, limit, first, last, since, until, bridge, &filter.state, &filter.kind];
+        rows.extend(read.all::<WritebackRow>(way.pick(OF_BRIDGE_STATE, OF_BRIDGE_STATE_BACK), args).await?);
+    }
+    rows.sort_by_key(|r| if way == Way::Onward { -r.writeback.id } else { r.writeback.id });
+    rows.truncate(usize::try_from(limit).unwrap_or(0));
+    Ok(rows)
 }
 
 /// How many of a filter's newest `MOST_COUNTED` stand in each state, whatever state the filter names.

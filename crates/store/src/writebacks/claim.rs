@@ -12,10 +12,10 @@ use crate::sql::{sql, statements};
 
 statements! {
     /// Consent waits for earlier consent of the same person at the same remote; everything else waits for all that came before it. The
-    /// activity of a mailing is about many people and is not delivered as one message.
+    /// activity of a mailing is about many people and is not delivered as one message. The plus keeps SQLite with the person's own rows.
     DUE = sql!(
         sqlite "SELECT w.id FROM writeback w WHERE w.bridge_id = $1 AND w.urgency = $2 AND w.next_at <= $3 AND NOT EXISTS
-            (SELECT 1 FROM writeback e WHERE e.subscriber_id = w.subscriber_id AND e.bridge_id = w.bridge_id AND e.id < w.id
+            (SELECT 1 FROM writeback e WHERE e.subscriber_id = w.subscriber_id AND +e.bridge_id = w.bridge_id AND e.id < w.id
             AND e.ended_at IS NULL AND e.urgency <= w.urgency) AND w.subscriber_id <> 0 AND w.state <> 'processing' ORDER BY w.next_at, w.id LIMIT $4",
         postgres "SELECT w.id FROM writeback w WHERE w.bridge_id = $1 AND w.urgency = $2 AND w.next_at <= $3 AND NOT EXISTS
             (SELECT 1 FROM writeback e WHERE e.subscriber_id = w.subscriber_id AND e.bridge_id = w.bridge_id AND e.id < w.id
@@ -30,7 +30,7 @@ statements! {
     );
     /// The last try that comes by itself was lost.
     GIVE_UP = sql!("UPDATE writeback SET state = 'error', next_at = NULL, asked_by = '', maybe_there = TRUE,
-        reason = 'The worker did not come back; the message may have arrived. Nothing more happens by itself.' WHERE id IN ", ids 1, "");
+        reason = 'The worker did not come back; the message may have arrived. Nothing more happens by itself.' WHERE id ", among 1, "");
     /// The destination, held until the claim is made: what one worker takes, the next one sees as spent.
     AT = sql!(
         sqlite "SELECT d.*, b.enabled FROM writeback_destination d JOIN bridge b ON b.id = d.bridge_id WHERE d.bridge_id = $1",
@@ -40,13 +40,12 @@ statements! {
     /// A claim that ran out is written down as a lost try.
     LOST = sql!("INSERT INTO writeback_try (writeback_id, number, started_at, ended_at, outcome, answer, asked_by, worker)
         SELECT id, fence, claimed_at, CAST($2 AS BIGINT), 'lost', 'The worker did not come back; the message may have arrived.',
-            asked_by, worker FROM writeback WHERE state = 'processing' AND id IN ", ids 1, "");
+            asked_by, worker FROM writeback WHERE state = 'processing' AND id ", among 1, "");
     TAKE = sql!("UPDATE writeback SET maybe_there = maybe_there OR state = 'processing', asked_by = CASE WHEN state = 'processing' THEN ''
         ELSE asked_by END, state = 'processing', fence = fence + 1, tries = tries + 1, claimed_at = $2, next_at = $3, worker = $4, reason = ''
-        WHERE id IN ", ids 1, "");
-    CLAIMED = sql!("SELECT w.id, w.created_at, w.bridge_id, w.kind, w.message, w.tries, w.fence, w.asked_by, w.maybe_there, w.claimed_at,
-        w.subscriber_id, s.remote_id, s.remote_flag_run FROM writeback w JOIN subscriber s ON s.id = w.subscriber_id WHERE w.id IN ", ids 1, "
-        ORDER BY w.id");
+        WHERE id ", among 1, " RETURNING id, created_at, bridge_id, kind, message, tries, fence, asked_by, maybe_there, claimed_at, subscriber_id,
+        (SELECT s.remote_id FROM subscriber s WHERE s.id = writeback.subscriber_id) AS remote_id,
+        (SELECT s.remote_flag_run FROM subscriber s WHERE s.id = writeback.subscriber_id) AS remote_flag_run");
 }
 
 /// A claimed writeback, with what is known of its person at this moment.
@@ -107,7 +106,7 @@ pub struct Claimant<'a> {
 
 /// Claims what goes out in the cycle under way, consent first, within rate and budget; nothing while the destination is blocked.
 pub async fn claim_next(db: &Db, bridge_id: i64, by: Claimant<'_>, most: i64) -> Result<Next, StoreError> {
-    let mut tx = db.write().await?;
+    let mut tx = db.write_few().await?;
     let Some(at) = tx.opt::<Destination>(AT, args![bridge_id]).await? else { return Ok(Next::Off) };
     if !at.enabled {
         return Ok(Next::Off);
@@ -138,7 +137,7 @@ pub async fn claim(
     lease_until: Instant,
     most: i64,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let mut tx = db.write().await?;
+    let mut tx = db.write_few().await?;
     let by = Claimant { worker, now, lease_until };
     let claimed = claim_within(&mut tx, bridge_id, by, cutoff, Room { consent: most, all: most }).await?;
     tx.commit().await?;
@@ -158,26 +157,23 @@ async fn claim_within(tx: &mut Tx, bridge_id: i64, by: Claimant<'_>, cutoff: Ins
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let claimed = take(tx, &ids, by).await?;
+    let mut claimed: Vec<Claimed> = tx.all(TAKE, args![json!(ids).to_string(), by.now, by.lease_until, by.worker]).await?;
+    claimed.sort_unstable_by_key(|c| c.id);
     super::destination::spend(tx, bridge_id, ids.len() as i64, by.now).await?;
     Ok(claimed)
 }
 
-/// Claims that ran out and are to be tried again. Those whose tries are used up end in Error.
+/// Claims that ran out and are to be tried again, their try written down as lost. Those whose tries are used up end in Error.
 async fn expired(tx: &mut Tx, bridge_id: i64, now: Instant, most: i64) -> Result<Vec<i64>, StoreError> {
     let found: Vec<(i64, i64, String)> = tx.all(EXPIRED, args![bridge_id, now, most.max(0)]).await?;
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all = json!(found.iter().map(|(id, ..)| id).collect::<Vec<_>>()).to_string();
+    tx.run(LOST, args![all, now]).await?;
     let (again, over): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, tries, by)| retries_by_itself(*tries, !by.is_empty()));
     if !over.is_empty() {
-        let list = json!(over.iter().map(|(id, ..)| id).collect::<Vec<_>>()).to_string();
-        tx.run(LOST, args![&list, now]).await?;
-        tx.run(GIVE_UP, args![&list]).await?;
+        tx.run(GIVE_UP, args![json!(over.iter().map(|(id, ..)| id).collect::<Vec<_>>()).to_string()]).await?;
     }
     Ok(again.into_iter().map(|(id, ..)| id).collect())
-}
-
-async fn take(tx: &mut Tx, ids: &[i64], by: Claimant<'_>) -> Result<Vec<Claimed>, StoreError> {
-    let list = json!(ids).to_string();
-    tx.run(LOST, args![&list, by.now]).await?;
-    tx.run(TAKE, args![&list, by.now, by.lease_until, by.worker]).await?;
-    tx.all(CLAIMED, args![&list]).await
 }

@@ -17,7 +17,7 @@ use crate::args;
 use crate::db::{Read, Tx};
 use crate::error::StoreError;
 use crate::ids;
-use crate::people::{Bound, insert_few};
+use crate::people::{Bound, Rows, insert_few};
 use crate::sql::{sql, statements};
 
 pub use claim::{Claimant, Claimed, Next, claim, claim_next};
@@ -40,8 +40,8 @@ statements! {
     TRIES = sql!("SELECT number, started_at, ended_at, outcome, answer, asked_by, worker FROM writeback_try
         WHERE writeback_id = $1 ORDER BY number DESC LIMIT 100");
     /// The open ones are as many as there is to do; the ended ones are counted as they end.
-    OPEN_COUNTS = sql!("SELECT bridge_id, state, COUNT(*) FROM writeback WHERE state IN ('scheduled', 'new', 'held', 'processing', 'error')
-        AND ($1 = 0 OR bridge_id = $1) GROUP BY bridge_id, state");
+    OPEN_COUNTS = sql!("SELECT w.bridge_id, w.state, COUNT(*) FROM bridge b JOIN writeback w ON w.bridge_id = b.id
+        AND w.state IN ('scheduled', 'new', 'held', 'processing', 'error') WHERE ($1 = 0 OR b.id = $1) GROUP BY w.bridge_id, w.state");
     ENDED_COUNTS = sql!("SELECT bridge_id, state, CAST(SUM(number) AS BIGINT) FROM writeback_ended WHERE ($1 = 0 OR bridge_id = $1)
         GROUP BY bridge_id, state");
 }
@@ -110,21 +110,33 @@ pub struct Try {
 
 /// Puts writebacks into the queue inside the transaction of their cause. A second one for the same cause and person fails it.
 pub async fn enqueue(tx: &mut Tx, fresh: &[Fresh]) -> Result<(), StoreError> {
-    const COLUMNS: [&str; 9] = ["id", "created_at", "bridge_id", "kind", "subscriber_id", "cause", "urgency", "message", "state"];
     if fresh.is_empty() {
         return Ok(());
     }
     let first = ids::take(tx, "writeback", fresh.len() as i64).await?;
-    let messages: Vec<String> = fresh
-        .iter()
-        .map(|f| serde_json::to_string(&f.message))
-        .collect::<Result<_, _>>()
-        .map_err(|e| StoreError::Corrupt(e.to_string()))?;
-    let columns: Vec<String> = COLUMNS.iter().chain(&["next_at"]).map(|c| (*c).to_owned()).collect();
-    let mut cells = Vec::with_capacity(fresh.len() * columns.len());
-    for ((id, f), message) in (first..).zip(fresh).zip(&messages) {
+    let messages = messages(fresh)?;
+    insert_few(tx, Rows { table: "writeback", columns: &COLUMNS, cells: cells(first, fresh, &messages), or_nothing: false, fresh: &[] })
+        .await
+}
+
+/// Columns of rows made by `cells`.
+pub(crate) const COLUMNS: [&str; 10] =
+    ["id", "created_at", "bridge_id", "kind", "subscriber_id", "cause", "urgency", "message", "state", "next_at"];
+
+/// Which of them is the cause.
+pub(crate) const CAUSE: usize = 5;
+
+/// The messages as they are stored.
+pub(crate) fn messages(fresh: &[Fresh]) -> Result<Vec<String>, StoreError> {
+    let texts = fresh.iter().map(|f| serde_json::to_string(&f.message)).collect::<Result<_, _>>();
+    texts.map_err(|e| StoreError::Corrupt(e.to_string()))
+}
+
+/// New rows of the queue, numbered from `first`.
+pub(crate) fn cells<'a>(first: i64, fresh: &[Fresh], messages: &'a [String]) -> Vec<Bound<'a>> {
+    let row = |(id, (f, message)): (i64, (&Fresh, &'a String))| {
         let kind = f.message.kind();
-        cells.extend([
+        [
             Bound::Int(id),
             Bound::Int(f.at.0),
             Bound::Int(f.bridge_id),
@@ -135,9 +147,9 @@ pub async fn enqueue(tx: &mut Tx, fresh: &[Fresh]) -> Result<(), StoreError> {
             Bound::Text(message),
             Bound::Text(WritebackState::New.name()),
             Bound::Int(f.at.0),
-        ]);
-    }
-    insert_few(tx, "writeback", &columns, &cells).await
+        ]
+    };
+    (first..).zip(fresh.iter().zip(messages)).flat_map(row).collect()
 }
 
 pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Writeback>, StoreError> {

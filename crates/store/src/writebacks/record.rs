@@ -12,7 +12,7 @@ use crate::args;
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::interests;
-use crate::people::{Bound, flag_to, insert_few};
+use crate::people::{Bound, Rows, flag_to, insert_few};
 use crate::sql::{sql, statements};
 
 /// Longest answer of a remote that is kept, in characters.
@@ -79,16 +79,15 @@ pub async fn record(db: &Db, worker: &str, answers: &[Answer]) -> Result<Vec<i64
         return Ok(Vec::new());
     }
     let rows: Vec<_> = answers.iter().map(settled).collect();
-    let mut tx = db.write().await?;
+    let mut tx = db.write_few().await?;
     let kept: Vec<(i64, i64, String, i64)> = tx.all(SETTLE, args![json!(rows).to_string()]).await?;
     let kept: HashMap<(i64, i64), (String, i64)> = kept.into_iter().map(|(id, fence, kind, cause)| ((id, fence), (kind, cause))).collect();
     // One process may hold a late answer and that of its next try.
     let standing: Vec<&Answer> = answers.iter().filter(|a| kept.contains_key(&(a.id, a.fence))).collect();
     let tried: Vec<&&Answer> = standing.iter().filter(|a| a.outcome != Outcome::Untouched).collect();
     let texts: Vec<String> = tried.iter().map(|a| cut(&a.said)).collect();
-    let columns = ["writeback_id", "number", "started_at", "ended_at", "outcome", "answer", "asked_by", "worker"].map(str::to_owned);
     let cells: Vec<Bound<'_>> = tried.iter().zip(&texts).flat_map(|(a, text)| try_cells(a, text, worker)).collect();
-    insert_few(&mut tx, "writeback_try", &columns, &cells).await?;
+    insert_few(&mut tx, Rows { table: "writeback_try", columns: &TRY, cells, or_nothing: false, fresh: &[] }).await?;
     // The later of two acts about one person stands: rows are updated once.
     let mut flags: BTreeMap<i64, (i64, i16, i64)> = BTreeMap::new();
     let mut ended: BTreeMap<(i64, i64), i64> = BTreeMap::new();
@@ -141,6 +140,8 @@ fn settled(a: &Answer) -> serde_json::Value {
     let reason = if matches!(a.outcome, Outcome::Sent { .. } | Outcome::Untouched) { String::new() } else { cut(&a.said) };
     json!({"i": a.id, "f": a.fence, "s": state, "n": next, "e": ended, "w": reason, "m": maybe, "u": unused})
 }
+
+const TRY: [&str; 8] = ["writeback_id", "number", "started_at", "ended_at", "outcome", "answer", "asked_by", "worker"];
 
 fn try_cells<'a>(a: &'a Answer, text: &'a str, worker: &'a str) -> [Bound<'a>; 8] {
     let outcome = match a.outcome {

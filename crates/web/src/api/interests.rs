@@ -220,7 +220,7 @@ pub async fn choose(State(app): State<App>, caller: Caller, id: Id, body: Body<C
     let who = caller.actor(&app);
     let choice = Choice { subscriber_id: person.id, changes: &changes, source: "api", evidence, who: &who };
     let mut tx = app.db.write().await?;
-    let chosen = interests::choose(&mut tx, &app.vault, &choice).await?;
+    let chosen = interests::choose(&mut tx, &choice).await?;
     match chosen.refused {
         None => tx.commit().await?,
         Some(Refused::Unknown) => return Err(Error::NotFound),

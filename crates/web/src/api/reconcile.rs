@@ -138,7 +138,7 @@ pub async fn do_repair(app: &App, bridge_id: i64, who: &Actor) -> Result<Repaire
         return Err(Error::Conflict("The check is still under way. Repair when it has ended.".into()));
     }
     let mut tx = app.db.write().await?;
-    let done = reconcile::repair(&mut tx, &app.vault, &check, who).await?;
+    let done = reconcile::repair(&mut tx, &check, who).await?;
     tx.commit().await?;
     app.wake.ring();
     Ok(done)

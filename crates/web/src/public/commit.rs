@@ -165,7 +165,7 @@ impl Committer {
 
     /// All or nothing; outcomes in the order of the wishes.
     async fn commit(&self, asked: &[Asked]) -> Result<Vec<(Answer, bool)>, StoreError> {
-        let mut tx = self.db.write().await?;
+        let mut tx = self.db.write_few().await?;
         let (mut acts, mut places, mut choices) = (Vec::new(), Vec::new(), Vec::new());
         // Looked at inside the transaction: getting one may have taken long.
         for (place, Asked { wish: w, .. }) in asked.iter().enumerate().filter(|(_, one)| one.stands()) {
@@ -183,7 +183,7 @@ impl Committer {
             outcomes[place] = outcome(done);
         }
         for (place, choice) in choices {
-            let chosen = interests::choose(&mut tx, &self.vault, &choice).await?;
+            let chosen = interests::choose(&mut tx, &choice).await?;
             let answer = match chosen.refused {
                 None => Ok(()),
                 Some(interests::Refused::Unknown) => Err(Refused::Gone),

@@ -7,6 +7,7 @@ mod compound;
 mod lease;
 mod lists;
 mod people;
+mod personas;
 mod remote;
 mod schedules;
 pub mod send;
@@ -110,7 +111,8 @@ impl Engine {
     pub async fn serve(&self, stop: CancellationToken) {
         let writebacks = writeback::keep(self.clone(), stop.clone());
         let checks = writeback::reconcile::keep(self.clone(), stop.clone());
-        tokio::join!(self.run(stop.clone()), writebacks, checks, schedules::keep(self.clone(), stop));
+        let personas = personas::keep(self.clone(), stop.clone());
+        tokio::join!(self.run(stop.clone()), writebacks, checks, personas, schedules::keep(self.clone(), stop));
     }
 
     /// Looks once whether a schedule is due or an occurrence can go on. Answers how many steps were taken.
@@ -128,6 +130,11 @@ impl Engine {
     pub async fn check_deliveries(&self, stop: &CancellationToken) -> Result<(), rialto_store::StoreError> {
         writeback::reconcile::ask_nightly(self.parts()).await?;
         writeback::reconcile::all(self, stop).await
+    }
+
+    /// Queues what changed about personas for the bridges whose hour has come; for the command line and tests.
+    pub async fn look_at_personas(&self) -> Result<(), rialto_store::StoreError> {
+        personas::all(self.parts(), &CancellationToken::new()).await
     }
 
     /// Carries out all queued runs, one after another, then returns: for the command line and tests.

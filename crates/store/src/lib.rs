@@ -17,6 +17,7 @@ pub mod membership;
 mod migrate;
 pub mod notes;
 pub mod people;
+pub mod personas;
 pub mod reconcile;
 pub mod runs;
 pub mod schedules;

@@ -47,6 +47,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
             postgres: include_str!("../migrations/0019_queue.postgres.sql"),
         },
     ),
+    (20, "personas", Text::Both(include_str!("../migrations/0020_personas.sql"))),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

@@ -93,6 +93,10 @@ pub(super) async fn there(
     }
     let now = parts.clock.now();
     let mut tx = parts.db.write().await?;
+    // Nobody has to make a table for what is not to be written.
+    if !writebacks::is_on(&mut tx, bridge_id, WritebackKind::Persona).await? {
+        kept.retain(|f| f.kinds != [WritebackKind::Persona]);
+    }
     writebacks::keep_faults(&mut tx, bridge_id, &kept, now).await?;
     writebacks::unblock(&mut tx, bridge_id).await?;
     tx.commit().await?;

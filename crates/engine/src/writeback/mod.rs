@@ -187,9 +187,9 @@ impl Line {
     }
 }
 
-/// Something is held, and the set-up was not looked at in this cycle.
+/// Something is held, and the set-up was not looked at in this cycle; or somebody asks how the table of personas stands.
 fn asks_set_up(d: &Destination, held: bool) -> bool {
-    held && d.faults_at.unwrap_or(i64::MIN) < d.cutoff
+    (held && d.faults_at.unwrap_or(i64::MIN) < d.cutoff) || (d.faults_at.is_none() && d.read_settings().personas)
 }
 
 async fn begin_cycle(parts: &Parts, d: &Destination, now: Instant) -> Result<(), StoreError> {

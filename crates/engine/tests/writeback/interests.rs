@@ -8,7 +8,7 @@ use rialto_sandbox::{Fault, Sandbox};
 use rialto_store::interests::{self, Choice, Chosen, Interest};
 use rialto_store::runs::{NewRun, Run, Subject};
 use rialto_store::{args, groups, writebacks};
-use rialto_testkit::{actor, vault};
+use rialto_testkit::actor;
 
 use crate::support::{World, worlds};
 

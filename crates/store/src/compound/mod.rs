@@ -115,6 +115,17 @@ pub struct New<'a> {
 pub async fn definition(mut read: Read<'_>, group_id: i64) -> Result<Option<Definition>, StoreError> {
     let Some(row) = read.opt::<Row>(GET, args![group_id]).await? else { return Ok(None) };
     let sides: Vec<(i64, String)> = read.all(SIDES, args![group_id]).await?;
+    defined(group_id, &row, &sides).map(Some)
+}
+
+/// The same inside a transaction.
+pub(crate) async fn definition_in(tx: &mut Tx, group_id: i64) -> Result<Option<Definition>, StoreError> {
+    let Some(row) = tx.opt::<Row>(GET, args![group_id]).await? else { return Ok(None) };
+    let sides: Vec<(i64, String)> = tx.all(SIDES, args![group_id]).await?;
+    defined(group_id, &row, &sides).map(Some)
+}
+
+fn defined(group_id: i64, row: &Row, sides: &[(i64, String)]) -> Result<Definition, StoreError> {
     let of = |side: &str| sides.iter().filter(|(_, s)| s == side).map(|(id, _)| *id).collect::<Vec<i64>>();
     let mode = |name: Option<&String>| name.and_then(|m| Mode::from_name(m));
     let broken = || StoreError::Corrupt(format!("the definition of target group {group_id}"));
@@ -122,11 +133,11 @@ pub async fn definition(mut read: Read<'_>, group_id: i64) -> Result<Option<Defi
         let parent = of("parent").first().copied().ok_or_else(broken)?;
         let bound = |n: Option<i64>| n.ok_or_else(broken);
         let share = Share::read(parent, bound(row.seed)?, bound(row.buckets)?, bound(row.first_bucket)?, bound(row.end_bucket)?);
-        return Ok(Some(Definition::Share(share.ok_or_else(broken)?)));
+        return Ok(Definition::Share(share.ok_or_else(broken)?));
     }
     let include = (mode(row.include_mode.as_ref()).ok_or_else(broken)?, of("include"));
     let exclude = mode(row.exclude_mode.as_ref()).map(|m| (m, of("exclude")));
-    Compound::new(include, exclude).map(|c| Some(Definition::Compound(c))).map_err(|_| broken())
+    Compound::new(include, exclude).map(Definition::Compound).map_err(|_| broken())
 }
 
 /// The groups it is made of, as they are now.

@@ -15,6 +15,7 @@ statements! {
     OFFERED = sql!("SELECT COUNT(*) FROM target_group g JOIN bridge b ON b.id = g.bridge_id
         WHERE g.id = $1 AND g.state = 'active' AND b.deleted_at IS NULL");
     USED = sql!("SELECT COUNT(*) FROM interest WHERE group_id = $1");
+    PERSONA = sql!("SELECT COUNT(*) FROM persona WHERE group_id = $1");
     RESUME = sql!("UPDATE target_group SET plan_only = FALSE WHERE id = $1 AND deleted_at IS NULL AND plan_only = TRUE");
     OPEN_RUNS = sql!("SELECT COUNT(*) FROM sync_run WHERE group_id = $1 AND state IN ('queued', 'running')");
     DELETE = sql!("UPDATE target_group SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL");
@@ -72,6 +73,11 @@ pub async fn delete(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError>
         return Err(StoreError::Conflict(
             "This target group holds the people of an interest. Stop using the interest (Subscribers > Interests); then it goes by itself."
                 .into(),
+        ));
+    }
+    if count(tx, PERSONA, id).await? > 0 {
+        return Err(StoreError::Conflict(
+            "This target group holds the people of a persona. Delete the persona (Subscribers > Personas); then it goes by itself.".into(),
         ));
     }
     if count(tx, OFFERED, id).await? > 0 {

@@ -31,6 +31,7 @@ statements! {
         AND next_at IS NOT NULL");
     RELEASE = sql!("UPDATE writeback SET state = 'new', next_at = created_at, reason = '' WHERE bridge_id = $1 AND state = 'held' AND kind = $2");
     SETTINGS = sql!("UPDATE writeback_destination SET settings = $2 WHERE bridge_id = $1");
+    ASK_SET_UP = sql!("UPDATE writeback_destination SET faults_at = NULL WHERE bridge_id = $1");
     SPEND = sql!("UPDATE writeback_destination SET budget_used = CASE WHEN budget_day = $2 THEN budget_used + $3 ELSE $3 END, budget_day = $2,
         rate_used = CASE WHEN rate_minute = $4 THEN rate_used + $3 ELSE $3 END, rate_minute = $4 WHERE bridge_id = $1");
     /// Claimed and not sent: given back while the day and the minute last.
@@ -241,9 +242,18 @@ pub async fn keep_faults(tx: &mut Tx, bridge_id: i64, faults: &[SetUp], now: Ins
     tx.run(KEEP_FAULTS, args![bridge_id, json!(faults).to_string(), now]).await.map(drop)
 }
 
-/// Replaces a bridge's Writeback Settings.
+/// Has the remote's set-up looked at afresh, soon.
+pub async fn ask_set_up(tx: &mut Tx, bridge_id: i64) -> Result<(), StoreError> {
+    tx.run(ASK_SET_UP, args![bridge_id]).await.map(drop)
+}
+
+/// Replaces a bridge's Writeback Settings. Where personas were switched on or off, the remote's set-up is looked at afresh.
 pub async fn put_settings(tx: &mut Tx, bridge_id: i64, settings: &Settings, who: &Actor) -> Result<(), StoreError> {
     ensure(tx).await?;
+    let before = tx.opt::<Destination>(ONE, args![bridge_id]).await?.map(|d| d.read_settings()).unwrap_or_default();
+    if before.personas != settings.personas {
+        ask_set_up(tx, bridge_id).await?;
+    }
     let text = serde_json::to_string(settings).map_err(|e| StoreError::Corrupt(e.to_string()))?;
     tx.run(SETTINGS, args![bridge_id, &text]).await?;
     audit::write(tx, who, "writeback.settings", "bridge", Some(bridge_id), json!(settings)).await

@@ -186,6 +186,85 @@
     }
   });
 
+  // Personas are put in order: dragged by their handle, or moved with the keyboard. Saved as the buttons beside them do.
+  const list = $('ol[data-sort]');
+  if (list) {
+    const said = (text) => { $('#moved').textContent = text; };
+    const title = (item) => $('h2 a', item).textContent;
+    const order = () => [...list.children].map((item) => item.dataset.id).join(' ');
+    const place = (item) => `${[...list.children].indexOf(item) + 1} of ${list.children.length}`;
+    let held;
+    const put = (item) => {
+      held = undefined;
+      item.classList.remove('held');
+      $('.handle', item).setAttribute('aria-pressed', 'false');
+    };
+    const save = () => {
+      if (order() === list.dataset.order) return;
+      const form = document.createElement('form');
+      form.method = 'post';
+      form.action = list.dataset.sort;
+      for (const [name, value] of [['csrf', list.dataset.csrf], ['personas', order()]]) {
+        form.append(Object.assign(document.createElement('input'), { type: 'hidden', name, value }));
+      }
+      document.body.append(form);
+      form.requestSubmit();
+    };
+    const back = () => { for (const id of list.dataset.order.split(' ')) list.append($(`[data-id="${id}"]`, list)); };
+    $('#how').hidden = false;
+    for (const handle of $$('.handle', list)) {
+      const item = handle.closest('li');
+      handle.hidden = false;
+      handle.setAttribute('aria-pressed', 'false');
+      handle.addEventListener('pointerdown', (event) => {
+        if (event.button) return;
+        handle.setPointerCapture(event.pointerId);
+        item.classList.add('held');
+        const move = (at) => {
+          const over = [...list.children].find((other) => other !== item && at.clientY > other.getBoundingClientRect().top && at.clientY < other.getBoundingClientRect().bottom);
+          if (!over) return;
+          const box = over.getBoundingClientRect();
+          const below = at.clientY > box.top + box.height / 2;
+          if (below !== (over === item.nextElementSibling) && below !== (over.compareDocumentPosition(item) === 2)) return;
+          list.insertBefore(item, below ? over.nextElementSibling : over);
+        };
+        handle.addEventListener('pointermove', move);
+        handle.addEventListener('lostpointercapture', () => {
+          handle.removeEventListener('pointermove', move);
+          item.classList.remove('held');
+          save();
+        }, { once: true });
+      });
+      handle.addEventListener('keydown', (event) => {
+        if (event.key === ' ' || event.key === 'Enter') {
+          event.preventDefault();
+          if (held) {
+            put(item);
+            said(`${title(item)} is put down, ${place(item)}.`);
+            save();
+          } else {
+            held = item;
+            item.classList.add('held');
+            handle.setAttribute('aria-pressed', 'true');
+            said(`${title(item)} is taken up, ${place(item)}. Move it with the arrows; Space puts it down, Escape leaves everything as it was.`);
+          }
+        } else if (held && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
+          event.preventDefault();
+          const next = event.key === 'ArrowUp' ? item.previousElementSibling : item.nextElementSibling;
+          if (next) list.insertBefore(item, event.key === 'ArrowUp' ? next : next.nextElementSibling);
+          handle.focus();
+          said(`${title(item)}: ${place(item)}.`);
+        } else if (held && event.key === 'Escape') {
+          back();
+          put(item);
+          handle.focus();
+          said('Everything is as it was.');
+        }
+      });
+      handle.addEventListener('blur', () => setTimeout(() => { if (held === item && document.activeElement !== handle) { back(); put(item); } }));
+    }
+  }
+
   // Copies what a field holds; pages that are not served safely have no clipboard, and select it instead.
   document.addEventListener('click', async (event) => {
     const button = event.target.closest('[data-copy]');

@@ -2,6 +2,7 @@
 
 mod follow;
 mod large;
+mod personas;
 mod sets;
 mod shares;
 mod world;

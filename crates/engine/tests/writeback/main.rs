@@ -5,6 +5,7 @@ mod delivered;
 mod faults;
 mod interests;
 mod model;
+mod personas;
 mod reconcile;
 mod side_by_side;
 mod support;

@@ -71,6 +71,11 @@ pub struct Group {
 }
 
 impl Group {
+    /// Made of other groups: it follows them, and no remote is read for it.
+    pub fn is_derived(&self) -> bool {
+        matches!(self.kind.as_str(), "compound" | "persona")
+    }
+
     pub fn waterfall_basis(&self) -> Option<Basis> {
         self.waterfall_basis.as_deref().and_then(|t| serde_json::from_str(t).ok())
     }

@@ -31,6 +31,7 @@ statements! {
         AND next_at IS NOT NULL");
     RELEASE = sql!("UPDATE writeback SET state = 'new', next_at = created_at, reason = '' WHERE bridge_id = $1 AND state = 'held' AND kind = $2");
     SETTINGS = sql!("UPDATE writeback_destination SET settings = $2 WHERE bridge_id = $1");
+    HELD = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM writeback WHERE bridge_id = $1 AND state = 'held' AND kind = $2 LIMIT 10000) AS held");
     ASK_SET_UP = sql!("UPDATE writeback_destination SET faults_at = NULL WHERE bridge_id = $1");
     SPEND = sql!("UPDATE writeback_destination SET budget_used = CASE WHEN budget_day = $2 THEN budget_used + $3 ELSE $3 END, budget_day = $2,
         rate_used = CASE WHEN rate_minute = $4 THEN rate_used + $3 ELSE $3 END, rate_minute = $4 WHERE bridge_id = $1");
@@ -70,6 +71,11 @@ pub struct Destination {
     /// Messages of this minute (minutes since 1970, UTC).
     pub rate_minute: i64,
     pub rate_used: i64,
+    /// When changed personas are looked for next; 0 until it was set.
+    pub personas_next_at: i64,
+    /// When everybody was last looked at for a changed persona, and how many writebacks that queued.
+    pub personas_looked_at: Option<i64>,
+    pub personas_last_queued: i64,
     pub enabled: bool,
 }
 
@@ -240,6 +246,11 @@ pub async fn keep_faults(tx: &mut Tx, bridge_id: i64, faults: &[SetUp], now: Ins
         };
     }
     tx.run(KEEP_FAULTS, args![bridge_id, json!(faults).to_string(), now]).await.map(drop)
+}
+
+/// How many of a kind are Held; counted to 10,000.
+pub async fn held(mut read: Read<'_>, bridge_id: i64, kind: &str) -> Result<i64, StoreError> {
+    read.one::<(i64,)>(HELD, args![bridge_id, kind]).await.map(|(n,)| n)
 }
 
 /// Has the remote's set-up looked at afresh, soon.

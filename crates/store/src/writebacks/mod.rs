@@ -22,8 +22,8 @@ use crate::sql::{sql, statements};
 
 pub use claim::{Claimant, Claimed, Next, claim, claim_next};
 pub use destination::{
-    Destination, SetUp, Settings, Signs, ask_set_up, begin_cycle, block, destination, destinations, ensure, is_missing, is_on, keep_faults,
-    put_settings, run_now, signs, take_probe, unblock,
+    Destination, SetUp, Settings, Signs, ask_set_up, begin_cycle, block, destination, destinations, ensure, held, is_missing, is_on,
+    keep_faults, put_settings, run_now, signs, take_probe, unblock,
 };
 pub use hand::{cancel, mend, retry, retry_all};
 pub use record::{Answer, Outcome, record};

@@ -299,7 +299,8 @@ async fn definition_of(app: &App, group: &Group, change: &GroupChange) -> Result
         (Some(_), _) => "include",
         (None, Some(_)) => "exclude",
     };
-    if !matches!(compound::definition(app.db.read(), group.id).await?, Some(Definition::Compound(_))) {
+    // What a persona's group is made of follows from the order of the personas.
+    if group.kind == "persona" || !matches!(compound::definition(app.db.read(), group.id).await?, Some(Definition::Compound(_))) {
         return Err(Error::field(field, "Only a compound group is made of others that can be chosen."));
     }
     let Some(include) = &change.include else { return Err(Error::field("include", "This field is required when exclude is given.")) };
@@ -327,7 +328,7 @@ pub async fn sync(State(app): State<App>, caller: Caller, id: Id, body: Body<Syn
     caller.require(Permission::GroupsSync)?;
     let asked = body.read_or_default()?;
     let group = load(&app, &id).await?;
-    if group.kind == "compound" {
+    if group.is_derived() {
         let mut tx = app.db.write().await?;
         let asked = compound::ask(&mut tx, group.id, Trigger::Api, asked.plan_only, &caller.actor(&app)).await?;
         tx.commit().await?;

@@ -14,6 +14,7 @@ pub mod groups;
 pub mod households;
 mod idempotency;
 pub mod interests;
+pub mod personas;
 pub mod reconcile;
 mod runs;
 pub mod schedules;
@@ -97,6 +98,11 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(interests::list))
         .routes(routes!(interests::get, interests::patch, interests::delete))
         .routes(routes!(interests::of_person, interests::choose))
+        .routes(routes!(personas::list, personas::create))
+        .routes(routes!(personas::order))
+        .routes(routes!(personas::get, personas::patch, personas::delete))
+        .routes(routes!(personas::of_person))
+        .routes(routes!(personas::send))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::patch))
         .routes(routes!(users::password))

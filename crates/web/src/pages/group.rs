@@ -65,7 +65,7 @@ impl Head {
             Some(id) => runs::get(reader.app.db.read(), id).await?.map(|r| banner(&r, &here)),
             None => None,
         };
-        let derived = g.kind == "compound";
+        let derived = g.is_derived();
         let mut tabs = vec![("Count Details", ""), ("Subscribers", "/subscribers"), ("Sync runs", "/sync-runs"), ("About", "/about")];
         if derived {
             tabs.insert(1, ("Made of", "/made-of"));
@@ -163,7 +163,7 @@ pub async fn lines_of(reader: &Reader, row: &GroupRow) -> Result<Vec<Line>, Erro
     let last = last.map(|r| Last { href: links::run(r.created_at, r.id), withheld });
     let href = links::group(row.group.created_at, row.group.id);
     let mut lines = row.group.waterfall().map(|w| lines(&w, &href, last.as_ref())).unwrap_or_default();
-    if let Some(first) = lines.first_mut().filter(|_| row.group.kind == "compound") {
+    if let Some(first) = lines.first_mut().filter(|_| row.group.is_derived()) {
         first.label = "Who belong by its definition";
     }
     Ok(lines)

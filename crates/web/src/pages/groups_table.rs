@@ -77,12 +77,12 @@ pub fn chips(r: &GroupRow) -> Vec<Chip> {
 
 /// Whether somebody can ask for the group's people now, the permission aside.
 pub fn can_sync(r: &GroupRow) -> bool {
-    (r.group.bridge_id.is_some() && !r.bridge_gone()) || r.group.kind == "compound"
+    (r.group.bridge_id.is_some() && !r.bridge_gone()) || r.group.is_derived()
 }
 
 /// A remote group can go once nothing brings it back.
 pub fn can_delete(r: &GroupRow) -> bool {
-    r.group.bridge_id.is_none() || r.group.state == "gone" || r.bridge_gone()
+    (r.group.bridge_id.is_none() && r.group.kind != "persona") || r.group.state == "gone" || r.bridge_gone()
 }
 
 /// What the menu of a group offers, on its list and on its own pages. `back` is where a question leads back to.

@@ -27,8 +27,10 @@ mod links;
 mod navigation;
 mod overview;
 mod people_table;
+mod personas;
 pub(crate) mod preferences;
 mod reconcile;
+mod remote_database;
 mod run;
 mod run_changes;
 mod run_live;
@@ -116,12 +118,14 @@ pub fn router() -> Router<App> {
         .route("/settings", get(settings::show).post(settings::save))
         .route("/settings/audit", get(settings_audit::show))
         .route("/settings/audit/export.csv", get(settings_audit::export))
+        .merge(remote_database::router())
         .merge(users::router())
         .merge(tokens::router())
         .route("/subscribers", get(subscribers::show))
         .route("/subscribers/export.csv", get(subscribers::export))
         .route("/subscribers/households", get(households::show))
         .route("/subscribers/households/{id}", post(households::decide))
+        .merge(personas::router())
         .route("/subscribers/interests", get(interests::show))
         .route("/subscribers/interests/{id}", post(interests::submit))
         .route("/subscribers/interests/{id}/stop", get(interests::ask_stop))

@@ -10,6 +10,7 @@ const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
         &[
             ("Search", "/subscribers"),
             ("Target Groups", "/target-groups"),
+            ("Personas", "/subscribers/personas"),
             ("Interests", "/subscribers/interests"),
             ("Households", "/subscribers/households"),
         ],
@@ -23,6 +24,7 @@ const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
         "Settings",
         &[
             ("System Settings", "/settings"),
+            ("Remote Database Information", "/settings/remote-database"),
             ("Users and roles", "/settings/users"),
             ("Tokens", "/settings/tokens"),
             ("Audit", "/settings/audit"),

@@ -117,7 +117,7 @@ async fn people(reader: &Reader, id: &str, plan_only: bool) -> Result<Redirect, 
 
 /// Asks for the run that brings a group's people: from its bridge, or from the groups it is made of.
 pub async fn ask_people(reader: &Reader, row: &GroupRow, trigger: Trigger, plan_only: bool) -> Result<Requested, Error> {
-    if row.group.kind == "compound" {
+    if row.group.is_derived() {
         let app = &reader.app;
         let mut tx = app.db.write().await?;
         let requested = compound::ask(&mut tx, row.group.id, trigger, plan_only, &reader.session.actor(app)).await?;

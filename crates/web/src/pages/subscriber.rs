@@ -8,10 +8,10 @@ use rialto_core::permissions::Permission;
 use rialto_core::{AddressState, Instant, Kind, PublicId};
 use rialto_store::bridges::{self, Bridge};
 use rialto_store::fields::{self, Field};
-use rialto_store::households;
 use rialto_store::views::members::{self, Member};
 use rialto_store::views::people::{self, Profile};
 use rialto_store::views::{consent, history, runs};
+use rialto_store::{households, personas};
 
 use super::group_subscribers::same_address;
 use super::people_table::chips;
@@ -105,6 +105,7 @@ struct Subscriber {
     same: Option<Table>,
     ledger: Vec<Entry>,
     ledger_more: i64,
+    persona: Option<String>,
     choices: Vec<Choice>,
     moments: Vec<Moment>,
     moments_more: bool,
@@ -170,6 +171,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
         hidden,
         ledger,
         ledger_more,
+        persona: personas::of_person(reader.app.db.read(), person_id).await?.map(|p| p.name),
         choices: subscriber_interests::read(&reader, person_id).await?,
         moments,
         moments_more,

@@ -218,22 +218,24 @@
       handle.setAttribute('aria-pressed', 'false');
       handle.addEventListener('pointerdown', (event) => {
         if (event.button) return;
-        handle.setPointerCapture(event.pointerId);
+        event.preventDefault();
+        handle.focus();
         item.classList.add('held');
         const move = (at) => {
-          const over = [...list.children].find((other) => other !== item && at.clientY > other.getBoundingClientRect().top && at.clientY < other.getBoundingClientRect().bottom);
-          if (!over) return;
-          const box = over.getBoundingClientRect();
-          const below = at.clientY > box.top + box.height / 2;
-          if (below !== (over === item.nextElementSibling) && below !== (over.compareDocumentPosition(item) === 2)) return;
-          list.insertBefore(item, below ? over.nextElementSibling : over);
+          const middle = (other) => { const box = other.getBoundingClientRect(); return box.top + box.height / 2; };
+          const next = [...list.children].find((other) => other !== item && at.clientY < middle(other)) ?? null;
+          if (next !== item.nextElementSibling) list.insertBefore(item, next);
         };
-        handle.addEventListener('pointermove', move);
-        handle.addEventListener('lostpointercapture', () => {
-          handle.removeEventListener('pointermove', move);
+        // Not captured by the handle: it leaves its place, and would lose the pointer with it.
+        const end = (over) => {
+          for (const name of ['pointerup', 'pointercancel']) document.removeEventListener(name, end);
+          document.removeEventListener('pointermove', move);
           item.classList.remove('held');
+          if (over.type === 'pointercancel') back();
           save();
-        }, { once: true });
+        };
+        document.addEventListener('pointermove', move);
+        for (const name of ['pointerup', 'pointercancel']) document.addEventListener(name, end);
       });
       handle.addEventListener('keydown', (event) => {
         if (event.key === ' ' || event.key === 'Enter') {

@@ -87,7 +87,7 @@ async fn show(reader: Reader) -> Result<Html<String>, Error> {
     let all = store::list(db.read()).await?;
     let ids = ids(&all);
     let settled = all.iter().all(|s| api::state(s) == "ready");
-    let people = rialto_store::people::last_id(db.read()).await?;
+    let people = rialto_store::people::counted(db.read()).await?;
     let have: i64 = all.iter().map(|s| s.members).sum();
     let lines = all.iter().enumerate().map(|(at, s)| line(&reader, &ids, at, s)).collect();
     let without = (settled && !all.is_empty() && people > 0).then_some((people - have).max(0));

@@ -19,6 +19,7 @@ mod lists;
 mod old_pages;
 mod pages;
 mod people;
+mod personas;
 mod public;
 mod run_pages;
 mod runs;

@@ -4,6 +4,7 @@ mod api;
 mod b12;
 mod b2;
 mod b3;
+mod imis;
 mod others;
 mod p1;
 mod p2;
@@ -95,6 +96,13 @@ async fn walk(world: World, report: &mut Report) {
         }
         Err(error) => report.step("M1", "Active public searches become target groups", Err(error)),
     }
-    report.step("I3", "iMIS: lists from IQA queries, opt-outs written back", others::imis(&world).await);
+    match imis::Imis::begin(&world).await {
+        Ok(imis) => {
+            report.step("I3", "iMIS: lists from IQA queries, opt-outs written back", imis.queries_and_consent().await);
+            report.step("I1", "Personas: the first that matches, written back where it changed", imis.personas().await);
+            report.step("I2", "Without their table personas are held, and go out by themselves after the repair", imis.table().await);
+        }
+        Err(error) => report.step("I3", "iMIS: lists from IQA queries, opt-outs written back", Err(error)),
+    }
     world.end().await;
 }

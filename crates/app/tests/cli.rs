@@ -114,6 +114,8 @@ fn the_whole_loop_holds_against_what_the_sandbox_holds() {
             "B12",
             "M1",
             "M2",
+            "M3",
+            "M4",
             "M5",
             "I3",
             "I1",

@@ -5,6 +5,7 @@ mod b12;
 mod b2;
 mod b3;
 mod imis;
+mod m3;
 mod others;
 mod p1;
 mod p2;
@@ -92,6 +93,12 @@ async fn walk(world: World, report: &mut Report) {
         Ok(suite) => {
             report.step("M1", "Active public searches become target groups", suite.searches_are_groups().await);
             report.step("M2", "The people of a search come over, without those of Do Not Email", suite.do_not_email_is_left_out().await);
+            report.step(
+                "M3",
+                "Refresh in two places, Info and a mailing read MemberSuite, each told as what it is",
+                suite.triggers().await,
+            );
+            report.step("M4", "Info: the last counts at once, Resync Now, Remote IDs, what is left out", suite.info().await);
             report.step("M5", "What people decide ticks and unticks Do Not Email", suite.told().await);
         }
         Err(error) => report.step("M1", "Active public searches become target groups", Err(error)),

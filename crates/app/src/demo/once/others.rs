@@ -69,8 +69,8 @@ impl<'w> Other<'w> {
 
 /// A simulated MemberSuite, and the bridge to it.
 pub struct MemberSuite<'w> {
-    remote: membersuite::Running,
-    other: Other<'w>,
+    pub(super) remote: membersuite::Running,
+    pub(super) other: Other<'w>,
 }
 
 impl<'w> MemberSuite<'w> {
@@ -93,7 +93,7 @@ impl<'w> MemberSuite<'w> {
         self.remote.sandbox.searches().into_iter().filter(open).collect()
     }
 
-    fn largest(&self) -> anyhow::Result<String> {
+    pub(super) fn largest(&self) -> anyhow::Result<String> {
         Ok(self.searches().into_iter().max_by_key(|s| s.count).context("no search")?.id)
     }
 

@@ -11,6 +11,7 @@ mod remote;
 mod schedules;
 pub mod send;
 mod take_over;
+mod upload;
 mod worker;
 pub mod writeback;
 

@@ -26,6 +26,7 @@ pub enum Kind {
     Writeback = 9,
     Interest = 10,
     Folder = 12,
+    Upload = 17,
     Schedule = 40,
     Household = 50,
 }
@@ -43,6 +44,7 @@ impl Kind {
         Kind::Writeback,
         Kind::Interest,
         Kind::Folder,
+        Kind::Upload,
         Kind::Schedule,
         Kind::Household,
     ];

@@ -142,6 +142,11 @@ impl Subject {
         }
     }
 
+    /// A target group, whether it has a bridge or not.
+    pub fn of_group(group_id: i64, bridge_id: Option<i64>) -> Self {
+        bridge_id.map_or(Self::Derived { group_id }, |bridge_id| Self::Group { group_id, bridge_id })
+    }
+
     fn ids(self) -> (Option<i64>, Option<i64>) {
         match self {
             Self::Group { group_id, bridge_id } => (Some(bridge_id), Some(group_id)),
@@ -212,7 +217,11 @@ pub async fn request(tx: &mut Tx, new: NewRun, who: &Actor) -> Result<Requested,
 /// The open run of the subject, if there is one and it may be joined.
 async fn join(tx: &mut Tx, new: &NewRun, subject: &str) -> Result<Option<Requested>, StoreError> {
     let Some(run) = tx.opt::<Run>(OPEN_OF_SUBJECT, args![subject]).await? else { return Ok(None) };
-    if run.kind != new.kind.name() || run.plan_only != new.plan_only || new.kind == RunKind::Approval || run.upload_id != new.subject.upload() {
+    if run.kind != new.kind.name()
+        || run.plan_only != new.plan_only
+        || new.kind == RunKind::Approval
+        || run.upload_id != new.subject.upload()
+    {
         return Err(StoreError::Conflict("Another run of this target group is under way. Try again when it has ended.".into()));
     }
     if !new.trigger.is_patient() {

@@ -111,7 +111,9 @@ impl Sniffer {
         let encoding = self.encoding();
         let zeros = self.head.iter().filter(|b| **b == 0).count();
         if matches!(encoding, Encoding::Utf8 | Encoding::Windows1252) && zeros * 20 > self.head.len() {
-            return Err(Unreadable::of("This is no text file: it is full of NUL characters. Save the list as CSV or XLSX and upload that."));
+            return Err(Unreadable::of(
+                "This is no text file: it is full of NUL characters. Save the list as CSV or XLSX and upload that.",
+            ));
         }
         let separator = self.separator(encoding);
         let shape = Shape { format: Format::Text, encoding, separator, header: false };
@@ -119,7 +121,9 @@ impl Sniffer {
         lines.truncate(LOOKED_AT);
         let mut found = found(shape, lines)?;
         if self.wrong > 0 && encoding == Encoding::Utf8 {
-            found.warnings.push("Some lines hold bytes that are no UTF-8, as if two files had been put together. They are listed as faulty.".into());
+            found
+                .warnings
+                .push("Some lines hold bytes that are no UTF-8, as if two files had been put together. They are listed as faulty.".into());
         }
         Ok(found)
     }
@@ -187,7 +191,10 @@ fn is_address(cell: &str) -> bool {
 fn found(mut shape: Shape, lines: Vec<Line>) -> Result<Found, Unreadable> {
     let first = lines.first().ok_or_else(|| Unreadable::of("The file is empty."))?;
     let number = first.number;
-    let first = first.cells.clone().map_err(|why| Unreadable::of(format!("Line {number}, from which the columns are known, cannot be read. {why}")))?;
+    let first = first
+        .cells
+        .clone()
+        .map_err(|why| Unreadable::of(format!("Line {number}, from which the columns are known, cannot be read. {why}")))?;
     if first.len() > MAX_COLUMNS {
         return Err(Unreadable::of(format!("The file has more than {MAX_COLUMNS} columns.")));
     }
@@ -202,7 +209,11 @@ fn found(mut shape: Shape, lines: Vec<Line>) -> Result<Found, Unreadable> {
     for (n, column) in columns.iter().enumerate() {
         if let Some(before) = columns[..n].iter().position(|c| c.to_lowercase() == column.to_lowercase()) {
             let short: String = column.chars().take(60).collect();
-            warnings.push(format!("Columns {} and {} have the same head, {short}. Only the first is used unless you choose otherwise.", before + 1, n + 1));
+            warnings.push(format!(
+                "Columns {} and {} have the same head, {short}. Only the first is used unless you choose otherwise.",
+                before + 1,
+                n + 1
+            ));
         }
         if warnings.len() == 20 {
             break;

@@ -72,7 +72,11 @@ fn broken(what: &str, why: impl std::fmt::Display) -> Unreadable {
     Unreadable::of(format!("This XLSX file cannot be read: {what}: {why}. Open it in a spreadsheet and save it anew, or save it as CSV."))
 }
 
-fn open_part<'z>(archive: &'z mut ZipArchive<Cursor<Vec<u8>>>, path: &str, most: u64) -> Result<Option<(Part<'z>, Arc<AtomicU64>)>, Unreadable> {
+fn open_part<'z>(
+    archive: &'z mut ZipArchive<Cursor<Vec<u8>>>,
+    path: &str,
+    most: u64,
+) -> Result<Option<(Part<'z>, Arc<AtomicU64>)>, Unreadable> {
     let file = match archive.by_name(path) {
         Ok(file) => file,
         Err(zip::result::ZipError::FileNotFound) => return Ok(None),
@@ -355,7 +359,10 @@ fn shared_texts(archive: &mut ZipArchive<Cursor<Vec<u8>>>) -> Result<Texts, Unre
             _ => {}
         }
         if texts.all.len() + texts.ends.len() * 4 > MAX_TEXTS {
-            return Err(Unreadable::of(format!("The texts in this XLSX file are larger than {} MiB. Save it as CSV and upload that.", MAX_TEXTS >> 20)));
+            return Err(Unreadable::of(format!(
+                "The texts in this XLSX file are larger than {} MiB. Save it as CSV and upload that.",
+                MAX_TEXTS >> 20
+            )));
         }
         Ok(true)
     })?;

@@ -212,7 +212,8 @@ fn seen(job: &Job<'_>, tally: &mut Tally, id: i64, verdict: Verdict) {
 }
 
 async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[Pending]) -> Result<(), Trouble> {
-    let mut slice_rows: Vec<Dirty<'_>> = rows.iter().map(|p| Dirty { row: &p.row, known: p.known, suppress: p.verdict.suppress, adopt: p.adopt }).collect();
+    let mut slice_rows: Vec<Dirty<'_>> =
+        rows.iter().map(|p| Dirty { row: &p.row, known: p.known, suppress: p.verdict.suppress, adopt: p.adopt }).collect();
     let slice = Slice {
         bridge_id: job.remote.bridge.id,
         run_id: job.run.id,

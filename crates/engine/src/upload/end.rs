@@ -193,7 +193,10 @@ async fn carry_over(job: &Job<'_>, group: &Group, plan: &Plan, tally: &Tally, en
         Err(Refused::NotMine) => Err(Trouble::Interrupted),
         Err(Refused::Moved | Refused::Mismatch) => {
             membership::drop_plan(db, job.run.id).await?;
-            Err(Trouble::refused("The target group changed while this upload was planned; nobody joined or left.", "Apply the upload again."))
+            Err(Trouble::refused(
+                "The target group changed while this upload was planned; nobody joined or left.",
+                "Apply the upload again.",
+            ))
         }
     }
 }

@@ -3,8 +3,8 @@
 
 mod end;
 mod lines;
-mod place;
 mod people;
+mod place;
 mod silence;
 
 use rialto_connectors::upload::Found;
@@ -47,7 +47,8 @@ async fn prepare<'a>(parts: &'a Parts, run: &'a Run, lease: &'a Lease) -> Result
         return Err(gone());
     }
     let found: Found = serde_json::from_str(&upload.found).map_err(|_| gone())?;
-    let mapping = upload.mapping().ok_or_else(|| Trouble::refused("Nobody has said what the columns are used for.", "Choose that first."))?;
+    let mapping =
+        upload.mapping().ok_or_else(|| Trouble::refused("Nobody has said what the columns are used for.", "Choose that first."))?;
     mapping.check(found.columns.len()).map_err(|e| Trouble::refused(e.detail, "Choose again what the columns are used for."))?;
     Ok(Job { parts, run, lease, upload, found, mapping })
 }
@@ -87,6 +88,8 @@ fn ending(counts: Counts, reason: String, stats: serde_json::Value) -> Ending {
 }
 
 fn balanced(counts: &Counts) -> Result<(), Trouble> {
-    let fault = |e: rialto_core::books::Imbalance| Trouble::refused(e.to_string(), "Report this with the run's id: it is a fault of Rialto. Nobody was removed.");
+    let fault = |e: rialto_core::books::Imbalance| {
+        Trouble::refused(e.to_string(), "Report this with the run's id: it is a fault of Rialto. Nobody was removed.")
+    };
     counts.check().map_err(fault)
 }

@@ -122,7 +122,10 @@ async fn take(job: &Job<'_>, tally: &mut Tally, fields: (&[FieldSpec], &Owned), 
         let again = match target.id {
             Some(id) => tally.seen.contains(id as u64) || !keys.insert((true, id as u64)),
             // One of an earlier batch is known by now, but in a plan.
-            None => !keys.insert((false, key(&row.address.canonical))) || (job.run.plan_only && !tally.unknown.insert(key(&row.address.canonical))),
+            None => {
+                !keys.insert((false, key(&row.address.canonical)))
+                    || (job.run.plan_only && !tally.unknown.insert(key(&row.address.canonical)))
+            }
         };
         if again {
             duplicate(&mut tally.counts, &mut tally.notes, row.number, &row.address.written);
@@ -134,7 +137,7 @@ async fn take(job: &Job<'_>, tally: &mut Tally, fields: (&[FieldSpec], &Owned), 
     }
     mark_dirty(job, specs, &mut placed).await?;
     if job.run.plan_only {
-        plan(tally, &placed);
+        plan(tally, specs, &placed);
         return Ok(());
     }
     write(job, tally, specs, placed).await
@@ -191,9 +194,15 @@ async fn mark_dirty(job: &Job<'_>, specs: &[FieldSpec], placed: &mut [Placing]) 
     Ok(())
 }
 
-fn plan(tally: &mut Tally, placed: &[Placing]) {
+fn plan(tally: &mut Tally, specs: &[FieldSpec], placed: &[Placing]) {
     for p in placed {
-        let detail = json!({"address": p.row.address.written}).to_string();
+        let profile = || rialto_store::people::profile_json(specs, &p.row.values);
+        let detail = match p.target.id {
+            // A record keeps its own address.
+            Some(_) => json!({"profile": profile()}),
+            None => json!({"address": p.row.address.written, "profile": profile()}),
+        };
+        let detail = detail.to_string();
         let note = |kind| Note { kind, remote_id: String::new(), subscriber_id: p.target.id, detail: detail.clone() };
         let Some(id) = p.target.id else {
             tally.counts.added += 1;
@@ -223,8 +232,10 @@ async fn write(job: &Job<'_>, tally: &mut Tally, specs: &[FieldSpec], placed: Ve
     }
     // One order everywhere keeps two uploads from waiting for each other in a circle.
     dirty.sort_unstable_by(|a, b| a.row.address.canonical.cmp(&b.row.address.canonical));
-    let mut rest: Vec<(uploads::Row, bool)> =
-        dirty.into_iter().map(|p| (uploads::Row { id: p.target.id, address: p.row.address, values: p.row.values }, p.target.id.is_none())).collect();
+    let mut rest: Vec<(uploads::Row, bool)> = dirty
+        .into_iter()
+        .map(|p| (uploads::Row { id: p.target.id, address: p.row.address, values: p.row.values }, p.target.id.is_none()))
+        .collect();
     while !rest.is_empty() {
         if job.lease.is_gone() {
             return Err(Trouble::Interrupted);

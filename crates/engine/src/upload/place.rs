@@ -58,7 +58,13 @@ pub(super) fn read(number: u64, cells: Vec<String>, mapping: &Mapping) -> Result
         let text = cells.get(place).map(|c| without_guard(c));
         let cell = match text {
             None => Cell::Absent,
-            Some(t) if t.trim().is_empty() => if mapping.empty_clears { Cell::Null } else { Cell::Absent },
+            Some(t) if t.trim().is_empty() => {
+                if mapping.empty_clears {
+                    Cell::Null
+                } else {
+                    Cell::Absent
+                }
+            }
             Some(t) => Cell::Text(t.to_owned()),
         };
         let (value, misfit) = fields::read(cell, FieldType::Text, None);

@@ -43,7 +43,9 @@ pub(super) async fn run(job: &Job<'_>) -> Result<Ending, Trouble> {
         let mut rows = Vec::with_capacity(batch.len());
         for line in batch {
             match line.cells.and_then(|cells| place::read(line.number, cells, &job.mapping)) {
-                Ok(row) if row.address.canonical.is_empty() => reject(&mut tally.counts, &mut tally.notes, row.number, "It has no e-mail address."),
+                Ok(row) if row.address.canonical.is_empty() => {
+                    reject(&mut tally.counts, &mut tally.notes, row.number, "It has no e-mail address.")
+                }
                 Ok(row) if !tally.came.insert(key(&row.address.canonical)) => {
                     duplicate(&mut tally.counts, &mut tally.notes, row.number, &row.address.written);
                 }
@@ -92,7 +94,9 @@ async fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Row]) -> Result<(), Trou
                 tally.shared += people.1;
                 return Ok(());
             }
-            Err(e) if attempt < MAX_TRIES && e.is_race() => tracing::info!(run = job.run.id, error = %e, "a slice of an upload is written again"),
+            Err(e) if attempt < MAX_TRIES && e.is_race() => {
+                tracing::info!(run = job.run.id, error = %e, "a slice of an upload is written again")
+            }
             Err(StoreError::TakenOver) => return Err(Trouble::Interrupted),
             Err(e) => return Err(e.into()),
         }
@@ -139,8 +143,8 @@ async fn write(job: &Job<'_>, tally: &mut Tally, people: &[Silent]) -> Result<()
         let figure = if new { &mut tally.counts.updated } else { &mut tally.counts.unchanged };
         *figure += 1;
         if new {
-            let detail = json!({"address": p.address.written}).to_string();
-            tally.notes.add(Note { kind: "silenced", remote_id: String::new(), subscriber_id: Some(id), detail });
+            let detail = "Unsubscribed by this upload.".to_owned();
+            tally.notes.add(Note { kind: "silenced", remote_id: p.address.written.clone(), subscriber_id: Some(id), detail });
         }
     }
     Ok(())

@@ -20,9 +20,7 @@ use crate::{folders, ids};
 
 pub use clean::{CLEAN_SETTING, CLEANED_ON, silence_doubles};
 pub use file::{CHUNK, Writer, chunk, expire};
-pub use people::{
-    Owned, Placed, Row, Silent, Slice, ensure_fields, lookup, owned_fields, places, silence, silent_already, stored, write,
-};
+pub use people::{Owned, Placed, Row, Silent, Slice, ensure_fields, lookup, owned_fields, places, silence, silent_already, stored, write};
 #[cfg(test)]
 pub(crate) use {clean::ALL as CLEAN_ALL, file::ALL as FILE_ALL, people::ALL as PEOPLE_ALL};
 
@@ -36,8 +34,8 @@ statements! {
     );
     LIST = sql!("SELECT * FROM upload WHERE id < $1 ORDER BY id DESC LIMIT $2");
     TOTAL = sql!("SELECT COUNT(*) FROM upload");
-    RECEIVED = sql!("UPDATE upload SET state = 'received', bytes = $2, found = $3, heads = $4, mapping = $5, mapped_at = $6
-        WHERE id = $1 AND state = 'receiving'");
+    RECEIVED = sql!("UPDATE upload SET state = 'received', bytes = $2, found = $3, heads = $4, mapping = $5, mapped_at = $6,
+        expires_at = $7 WHERE id = $1 AND state = 'receiving'");
     MAP = sql!("UPDATE upload SET mapping = $2, mapped_at = $3 WHERE id = $1");
     GROUP = sql!("UPDATE upload SET group_id = $2 WHERE id = $1");
     DISCARD = sql!("UPDATE upload SET state = 'discarded', expires_at = $2 WHERE id = $1 AND state IN ('receiving', 'received')");
@@ -57,6 +55,9 @@ statements! {
 
 /// How long a file is kept, in seconds: a week.
 pub const KEPT_SECONDS: i64 = 7 * 86_400;
+
+/// How long one may take to come, in seconds: what broke off on the way goes after a day.
+const COMING_SECONDS: i64 = 86_400;
 
 /// Folder in which the target groups of uploads land.
 const FOLDER: &str = "Uploads";
@@ -132,7 +133,9 @@ pub async fn begin(tx: &mut Tx, new: New<'_>, who: &Actor) -> Result<i64, StoreE
     let (kind, group_id, group_name, evidence) = match new.whom {
         For::Group(id) => {
             if tx.opt::<(i64,)>(UPLOAD_GROUP, args![id]).await?.is_none() {
-                return Err(StoreError::Conflict("Only target groups that were made by an upload take one. Give a name for a new one.".into()));
+                return Err(StoreError::Conflict(
+                    "Only target groups that were made by an upload take one. Give a name for a new one.".into(),
+                ));
             }
             (UploadKind::People, Some(id), "", "")
         }
@@ -143,8 +146,9 @@ pub async fn begin(tx: &mut Tx, new: New<'_>, who: &Actor) -> Result<i64, StoreE
         For::Silence(evidence) => (UploadKind::Unsubscribers, None, "", evidence),
     };
     let id = ids::next(tx, "upload").await?;
-    let expires = who.at.plus_seconds(KEPT_SECONDS);
-    tx.run(INSERT, args![id, who.at, &who.name, kind.name(), new.file_name, group_id, group_name, new.mode.name(), evidence, expires]).await?;
+    let expires = who.at.plus_seconds(COMING_SECONDS);
+    tx.run(INSERT, args![id, who.at, &who.name, kind.name(), new.file_name, group_id, group_name, new.mode.name(), evidence, expires])
+        .await?;
     audit::write(tx, who, "upload.begin", "upload", Some(id), json!({"kind": kind.name(), "file": new.file_name})).await?;
     Ok(id)
 }
@@ -167,7 +171,11 @@ pub async fn received(
 ) -> Result<Option<Requested>, StoreError> {
     let mapping = guess.map(to_json).transpose()?;
     let mapped_at = mapping.as_ref().map(|_| who.at);
-    if tx.run(RECEIVED, args![id, bytes, found, heads, mapping.clone().unwrap_or_default(), mapped_at]).await? != 1 {
+    if tx
+        .run(RECEIVED, args![id, bytes, found, heads, mapping.clone().unwrap_or_default(), mapped_at, who.at.plus_seconds(KEPT_SECONDS)])
+        .await?
+        != 1
+    {
         return Err(StoreError::Conflict("This upload was given up.".into()));
     }
     if mapping.is_none() {

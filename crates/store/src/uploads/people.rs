@@ -10,6 +10,7 @@ use rialto_core::upload::{Bearers, SOURCE, fold};
 use rialto_core::{Address, Instant};
 use serde_json::{Map, Value as Json};
 
+use crate::Actor;
 use crate::args;
 use crate::consent::{self, Act, Grounds, Step};
 use crate::db::{Db, Read, Tx};
@@ -19,7 +20,6 @@ use crate::people::{COLUMNS, InHand, insert_rows, person_cells, profile_cells, p
 use crate::runs;
 use crate::sql::{sql, statements};
 use crate::vault::Vault;
-use crate::Actor;
 
 statements! {
     BEARERS = sql!(
@@ -112,7 +112,9 @@ pub async fn ensure_fields(db: &Db, names: &[&str], make: bool) -> Result<Vec<Fi
             None => {
                 next += 1;
                 if next as usize > MAX_FIELDS {
-                    return Err(StoreError::Conflict(format!("Uploads have brought {MAX_FIELDS} fields already; use one of them, or none.")));
+                    return Err(StoreError::Conflict(format!(
+                        "Uploads have brought {MAX_FIELDS} fields already; use one of them, or none."
+                    )));
                 }
                 if make {
                     tx.run(NEW_FIELD, args![next, name.trim()]).await?;
@@ -146,8 +148,7 @@ pub async fn stored(db: &Db, specs: &[FieldSpec], ids: &[i64]) -> Result<HashMap
     } else {
         ("row_to_json(p)".to_owned(), "SELECT value::bigint FROM json_array_elements_text($1::json)")
     };
-    let text =
-        format!("SELECT p.subscriber_id, CAST({object} AS TEXT) FROM {} p WHERE p.subscriber_id IN ({list})", table(SOURCE));
+    let text = format!("SELECT p.subscriber_id, CAST({object} AS TEXT) FROM {} p WHERE p.subscriber_id IN ({list})", table(SOURCE));
     let rows: Vec<(i64, String)> = db.read().all_built(text, args![Json::from(ids).to_string()]).await?;
     rows.into_iter().map(|(id, text)| Ok((id, serde_json::from_str(&text).map_err(|e| StoreError::Corrupt(e.to_string()))?))).collect()
 }
@@ -197,7 +198,13 @@ async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Row], first: i64) -> Re
     }
     let known: Vec<(i64, &Row)> = rows.iter().zip(&ids).filter(|(r, _)| r.id.is_some()).map(|(r, id)| (*id, r)).collect();
     if !known.is_empty() && !slice.fields.is_empty() {
-        crate::people::update_values(tx, (SOURCE, slice.run_id), slice.fields, &known.iter().map(|(id, r)| (*id, r.values.as_slice())).collect::<Vec<_>>()).await?;
+        crate::people::update_values(
+            tx,
+            (SOURCE, slice.run_id),
+            slice.fields,
+            &known.iter().map(|(id, r)| (*id, r.values.as_slice())).collect::<Vec<_>>(),
+        )
+        .await?;
     }
     Ok(ids)
 }

@@ -96,14 +96,15 @@ pub async fn file(
     clock: &Clock,
     new: New<'_>,
     who: &Actor,
-    pieces: impl Stream<Item = Result<axum::body::Bytes, Error>> + Unpin,
+    mut pieces: impl Stream<Item = Result<axum::body::Bytes, Error>> + Unpin,
 ) -> Result<i64, Error> {
     let mut tx = db.write().await?;
     let id = uploads::begin(&mut tx, new, who).await?;
     tx.commit().await?;
-    match take(db, clock, id, who, pieces).await {
+    match take(db, clock, id, who, &mut pieces).await {
         Ok(()) => Ok(id),
         Err(error) => {
+            drain(pieces).await;
             let mut tx = db.write().await?;
             uploads::discard(&mut tx, id, who).await?;
             tx.commit().await?;
@@ -117,7 +118,7 @@ async fn take(
     clock: &Clock,
     id: i64,
     who: &Actor,
-    mut pieces: impl Stream<Item = Result<axum::body::Bytes, Error>> + Unpin,
+    pieces: &mut (impl Stream<Item = Result<axum::body::Bytes, Error>> + Unpin),
 ) -> Result<(), Error> {
     let (mut writer, mut sniffer) = (Writer::new(id), Sniffer::default());
     while let Some(piece) = pieces.next().await {
@@ -137,6 +138,15 @@ async fn take(
     uploads::received(&mut tx, id, (size, &text, &heads), mapping.as_ref(), &who).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Takes in what still comes, up to a limit: a browser that is answered in the middle of its file shows no answer at all.
+async fn drain(mut pieces: impl Stream<Item = Result<axum::body::Bytes, Error>> + Unpin) {
+    let mut left = MAX_XLSX as usize;
+    while let Some(Ok(piece)) = pieces.next().await {
+        let Some(less) = left.checked_sub(piece.len()) else { return };
+        left = less;
+    }
 }
 
 async fn xlsx(db: &Db, id: i64) -> Result<Found, Error> {

@@ -12,6 +12,7 @@ const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
             ("Target Groups", "/target-groups"),
             ("Interests", "/subscribers/interests"),
             ("Households", "/subscribers/households"),
+            ("Upload", "/subscribers/upload"),
         ],
     ),
     ("Data Exchange", &[("Sync runs", "/sync-runs"), ("Writeback List", "/writebacks")]),

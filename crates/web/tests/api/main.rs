@@ -25,4 +25,5 @@ mod runs;
 mod schedules;
 mod settings;
 mod sign_in;
+mod uploads;
 mod writebacks;

@@ -7,7 +7,7 @@ use rialto_core::Counts;
 use rialto_core::run::RunKind;
 use rialto_store::groups::Group;
 use rialto_store::waterfall::{self, Basis};
-use rialto_store::{StoreError, groups, runs, sessions, throttle};
+use rialto_store::{StoreError, groups, runs, sessions, throttle, uploads};
 
 use crate::{Engine, Parts};
 
@@ -31,6 +31,7 @@ async fn sweep(engine: &Engine) -> Result<bool, StoreError> {
     sessions::sweep(&mut tx, now).await?;
     let more = throttle::sweep(&mut tx, now).await?;
     tx.commit().await?;
+    let more = uploads::expire(&parts.db, now).await? || more;
     if !more {
         swept_at.store(now.0, Ordering::Relaxed);
     }
@@ -51,7 +52,7 @@ async fn recount(parts: &Parts) -> Result<bool, StoreError> {
 
 /// What the last whole read brought: as counted then, or by the run that was applied but died before it could count.
 async fn last_read(parts: &Parts, group: &Group) -> Result<Counts, StoreError> {
-    let run = runs::get(parts.db.read(), group.applied_run).await?.filter(|r| r.kind() == RunKind::People);
+    let run = runs::get(parts.db.read(), group.applied_run).await?.filter(|r| matches!(r.kind(), RunKind::People | RunKind::Upload));
     if let Some(run) = run {
         return Ok(run.counts());
     }

@@ -40,6 +40,14 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (13, "writeback times", Text::Both(include_str!("../migrations/0013_writeback_times.sql"))),
     (14, "interests", Text::Both(include_str!("../migrations/0014_interests.sql"))),
     (
+        17,
+        "uploads",
+        Text::Two {
+            sqlite: include_str!("../migrations/0017_uploads.sqlite.sql"),
+            postgres: include_str!("../migrations/0017_uploads.postgres.sql"),
+        },
+    ),
+    (
         19,
         "queue",
         Text::Two {

@@ -68,6 +68,7 @@ async fn world(test: rialto_testkit::TestDb, people: i64, lists: usize) -> World
     )
     .await
     .unwrap();
+    rialto_store::ids::take(&mut tx, "subscriber", people).await.unwrap();
     tx.commit().await.unwrap();
     let remote = groups::of_bridge(test.db.read(), bridge).await.unwrap().iter().map(|g| g.id).collect();
     let outbound = Outbound::new(&[], clock.clone()).unwrap();

@@ -15,6 +15,7 @@ use crate::sql::{Arg, Sql, sql, statements};
 pub use bulk::{Bound, Rows, insert_few, insert_rows, insert_together};
 #[cfg(test)]
 pub(crate) use write::ALL as WRITE_ALL;
+pub(crate) use write::update_values;
 pub use write::{COLUMNS, Dirty, InHand, Slice, Written, person_cells, profile_cells, profile_columns, profile_json, write_slice};
 
 statements! {
@@ -67,6 +68,13 @@ pub async fn lookup(db: &Db, bridge_id: i64, remote_ids: &[&str]) -> Result<Hash
     }
     let keys = serde_json::to_string(remote_ids).map_err(|e| StoreError::Corrupt(e.to_string()))?;
     Ok(by_key(read_rows(db, LOOKUP, args![bridge_id, keys]).await?))
+}
+
+/// Records that only uploads know, by canonical address: a bridge that brings the address takes them over. Their hash fits nothing.
+pub async fn adoptable(db: &Db, canonicals: &[&str]) -> Result<HashMap<String, Known>, StoreError> {
+    let mut found = lookup(db, rialto_core::upload::SOURCE, canonicals).await?;
+    found.values_mut().for_each(|known| known.hash = 0);
+    Ok(found)
 }
 
 /// One answer instead of thousands of rows: on SQLite each row would cross to the driver's thread by itself, on PostgreSQL each would

@@ -39,7 +39,7 @@ statements! {
     COUNTED = sql!("SELECT value FROM setting WHERE name = 'people_counted'");
     KEEP_COUNT = sql!("INSERT INTO setting (name, value) VALUES ('people_counted', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
     ANALYZE = sql!(sqlite "ANALYZE subscriber", postgres "ANALYZE subscriber, membership, membership_change");
-    NAMES = sql!("SELECT id, remote_id, address FROM subscriber WHERE id IN ", ids 1, " ORDER BY id");
+    NAMES = sql!("SELECT id, CASE WHEN bridge_id = 0 THEN '' ELSE remote_id END AS remote_id, address FROM subscriber WHERE id IN ", ids 1, " ORDER BY id");
     COUNT = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM subscriber WHERE bridge_id = $1 LIMIT $2) AS counted");
 }
 

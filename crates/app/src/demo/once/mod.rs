@@ -23,6 +23,8 @@ mod p6;
 mod report;
 mod told;
 mod truth;
+mod u1;
+mod u2;
 mod world;
 
 use std::process::ExitCode;
@@ -89,6 +91,12 @@ async fn walk(world: World, report: &mut Report) {
     report.step("B2", "Large removals wait for a person, and an unproven read removes nobody", b2::walk(&world).await);
     report.step("B3", "A plan writes nothing, approval removes exactly what was shown, discard keeps", b3::walk(&world).await);
     report.step("B12", "The books of every run balance, and the counts add up to what the remote holds", b12::walk(&world).await);
+    report.step(
+        "U1",
+        "A file of people becomes a target group; known people are joined, nothing of theirs is overwritten",
+        u1::walk(&world).await,
+    );
+    report.step("U2", "A file of unsubscribers silences whom it names, and the remote is told", u2::walk(&world).await);
     match others::MemberSuite::begin(&world).await {
         Ok(suite) => {
             report.step("M1", "Active public searches become target groups", suite.searches_are_groups().await);

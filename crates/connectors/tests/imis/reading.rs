@@ -1,4 +1,4 @@
-//! What is read, and what becomes of every fault.
+//! What is read: what is particular to iMIS.
 
 use std::collections::BTreeSet;
 
@@ -38,21 +38,6 @@ fn truth(remote: &Remote, name: &str) -> Vec<RemotePerson> {
 
 async fn read(bridge: &Bridge, name: &str) -> Result<Vec<RemotePerson>, ConnectorError> {
     people_of(bridge, &path(name), &fields()).await
-}
-
-#[tokio::test]
-async fn every_person_of_every_list_is_read_once_and_as_they_are() {
-    for generation in GENERATIONS {
-        let remote = Remote::start(1_200, generation).await;
-        for rows in ["1", "97", "250", "500"] {
-            let bridge = remote.bridge(&[("page_rows", rows)]);
-            for name in ["Members", "Students", "Western Chapter", "Journal Readers", "All Contacts"] {
-                if rows != "1" || name == "Journal Readers" {
-                    assert_eq!(read(&bridge, name).await.unwrap(), truth(&remote, name), "{name} by {rows}, {generation:?}");
-                }
-            }
-        }
-    }
 }
 
 #[tokio::test]
@@ -179,79 +164,6 @@ async fn a_wrong_password_is_an_auth_error_and_no_error_holds_a_secret() {
     }
 }
 
-/// A read under a fault of every later request for people.
-async fn under(generation: Generation, fault: Fault) -> (Remote, Result<Vec<RemotePerson>, ConnectorError>) {
-    let remote = Remote::start(700, generation).await;
-    let route = if generation == Generation::Ems { "GET query" } else { "GET iqa" };
-    remote.fault(FaultRule::always(fault).on(route));
-    let read = read(&remote.bridge(&[("page_rows", "100")]), "All Contacts").await;
-    (remote, read)
-}
-
-#[tokio::test]
-async fn every_fault_ends_in_its_class_or_in_the_right_people() {
-    for generation in GENERATIONS {
-        for (fault, kind) in [
-            (Fault::RateLimited { retry_after: "120".into() }, "limited"),
-            (Fault::ServerError { status: 503 }, "transient"),
-            (Fault::CutBody { after_bytes: 300 }, "transient"),
-            (Fault::HtmlPage, "protocol"),
-            (Fault::TruncatedPayload, "protocol"),
-            (Fault::EmptyBody, "protocol"),
-            (Fault::BadCredentials, "auth"),
-            (Fault::Validation { status: 400, message: "No.".into() }, "rejected"),
-            (Fault::Validation { status: 200, message: "No.".into() }, "protocol"),
-            (Fault::RenamedField { from: "ID".into(), to: "Key".into() }, "protocol"),
-            (Fault::RenamedField { from: "Email".into(), to: "Mail".into() }, "protocol"),
-            (Fault::RenamedField { from: "DoNotEmail".into(), to: "NoMail".into() }, "protocol"),
-            (Fault::RenamedField { from: "Title".into(), to: "Job".into() }, "protocol"),
-            (Fault::RenamedField { from: "Items".into(), to: "Rows".into() }, "protocol"),
-        ] {
-            let (_remote, read) = under(generation, fault.clone()).await;
-            let error = read.expect_err(&format!("{fault:?}, {generation:?}"));
-            assert_eq!(error.kind(), kind, "{fault:?}, {generation:?}: {error}");
-        }
-        let (remote, read) = under(generation, Fault::DuplicateRows).await;
-        let read = read.unwrap();
-        let distinct: BTreeSet<_> = read.iter().map(|p| p.remote_id.clone()).collect();
-        assert_eq!(distinct.len(), 700);
-        assert!(read.iter().all(|p| truth(&remote, "All Contacts").contains(p)));
-        let (remote, read) = under(generation, Fault::WrongTotal { delta: 7 }).await;
-        assert_eq!(read.unwrap(), truth(&remote, "All Contacts"));
-        assert_eq!(
-            remote.bridge(&[]).list(&path("All Contacts")).await.unwrap().unwrap().members,
-            Some(707),
-            "told as the remote tells it"
-        );
-        let (remote, read) = under(generation, Fault::WrongTotal { delta: -150 }).await;
-        assert_eq!(read.unwrap(), truth(&remote, "All Contacts"));
-        let (_remote, read) = under(generation, Fault::EmptyList).await;
-        assert_eq!(read.unwrap(), [], "the count of the list shows that this is not all");
-        let (_remote, read) = under(generation, Fault::MissingKey).await;
-        let read = read.unwrap();
-        assert_eq!((read.len(), read.iter().filter(|p| p.remote_id.is_none()).count()), (700, 100));
-        let (_remote, read) = under(generation, Fault::OversizeValue { bytes: 1 << 20 }).await;
-        let Cell::Text(long) = &read.unwrap()[0].cells[0] else { panic!("no text") };
-        assert_eq!(long.len(), 64 << 10);
-        let (_remote, read) = under(generation, Fault::InvalidUtf8).await;
-        let Cell::Text(spoiled) = &read.unwrap()[0].cells[0] else { panic!("no text") };
-        assert!(spoiled.starts_with('\u{fffd}'));
-    }
-}
-
-#[tokio::test]
-async fn a_passing_trouble_is_passed() {
-    let remote = Remote::start(700, Generation::Ems).await;
-    for fault in [Fault::ServerError { status: 500 }, Fault::CutBody { after_bytes: 10 }, Fault::Timeout { seconds: 3 }] {
-        for place in ["POST token", "QueryDefinition", "GET query"] {
-            remote.fault(FaultRule::always(fault.clone()).on(place).times(1));
-            let people = read(&remote.bridge(&[("page_rows", "500")]), "All Contacts").await.unwrap();
-            assert_eq!(people, truth(&remote, "All Contacts"), "{fault:?} at {place}");
-            remote.sandbox().clear_faults();
-        }
-    }
-}
-
 /// Somebody unread leaves while somebody behind the position joins: whoever stays is read, and the one who comes twice is noticed.
 #[tokio::test]
 async fn whoever_stays_is_read_although_rows_move() {
@@ -270,19 +182,4 @@ async fn whoever_stays_is_read_although_rows_move() {
             assert!(before != after, "{name}: nobody moved");
         }
     }
-}
-
-#[tokio::test]
-async fn a_dropped_stream_stops_reading() {
-    let remote = Remote::start(5_000, Generation::Ems).await;
-    let bridge = remote.bridge(&[("page_rows", "50")]);
-    let (code, fields) = (path("All Contacts"), fields());
-    let mut people = bridge.people(&code, &fields);
-    futures::StreamExt::next(&mut people).await.unwrap().unwrap();
-    drop(people);
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let calls = remote.sandbox().requests().total;
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert_eq!(remote.sandbox().requests().total, calls);
-    assert!(calls < 12, "{calls}");
 }

@@ -45,22 +45,3 @@ async fn a_communication_type_that_is_missing_or_fixed_holds_consent() {
     let contact = remote.sandbox().contact("103").unwrap();
     assert!(contact.opted_out(&remote.sandbox().communication_types()[1].id));
 }
-
-#[tokio::test]
-async fn a_site_that_is_away_is_told_by_the_first_request() {
-    let remote = Remote::start(50, Generation::Ems).await;
-    for (fault, kind) in [
-        (Fault::HtmlPage, "protocol"),
-        (Fault::ServerError { status: 503 }, "transient"),
-        (Fault::BadCredentials, "auth"),
-        (Fault::RateLimited { retry_after: "60".into() }, "limited"),
-    ] {
-        remote.sandbox().clear_faults();
-        remote.fault(FaultRule::always(fault));
-        let bridge = remote.bridge(&[]);
-        assert_eq!(bridge.set_up_faults().await.unwrap_err().kind(), kind);
-        assert_eq!(bridge.shown("103").await.unwrap_err().kind(), kind);
-        assert_eq!(bridge.probe().await.unwrap_err().kind(), kind);
-    }
-    assert_eq!(remote.bridge(&[]).interests().await.unwrap(), []);
-}

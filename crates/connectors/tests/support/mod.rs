@@ -45,15 +45,6 @@ impl Remote {
         let options = self.sandbox().options();
         bridge(&self.0.service_root(), settings, &options.user, &options.password, &["127.0.0.1"]).expect("settings that fit")
     }
-
-    pub fn signed_in(&self, user: &str, password: &str) -> Bridge {
-        bridge(&self.0.service_root(), &[], user, password, &["127.0.0.1"]).expect("settings that fit")
-    }
-
-    /// Requests seen so far.
-    pub fn calls(&self) -> u64 {
-        self.sandbox().requests().total
-    }
 }
 
 /// Short and small enough for tests.
@@ -93,12 +84,6 @@ pub fn bridge_over(outbound: &Outbound, root: &str, settings: &[(&str, &str)], u
     let kind = kind("personify360").expect("the kind is in the catalogue");
     assert_eq!((kind.check)(&all, &secrets), []);
     (kind.open)(&all, &secrets, outbound).map_err(|faults| faults.iter().map(|f| f.detail.as_str()).collect::<Vec<_>>().join("; "))
-}
-
-/// The pages of a list, and the error that ended them.
-pub async fn pages(bridge: &Bridge, code: &str) -> (Vec<Page>, Option<ConnectorError>) {
-    let fields = fields();
-    collect(bridge, code, &fields).await
 }
 
 async fn collect(bridge: &Bridge, code: &str, fields: &[String]) -> (Vec<Page>, Option<ConnectorError>) {

@@ -68,7 +68,7 @@ impl Model {
         if !replace || !whole {
             return (joined, 0);
         }
-        absent.iter().for_each(|name| drop(self.members.remove(name)));
+        self.members.retain(|name| !absent.contains(name));
         (joined, absent.len())
     }
 }

@@ -10,6 +10,7 @@ mod public;
 mod queue;
 mod raw;
 mod table;
+mod uploads;
 
 use std::process::Stdio;
 
@@ -36,6 +37,9 @@ struct Args {
     /// Only unsubscribes by link.
     #[arg(long)]
     public: bool,
+    /// Only uploads, of the largest size.
+    #[arg(long)]
+    uploads: bool,
     /// Unsubscribes a second.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_500))]
     rate: u32,
@@ -65,6 +69,10 @@ enum Part {
     Drain { name: String, db: String, sink: String },
     /// Unsubscribes by link.
     Public { name: String, db: String, rate: u32 },
+    /// The rows of an upload, as fast as the database takes them.
+    UploadInsert { db: String, rows: u64 },
+    /// One upload of a file.
+    Upload { db: String, file: String },
     /// One sync by the engine.
     Sync { base: String, db: String },
 }
@@ -94,6 +102,8 @@ async fn main() -> Result<()> {
             println!("{}", public::measure(&name, &db, rate).await?);
             Ok(())
         }
+        Some(Part::UploadInsert { db, rows }) => uploads::insert(&db, rows).await,
+        Some(Part::Upload { db, file }) => uploads::upload(&db, &file).await,
         Some(Part::Sync { base, db }) => child::report(load::sync(&base, &db).await?),
         None => measure_all(&args).await,
     }
@@ -112,6 +122,10 @@ async fn measure_all(args: &Args) -> Result<()> {
     }
     if args.public {
         return public_all(server, args.rate).await;
+    }
+    let most = args.people.iter().copied().max().unwrap_or(1_000_000);
+    if args.uploads {
+        return uploads::all(server, most).await;
     }
     let mut table = Table::default();
     for people in &args.people {
@@ -133,6 +147,7 @@ async fn measure_all(args: &Args) -> Result<()> {
     browse_all(server).await?;
     queue_all(server).await?;
     drain::all(server).await?;
+    uploads::all(server, most).await?;
     public_all(server, args.rate).await
 }
 

@@ -11,6 +11,7 @@ mod public;
 mod queue;
 mod raw;
 mod table;
+mod uploads;
 
 use std::process::Stdio;
 
@@ -37,9 +38,15 @@ struct Args {
     /// Only unsubscribes by link.
     #[arg(long)]
     public: bool,
+<<<<<<< HEAD
     /// Only sorting people into personas.
     #[arg(long)]
     personas: bool,
+=======
+    /// Only uploads, of the largest size.
+    #[arg(long)]
+    uploads: bool,
+>>>>>>> uploads
     /// Unsubscribes a second.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_500))]
     rate: u32,
@@ -71,6 +78,10 @@ enum Part {
     Personas { name: String, db: String },
     /// Unsubscribes by link.
     Public { name: String, db: String, rate: u32 },
+    /// The rows of an upload, as fast as the database takes them.
+    UploadInsert { db: String, rows: u64 },
+    /// One upload of a file.
+    Upload { db: String, file: String },
     /// One sync by the engine.
     Sync { base: String, db: String },
 }
@@ -104,6 +115,8 @@ async fn main() -> Result<()> {
             println!("{}", public::measure(&name, &db, rate).await?);
             Ok(())
         }
+        Some(Part::UploadInsert { db, rows }) => uploads::insert(&db, rows).await,
+        Some(Part::Upload { db, file }) => uploads::upload(&db, &file).await,
         Some(Part::Sync { base, db }) => child::report(load::sync(&base, &db).await?),
         None => measure_all(&args).await,
     }
@@ -126,6 +139,10 @@ async fn measure_all(args: &Args) -> Result<()> {
     if args.personas {
         return on_both(server, "personas", personas::HEAD, &[]).await;
     }
+    let most = args.people.iter().copied().max().unwrap_or(1_000_000);
+    if args.uploads {
+        return uploads::all(server, most).await;
+    }
     let mut table = Table::default();
     for people in &args.people {
         let folder = tempfile::tempdir()?;
@@ -146,8 +163,13 @@ async fn measure_all(args: &Args) -> Result<()> {
     browse_all(server).await?;
     on_both(server, "queue", queue::HEAD, &[]).await?;
     drain::all(server).await?;
+<<<<<<< HEAD
     on_both(server, "personas", personas::HEAD, &[]).await?;
     on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await
+=======
+    uploads::all(server, most).await?;
+    public_all(server, args.rate).await
+>>>>>>> uploads
 }
 
 /// One part on both databases, each in a process and a database of its own; it prints its line of the table.

@@ -112,6 +112,8 @@ fn the_whole_loop_holds_against_what_the_sandbox_holds() {
             "B2",
             "B3",
             "B12",
+            "U1",
+            "U2",
             "M1",
             "M2",
             "M3",

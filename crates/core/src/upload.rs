@@ -150,7 +150,7 @@ pub fn guess(heads: &[String], samples: &[Vec<String>], known: &[String]) -> Map
         .enumerate()
         .position(|(n, h)| ADDRESSES.contains(&h.as_str()) && (samples.is_empty() || bears(n, true) || id.is_some()))
         .or_else(|| (0..heads.len()).find(|n| bears(*n, false)));
-    let mut taken: Vec<String> = Vec::new();
+    let mut taken: Vec<String> = address.iter().map(|n| folded[*n].clone()).collect();
     let columns = folded.iter().zip(heads).enumerate().map(|(n, (folded, head))| {
         if Some(n) == address {
             Use::Address

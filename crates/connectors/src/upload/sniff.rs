@@ -119,6 +119,9 @@ impl Sniffer {
         let shape = Shape { format: Format::Text, encoding, separator, header: false };
         let mut lines = self.lines(&shape);
         lines.truncate(LOOKED_AT);
+        if lines.is_empty() && self.size > HEAD as u64 {
+            return Err(Unreadable::of(format!("The first line, from which the columns are known, is longer than {} KiB.", HEAD >> 10)));
+        }
         let mut found = found(shape, lines)?;
         if self.wrong > 0 && encoding == Encoding::Utf8 {
             found
@@ -132,7 +135,7 @@ impl Sniffer {
     fn lines(&self, shape: &Shape) -> Vec<Line> {
         let (mut reader, mut lines) = (Reader::new(shape), Vec::new());
         reader.push(&self.head, &mut lines);
-        if self.size <= HEAD as u64 || lines.is_empty() {
+        if self.size <= HEAD as u64 {
             reader.finish(&mut lines);
         }
         lines

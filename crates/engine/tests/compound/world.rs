@@ -161,6 +161,13 @@ impl World {
         runs::get(self.db.read(), run).await.unwrap().unwrap()
     }
 
+    /// Some microseconds later, when everything that waits has been done.
+    #[allow(dead_code)]
+    pub async fn later(&self, micros: i64) {
+        self.time.fetch_add(micros, Ordering::SeqCst);
+        self.settle().await;
+    }
+
     pub async fn settle(&self) {
         self.engine.run_until_idle().await.unwrap();
     }

@@ -5,6 +5,7 @@
 mod world;
 
 mod brought;
+mod doubles;
 mod faults;
 mod gate;
 mod model;

@@ -1,6 +1,7 @@
 //! The night's clean-up of doubles (ID-05), off unless somebody switches it on: a record that only uploads know, whose address a bridge
 //! bears as well, is silenced. The block is bound to that record alone, never to the address (`docs/adr/0137`).
 
+use rialto_core::Instant;
 use serde_json::json;
 
 use crate::args;
@@ -18,17 +19,30 @@ statements! {
         ORDER BY remote_id LIMIT 2000) u WHERE EXISTS (SELECT 1 FROM subscriber s JOIN bridge b ON b.id = s.bridge_id AND b.deleted_at IS NULL
             WHERE s.canonical = u.canonical AND s.id <> u.id)
         AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.cause = 'admin' AND x.subscriber_id = u.id AND x.canonical = '') ORDER BY u.remote_id");
+    FIRST = sql!("INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING");
+    AGAIN = sql!("UPDATE setting SET value = $2 WHERE name = $1 AND value = $3");
     END = sql!("SELECT COALESCE(MAX(remote_id), '') FROM (SELECT remote_id FROM subscriber WHERE bridge_id = 0 AND remote_id > $1
         ORDER BY remote_id LIMIT 2000) u");
 }
 
-/// Name of the switch among the settings: `on`, or not there.
+/// Name of the switch among the settings: there when it is on.
 pub const CLEAN_SETTING: &str = "uploads.clean_doubles";
 
-/// Name of the setting that holds the day of the last clean-up, `YYYY-MM-DD`.
-pub const CLEANED_ON: &str = "uploads.cleaned_on";
+/// Name of the setting that holds when the last clean-up began (microseconds since 1970).
+pub const CLEANED_AT: &str = "uploads.cleaned_at";
 
 const REASON: &str = "Double: a bridge has a record with this address";
+
+/// Takes this clean-up upon itself; false when another node has.
+pub async fn begin_clean(db: &Db, last: Option<Instant>, now: Instant) -> Result<bool, StoreError> {
+    let mut tx = db.write().await?;
+    let taken = match last {
+        Some(last) => tx.run(AGAIN, args![CLEANED_AT, now.0.to_string(), last.0.to_string()]).await?,
+        None => tx.run(FIRST, args![CLEANED_AT, now.0.to_string()]).await?,
+    };
+    tx.commit().await?;
+    Ok(taken == 1)
+}
 
 /// Doubles among some of the source's records from a key on, and where the next part begins; `None` behind the last.
 async fn part(mut read: Read<'_>, after: &str) -> Result<(Vec<i64>, Option<String>), StoreError> {

@@ -18,7 +18,7 @@ use crate::runs::{self, NewRun, Requested, Run, Subject};
 use crate::sql::{sql, statements};
 use crate::{folders, ids};
 
-pub use clean::{CLEAN_SETTING, CLEANED_ON, silence_doubles};
+pub use clean::{CLEAN_SETTING, CLEANED_AT, begin_clean, silence_doubles};
 pub use file::{CHUNK, Writer, chunk, expire};
 pub use people::{Owned, Placed, Row, Silent, Slice, ensure_fields, lookup, owned_fields, places, silence, silent_already, stored, write};
 #[cfg(test)]

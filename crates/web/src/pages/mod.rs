@@ -132,6 +132,7 @@ pub fn router() -> Router<App> {
         .route("/subscribers/interests/{id}", post(interests::submit))
         .route("/subscribers/interests/{id}/stop", get(interests::ask_stop))
         .route("/subscribers/upload", get(upload::show).post(upload::submit))
+        .route("/subscribers/upload/doubles", post(upload::switch))
         .route("/subscribers/uploads/{id}", get(upload_show::show))
         .route("/subscribers/uploads/{id}/map", post(upload_show::map))
         .route("/subscribers/uploads/{id}/apply", post(upload_show::apply))

@@ -13,7 +13,9 @@ use serde::Deserialize;
 
 use super::shell::{Page, Reader};
 use super::text::{self, Chip, When, filters};
+use super::toast::{self, Toast};
 use crate::api::extract::public;
+use crate::api::settings;
 use crate::api::uploads::{keep_people, keep_unsubscribers, state};
 use crate::auth::csrf::same;
 use crate::error::Error;
@@ -65,6 +67,9 @@ struct UploadPage {
     targets: Vec<Target>,
     rows: Vec<Row>,
     more: Option<String>,
+    /// Whether the night's clean-up of doubles is on, and whether this reader may switch it.
+    clean: bool,
+    may_switch: bool,
 }
 
 pub fn href(upload: &Upload) -> String {
@@ -131,9 +136,27 @@ async fn page(reader: &Reader, silence: bool, before: &str, entered: Entered, fa
             .map(|t| Target { id: public(Kind::TargetGroup, t.created_at, t.id), name: t.name, members: t.members })
             .collect(),
         rows,
+        clean: settings::view(&reader.app).await?.uploads.clean_doubles,
+        may_switch: reader.may(Permission::BridgesAdmin),
         more: last.map(|id| format!("/subscribers/upload?before={id}")),
     };
     Ok(Html(page.render()?))
+}
+
+#[derive(Deserialize)]
+pub struct Switch {
+    /// `on` or `off`.
+    doubles: String,
+}
+
+/// POST /subscribers/upload/doubles: the night's clean-up of doubles.
+pub async fn switch(reader: Reader, crate::auth::Form(to): crate::auth::Form<Switch>) -> Result<Response, Error> {
+    reader.session.require(Permission::BridgesAdmin)?;
+    let on = to.doubles == "on";
+    settings::store(&reader.app, &vec![settings::clean_doubles(on)], &reader.session.actor(&reader.app)).await?;
+    let said = if on { "From tonight on, doubles are silenced." } else { "Doubles are left alone." };
+    let back = [("doubles", if on { "off" } else { "on" })];
+    toast::done(&reader, "/subscribers/upload", &Toast::new(said).undo("/subscribers/upload/doubles", &back))
 }
 
 /// GET /subscribers/upload

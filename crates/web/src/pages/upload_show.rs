@@ -224,11 +224,18 @@ async fn plan_of(reader: &Reader, u: &Upload, run: &Run) -> Result<Plan, Error> 
     Ok(Plan {
         reason: run.reason.clone(),
         figures: figures.into_iter().enumerate().filter(|(n, (_, figure))| *n == 0 || *figure > 0).map(|(_, f)| f).collect(),
-        faults: notes(&["rejected", "duplicate", "misfit"]).await?,
+        faults: by_line(notes(&["rejected", "duplicate", "misfit"]).await?),
         several: notes(&["several"]).await?,
         href: links::run(run.created_at, run.id),
         button,
     })
+}
+
+/// In the order of the file.
+fn by_line(mut faults: Vec<String>) -> Vec<String> {
+    let line = |f: &String| f.strip_prefix("Line ").and_then(|rest| rest.split(':').next()?.parse::<u64>().ok()).unwrap_or(u64::MAX);
+    faults.sort_by_key(line);
+    faults
 }
 
 #[derive(Deserialize)]

@@ -161,9 +161,8 @@ async fn measure_all(args: &Args) -> Result<()> {
     on_both(server, "queue", queue::HEAD, &[]).await?;
     drain::all(server).await?;
     on_both(server, "personas", personas::HEAD, &[]).await?;
-    on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await
     uploads::all(server, most).await?;
-    public_all(server, args.rate).await
+    on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await
 }
 
 /// One part on both databases, each in a process and a database of its own; it prints its line of the table.

@@ -2,6 +2,7 @@
 //! faulty line is told by its number, and the good ones beside it are read. Nothing here reaches for the network or the disk: bytes
 //! go in, lines come out (`docs/adr/0134`).
 
+mod cells;
 mod csv;
 mod sniff;
 mod text;

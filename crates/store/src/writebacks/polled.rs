@@ -115,7 +115,7 @@ async fn as_told(tx: &mut Tx, rows: &mut [Claimed]) -> Result<(), StoreError> {
 }
 
 /// Takes the remote's words about a batch, one by one: what is wrong with one keeps no other from counting. The same again changes nothing.
-/// Answers in the order of the words.
+/// Answers in the order of the words; none is named twice.
 pub async fn hear(db: &Db, at: &Destination, batch: &str, words: &[Word], name: &str, now: Instant) -> Result<Vec<Heard>, StoreError> {
     let worker = format!("{WORKER}{batch}");
     let mut heard = judge(db, at.bridge_id, &worker, words, now).await?;
@@ -127,20 +127,21 @@ pub async fn hear(db: &Db, at: &Destination, batch: &str, words: &[Word], name: 
             Judged::Heard(_) => None,
         })
         .collect();
+    let open: Vec<bool> = heard.iter().map(|judged| matches!(judged, Judged::Open(_))).collect();
     let kept = record::record(db, &worker, &answers).await?;
     if kept.len() < answers.len() {
         // Somebody was faster: another answer of this batch, or the next fetch.
         heard = judge(db, at.bridge_id, &worker, words, now).await?;
     }
-    let settle = |(word, judged): (&Word, Judged)| match judged {
-        _ if kept.contains(&word.of.id) => Heard::Recorded,
+    let settle = |((word, judged), open): ((&Word, Judged), bool)| match judged {
+        _ if open && kept.contains(&word.of.id) => Heard::Recorded,
         Judged::Heard(heard) => heard,
         Judged::Open(_) => Heard::Late,
     };
-    Ok(words.iter().zip(heard).map(settle).collect())
+    Ok(words.iter().zip(heard).zip(open).map(settle).collect())
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 struct Row {
     id: i64,
     created_at: i64,
@@ -164,13 +165,13 @@ enum Judged {
 async fn judge(db: &Db, bridge_id: i64, worker: &str, words: &[Word], now: Instant) -> Result<Vec<Judged>, StoreError> {
     let ids = json!(words.iter().map(|w| w.of.id).collect::<Vec<_>>()).to_string();
     let rows: Vec<Row> = db.read().all(NAMED, args![&ids, bridge_id]).await?;
-    let mut rows: HashMap<i64, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let rows: HashMap<i64, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
     let answered: HashMap<i64, String> = db.read().all::<(i64, String)>(ANSWERED, args![&ids, worker]).await?.into_iter().collect();
     Ok(words
         .iter()
-        .map(|word| match rows.remove(&word.of.id).filter(|row| word.of.fits(Instant(row.created_at))) {
+        .map(|word| match rows.get(&word.of.id).filter(|row| word.of.fits(Instant(row.created_at))) {
             None => Judged::Heard(Heard::Unknown),
-            Some(row) => of_row(row, worker, word, answered.get(&word.of.id).map(String::as_str), now),
+            Some(row) => of_row(row.clone(), worker, word, answered.get(&word.of.id).map(String::as_str), now),
         })
         .collect())
 }

@@ -45,6 +45,11 @@ pub struct BridgeKind {
     pub writebacks: &'static [WritebackKind],
     /// Whether the people of an interest can be listed, so that it can be a target group (`docs/adr/0120`).
     pub lists_interests: bool,
+    /// Whether the remote system can fetch its writebacks itself, instead of being called (`docs/adr/0125`).
+    pub can_fetch: bool,
+    /// Where the remote keeps only who does not want an interest: whether, by a bridge's settings, everybody else has it. `None` where it
+    /// keeps who wants it (`docs/adr/0127`).
+    pub silence_is_interest: Option<fn(&Settings) -> bool>,
     /// A script that the remote's administrator runs once, when the kind needs one.
     pub setup_script: Option<fn() -> &'static str>,
     /// Checks settings and secrets without network; every fault with its key.

@@ -33,6 +33,17 @@ names! {
     InterestSource { Area = "area", Demographic = "demographic" }
 }
 
+names! {
+    /// How writebacks reach a remote system: Rialto calls it, or it fetches and acknowledges them (`docs/adr/0125`).
+    Delivery { Push = "push", Polled = "polled" }
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self::Push
+    }
+}
+
 /// Tries that happen by themselves: the first, and two on later cycles (WB-03).
 pub const AUTOMATIC_TRIES: i64 = 3;
 

@@ -6,6 +6,7 @@ pub mod compound;
 pub mod consent;
 mod db;
 mod error;
+pub mod fetch_tokens;
 pub mod fields;
 pub mod folders;
 pub mod groups;

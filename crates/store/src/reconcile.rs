@@ -45,7 +45,7 @@ statements! {
     PEOPLE = sql!("SELECT s.id, s.remote_id, s.remote_flag_delivered, s.remote_flag_run FROM subscriber s WHERE s.id IN
         (SELECT DISTINCT w.subscriber_id FROM writeback w WHERE +w.bridge_id = $1 AND w.state = 'sent' AND w.subscriber_id > $2
             ORDER BY w.subscriber_id LIMIT $3) ORDER BY s.id");
-    HISTORY = sql!("SELECT id, created_at, subscriber_id, kind, state, message FROM writeback WHERE bridge_id = $2 AND subscriber_id IN ", ids 1, "
+    HISTORY = sql!("SELECT id, created_at, subscriber_id, kind, state, worker, message FROM writeback WHERE bridge_id = $2 AND subscriber_id IN ", ids 1, "
         ORDER BY id");
     /// Whom Rialto itself does not mail by a decision that the remotes are told of.
     OWN_NO = sql!("SELECT s.id FROM subscriber s WHERE s.id IN ", ids 1, " AND (EXISTS (SELECT 1 FROM suppression x
@@ -108,11 +108,18 @@ pub struct Past {
     pub subscriber_id: i64,
     pub kind: String,
     pub state: String,
+    /// Who tried last.
+    pub worker: String,
     /// JSON of `rialto_core::writeback::Message`.
     pub message: String,
 }
 
 impl Past {
+    /// The remote fetched it, the last time it was tried.
+    pub fn fetched(&self) -> bool {
+        self.worker.starts_with(writebacks::FETCHED_BY)
+    }
+
     pub fn read_message(&self) -> Result<Message, StoreError> {
         serde_json::from_str(&self.message).map_err(|e| StoreError::Corrupt(format!("writeback {}: {e}", self.id)))
     }

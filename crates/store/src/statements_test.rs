@@ -15,6 +15,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("consent", crate::consent::ALL),
         ("consent::act", crate::consent::ACT_ALL),
         ("consent::book", crate::consent::BOOK_ALL),
+        ("fetch_tokens", crate::fetch_tokens::ALL),
         ("fields", crate::fields::ALL),
         ("folders", crate::folders::ALL),
         ("groups", crate::groups::ALL),
@@ -75,6 +76,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("writebacks::destination", crate::writebacks::DESTINATION_ALL),
         ("writebacks::record", crate::writebacks::RECORD_ALL),
         ("writebacks::hand", crate::writebacks::HAND_ALL),
+        ("writebacks::polled", crate::writebacks::POLLED_ALL),
     ]
 }
 

@@ -44,6 +44,11 @@ pub enum Error {
     TooLarge,
     #[error("Sign in first.")]
     Unauthorized,
+    /// Whoever fetches writebacks without the bridge's own token.
+    #[error("Send the bridge's own token for fetching, as Authorization: Bearer …, to the address that stands beside it.")]
+    NoVisitor,
+    #[error("This address does not take that method.")]
+    NoSuchMethod,
     /// Too many tries; `retry_after` in seconds.
     #[error("Too many tries. Wait {retry_after} seconds, then try again.")]
     TooMany { retry_after: i64 },
@@ -76,7 +81,8 @@ impl Error {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::NoVisitor => StatusCode::UNAUTHORIZED,
+            Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal(_) | Self::FailedBefore => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -186,7 +192,7 @@ impl IntoResponse for Error {
         if let Self::TooMany { retry_after } = self {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after.max(1)));
         }
-        if matches!(self, Self::Unauthorized) {
+        if matches!(self, Self::Unauthorized | Self::NoVisitor) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         let detail = self.to_string();
@@ -212,7 +218,7 @@ fn log(source: &(dyn std::error::Error + 'static)) {
 /// Middleware: catches panics, and turns errors (ours and the framework's) into a problem document under `/api/` and into a
 /// calm page elsewhere.
 pub async fn render(request: Request, next: Next) -> Response {
-    let api = request.uri().path().starts_with("/api/");
+    let api = ["/api/", "/remote/"].iter().any(|programs| request.uri().path().starts_with(programs));
     let health = request.uri().path() == "/readyz";
     let request_id = RequestId::of(request.extensions());
     let theme = preferences::theme(request.headers());

@@ -7,6 +7,7 @@ pub mod health;
 pub mod pages;
 pub mod public;
 pub mod receive;
+pub mod remote;
 pub mod request_id;
 pub mod security;
 mod slow;
@@ -28,6 +29,7 @@ pub const BODY_LIMIT: usize = 1 << 20;
 /// inside a runtime: it starts the task that commits what people decide by their links.
 pub fn router(app: App) -> Router {
     let public = public::router(&app);
+    let remote = remote::router(&app);
     Router::new()
         .merge(pages::router())
         .merge(auth::router())
@@ -41,8 +43,9 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), pages::toast::said))
         .layer(from_fn(error::render))
         .layer(from_fn_with_state(app.clone(), security::headers))
-        // Public pages have headers of their own and know neither sessions nor cookies. All have an id for the request.
+        // Public pages and what remote systems fetch know neither sessions nor cookies. All have an id for the request.
         .merge(public)
+        .merge(remote)
         .layer(from_fn_with_state(app.clone(), request_id::give))
         .layer(CompressionLayer::new())
         .with_state(app)

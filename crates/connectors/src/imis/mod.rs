@@ -63,6 +63,8 @@ pub static KIND: BridgeKind = BridgeKind {
     no_mode: NoMode::ImportAsSuppressed,
     writebacks: settings::WRITEBACKS,
     lists_interests: false,
+    can_fetch: false,
+    silence_is_interest: None,
     setup_script: None,
     check: settings::check,
     open,

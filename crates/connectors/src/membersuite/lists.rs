@@ -135,13 +135,17 @@ pub(super) async fn saved(service: &Service, code: &str, way: Way) -> Result<Opt
     Ok(list(&object).map(|list| Saved { list: RemoteList { code: code.to_owned(), ..list }, search }))
 }
 
+/// How many a search finds now, if the service says so.
+pub(super) async fn found(service: &Service, query: &Query) -> Result<Option<u64>, ConnectorError> {
+    let value = service.call("ExecuteSearch", &query.arguments(0, 1), Way::Patient).await?;
+    Ok(Table::read(value, 1).map_err(|e| named(e, "ExecuteSearch"))?.total)
+}
+
 /// One list with the number of people whom it finds now.
 pub(super) async fn one(service: &Service, code: &str) -> Result<Option<RemoteList>, ConnectorError> {
     let Some(saved) = saved(service, code, Way::Patient).await? else { return Ok(None) };
     let shown = service.settings.fields.get(..1).unwrap_or_default();
-    let query = Query::of(&saved.search, shown)?;
-    let value = service.call("ExecuteSearch", &query.arguments(0, 1), Way::Patient).await?;
-    let members = Table::read(value, 1).map_err(|e| named(e, "ExecuteSearch"))?.total;
+    let members = found(service, &Query::of(&saved.search, shown)?).await?;
     service.heard(code, members);
     Ok(Some(RemoteList { members, ..saved.list }))
 }

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use rialto_core::run::Trigger;
-use rialto_core::writeback::WritebackKind;
+use rialto_core::writeback::{InterestKey, WritebackKind};
 
 use crate::ahead::ahead;
 use crate::catalogue::{BridgeKind, NoMode, Secrets, Settings};
@@ -55,7 +55,9 @@ pub static KIND: BridgeKind = BridgeKind {
     triggers: &[Trigger::RefreshGroups, Trigger::RefreshBridge, Trigger::Info, Trigger::Send, Trigger::Api, Trigger::Cli],
     no_mode: NoMode::LeaveOut,
     writebacks: MEMBERSUITE_WRITEBACKS,
-    lists_interests: false,
+    lists_interests: true,
+    can_fetch: true,
+    silence_is_interest: Some(settings::opts_new_people_in),
     setup_script: None,
     check: settings::check,
     open,
@@ -112,6 +114,15 @@ impl Connector for MemberSuite {
 
     async fn interests_of(&self, remote_id: &str) -> Result<Vec<RemoteInterest>, ConnectorError> {
         categories::of(&self.service, remote_id).await
+    }
+
+    async fn interest_list(&self, interest: &InterestKey) -> Result<Option<RemoteList>, ConnectorError> {
+        categories::list(&self.service, interest).await
+    }
+
+    fn interest_people<'a>(&'a self, interest: &'a InterestKey, fields: &'a [String]) -> BoxStream<'a, Result<Page, ConnectorError>> {
+        let (service, category, fields) = (self.service.clone(), interest.code.clone(), fields.to_vec());
+        ahead(move |out| people::interested(service, category, fields, out))
     }
 }
 

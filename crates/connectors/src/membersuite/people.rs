@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rialto_core::person::RemotePerson;
 
-use super::lists;
+use super::{categories, lists};
 use super::rows::{Columns, Table};
 use super::search::Query;
 use super::service::{Service, Way, named};
@@ -31,12 +31,28 @@ pub(super) async fn read(service: Arc<Service>, code: String, fields: Vec<String
     let Some(saved) = lists::saved(&service, &code, Way::Patient).await? else {
         return Err(ConnectorError::Rejected { detail: format!("there is no public search {code} any more") });
     };
+    let query = Query::of(&saved.search, &shown(&service, &fields))?;
+    pages(&service, &query, &code, &fields, out).await
+}
+
+/// Those who have not opted out of a message category.
+pub(super) async fn interested(service: Arc<Service>, category: String, fields: Vec<String>, out: Out) -> Result<(), ConnectorError> {
+    let query = Query::own(Some(categories::kept_in(&category)), &shown(&service, &fields));
+    pages(&service, &query, &category, &fields, out).await
+}
+
+/// Which columns are asked for: the address first.
+fn shown(service: &Service, fields: &[String]) -> Vec<String> {
     let mut shown = service.settings.fields.get(..1).unwrap_or_default().to_vec();
     shown.extend(fields.iter().filter(|field| !field.eq_ignore_ascii_case(&service.settings.fields[0])).cloned());
-    let query = Query::of(&saved.search, &shown)?;
+    shown
+}
+
+/// Executes a search page by page. `code`: under which its people were announced.
+async fn pages(service: &Service, query: &Query, code: &str, fields: &[String], out: Out) -> Result<(), ConnectorError> {
     let most = service.settings.page_rows;
-    let mut columns = Columns::of(&fields);
-    let mut course = Course::new(most, service.announced(&code));
+    let mut columns = Columns::of(fields);
+    let mut course = Course::new(most, service.announced(code));
     loop {
         course.ask().map_err(|e| named(e, OPERATION))?;
         let value = service.call(OPERATION, &query.arguments(course.from, most), Way::Patient).await?;

@@ -9,6 +9,9 @@ use super::xml::{self, Node, protocol};
 use crate::ConnectorError;
 
 const SEARCHING: &str = "http://schemas.datacontract.org/2004/07/MemberSuite.SDK.Searching";
+const OPERATIONS: &str = "http://schemas.datacontract.org/2004/07/MemberSuite.SDK.Searching.Operations";
+const ARRAYS: &str = "http://schemas.microsoft.com/2003/10/Serialization/Arrays";
+const XSD: &str = "http://www.w3.org/2001/XMLSchema";
 /// Most bytes of a search that is sent.
 const LONGEST: usize = 256 << 10;
 
@@ -56,10 +59,38 @@ impl Query {
         Ok(Self { element })
     }
 
+    /// Individuals by one condition, or all of them: a search of our own. The value is an ID.
+    pub(super) fn own(condition: Option<Condition<'_>>, fields: &[String]) -> Self {
+        let criteria = condition.map_or_else(String::new, |c| {
+            format!(
+                "<SearchOperation i:type=\"c:{}\"><FieldName>{}</FieldName><ValuesToOperateOn xmlns:d=\"{ARRAYS}\"><d:anyType i:type=\"x:string\" xmlns:x=\"{XSD}\">{}</d:anyType></ValuesToOperateOn></SearchOperation>",
+                c.operation,
+                escape(c.field),
+                escape(c.value)
+            )
+        });
+        let plain = format!(" xmlns=\"{SEARCHING}\"");
+        let element = format!(
+            "<searchToExecute xmlns:c=\"{OPERATIONS}\" xmlns:i=\"{XSI}\"><Criteria{plain}>{criteria}</Criteria><GroupType{plain}>And</GroupType>{}{}<Type{plain}>Individual</Type></searchToExecute>",
+            columns(fields),
+            order(&[(ID.to_owned(), false)])
+        );
+        Self { element }
+    }
+
     /// The arguments of ExecuteSearch for a page.
     pub(super) fn arguments(&self, from: u64, most: usize) -> String {
         format!("{}<startRecord>{from}</startRecord><maximumNumberOfRecordsToReturn>{most}</maximumNumberOfRecordsToReturn>", self.element)
     }
+}
+
+/// One condition of a search of our own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Condition<'a> {
+    /// As the service names it, e.g. `Equals`.
+    pub operation: &'static str,
+    pub field: &'static str,
+    pub value: &'a str,
 }
 
 /// The element that holds the parts of the search, and the namespaces in force there.

@@ -45,6 +45,18 @@ pub(super) static FORM: &[FormField] = &[
             "FirstName, LastName, Nickname, Title, LocalID",
         )
     },
+    FormField {
+        options: &["no", "yes"],
+        ..more(
+            NEW_PEOPLE,
+            "New people start opted in to all",
+            "MemberSuite keeps who opted out of a message category, not who wants it. With no, an interest gets only people who chose it themselves: \
+             consent has to be given, and not having said no is no consent. With yes, everybody who did not opt out has it, as MemberSuite's own \
+             pages show. Going back to no takes nobody out who is in.",
+            Input::Choice,
+            "no",
+        )
+    },
     more("activity_type", "Activity type", "Code or name of the type of the activities that are written back.", Input::Text, "Rialto"),
     more("activity_status", "Activity status", "Code or name of the status of these activities.", Input::Text, "Complete"),
     more("page_rows", "Rows per page", "How many people one request reads: 50 to 400.", Input::Number, "400"),
@@ -58,6 +70,13 @@ pub(super) static SECRETS: &[FormField] = &[FormField {
     input: Input::Secret,
     ..REQUIRED
 }];
+
+const NEW_PEOPLE: &str = "new_people_opted_in";
+
+/// Whether whoever did not opt out of a category has it.
+pub(super) fn opts_new_people_in(settings: &catalogue::Settings) -> bool {
+    settings.get(NEW_PEOPLE).is_some_and(|value| value.trim() == "yes")
+}
 
 /// Longest name of a field, type or status.
 const NAME: usize = 100;
@@ -98,6 +117,7 @@ pub(super) fn read(settings: &catalogue::Settings, secrets: &catalogue::Secrets)
     let fields = fields(&mut form);
     let activity_type = named(&mut form, "activity_type");
     let activity_status = named(&mut form, "activity_status");
+    form.text(NEW_PEOPLE, |value| matches!(value, "yes" | "no"), "Choose yes or no.");
     let page_rows = form.number("page_rows", 50..=400);
     let per_second = form.number("requests_per_second", 1..=5_000);
     let secret = secrets.get("secret_access_key").filter(|s| !s.expose_secret().trim().is_empty());
@@ -187,6 +207,7 @@ mod tests {
             ("access_key_id", ""),
             ("individual_fields", "FirstName, Käse"),
             ("activity_type", "a\u{7}b"),
+            ("new_people_opted_in", "maybe"),
             ("page_rows", "401"),
             ("requests_per_second", "0"),
         ];
@@ -196,6 +217,7 @@ mod tests {
             "access_key_id",
             "individual_fields",
             "activity_type",
+            "new_people_opted_in",
             "page_rows",
             "requests_per_second",
             "secret_access_key",

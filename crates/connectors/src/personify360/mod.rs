@@ -74,6 +74,8 @@ pub static KIND: BridgeKind = BridgeKind {
     no_mode: NoMode::ImportAsSuppressed,
     writebacks: settings::WRITEBACKS,
     lists_interests: true,
+    can_fetch: false,
+    silence_is_interest: None,
     setup_script: Some(setup_script),
     check: settings::check,
     open,

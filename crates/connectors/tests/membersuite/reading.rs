@@ -193,12 +193,12 @@ async fn interests_are_the_categories_that_people_did_not_opt_out_of() {
     let bridge = remote.bridge(&[]);
     let offered = bridge.interests().await.unwrap();
     let known = remote.sandbox().categories();
-    assert_eq!(offered.len(), known.len());
-    for (interest, category) in offered.iter().zip(&known) {
-        assert_eq!((&interest.code, &interest.name, interest.active), (&category.id, &category.name, category.active));
+    let active: Vec<_> = known.iter().filter(|c| c.active).collect();
+    assert!(active.len() < known.len() && offered.len() == active.len(), "{offered:?}");
+    for (interest, category) in offered.iter().zip(&active) {
+        assert_eq!((&interest.code, &interest.name, interest.active), (&category.id, &category.name, true));
         assert_eq!((interest.source, interest.subcode.as_str()), (InterestSource::Area, ""));
     }
-    assert!(offered.iter().any(|i| !i.active));
     let mut outs = 0;
     for number in 1..=60 {
         let person = remote.sandbox().person(&remote.sandbox().id(number)).unwrap();

@@ -83,7 +83,11 @@ pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: Vec<Mapped>) ->
         let own = known.get(&row.remote_id).copied();
         let adopted = if own.is_none() { uploaded.remove(&row.address.canonical) } else { None };
         let (known, adopt) = (own.or(adopted), adopted.is_some());
-        let verdict = classify(&row, known, job.remote.leaves_out());
+        let mut verdict = classify(&row, known, job.remote.leaves_out());
+        if known.is_none() && job.by_choice {
+            // Nobody is brought over who could not be let in.
+            verdict = Verdict { dirty: false, suppress: false, lift: false, left_out: true };
+        }
         let again = match own {
             // Somebody whom another sync brought meanwhile may still wait here as unknown.
             Some(k) => {
@@ -191,7 +195,7 @@ fn place(job: &Job<'_>, tally: &mut Tally, known: Option<Known>, verdict: Verdic
 }
 
 fn seen(job: &Job<'_>, tally: &mut Tally, id: i64, verdict: Verdict) {
-    let left_out = verdict.left_out || job.own.no.contains(id as u64);
+    let left_out = verdict.left_out || job.stays_out(&tally.members, Some(id));
     let id = id as u64;
     if left_out {
         tally.left_out.insert(id);

@@ -17,6 +17,7 @@ use rialto_store::groups::{self, Group};
 use rialto_store::interests::{self, OwnWords};
 use rialto_store::runs::{self, Ending, Run};
 use rialto_store::{fields, membership, people};
+use roaring::RoaringTreemap;
 
 use crate::Parts;
 use crate::lease::Lease;
@@ -48,12 +49,22 @@ pub(crate) struct Job<'a> {
     pub specs: Vec<FieldSpec>,
     /// People's own words about an interest: they stand over what the remote shows (`docs/adr/0120`).
     pub own: OwnWords,
+    /// Nobody gets the interest by silence: who did not choose it stays out (`docs/adr/0127`).
+    pub by_choice: bool,
     /// What the remote acknowledges from then on may not be in what is read.
     pub began: Instant,
     /// Uploads have brought records of their own: somebody new may be one of them.
     pub uploads: bool,
     /// The oldest run of the bridge that was open when this one began to read: what such runs read may be newer.
     pub oldest_open: i64,
+}
+
+impl Job<'_> {
+    /// Whether somebody whom the read shows stays out by their own word, or for want of it. `known`: by internal id.
+    fn stays_out(&self, members: &RoaringTreemap, known: Option<i64>) -> bool {
+        let is = |some: &RoaringTreemap| known.is_some_and(|id| some.contains(id as u64));
+        is(&self.own.no) || (self.by_choice && !is(members) && !is(&self.own.yes))
+    }
 }
 
 pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
@@ -125,9 +136,13 @@ async fn prepare<'a>(parts: &'a Parts, run: &'a Run, lease: &'a Lease) -> Result
         tx.commit().await?;
         specs
     };
+    let by_choice = match (&source, remote.kind.silence_is_interest) {
+        (Source::Interest(..), Some(silence)) => !silence(&remote.bridge.settings()?),
+        _ => false,
+    };
     let oldest_open = runs::oldest_open(parts.db.read(), remote.bridge.id, run.id).await?;
     let uploads = people::count(parts.db.read(), SOURCE, 1).await? > 0;
-    Ok(Job { parts, run, lease, remote, group, source, specs, own: OwnWords::default(), began, uploads, oldest_open })
+    Ok(Job { parts, run, lease, remote, group, source, specs, own: OwnWords::default(), by_choice, began, uploads, oldest_open })
 }
 
 async fn source(parts: &Parts, group: &Group) -> Result<Source, Trouble> {

@@ -33,7 +33,7 @@ pub(crate) fn take(job: &Job<'_>, tally: &mut Tally, rows: &[Mapped], known: &Ha
             tally.suppressed += 1;
             note(job, tally, "plan_suppress", row, known);
         }
-        if verdict.left_out || known.is_some_and(|k| job.own.no.contains(k.id as u64)) {
+        if verdict.left_out || job.stays_out(&tally.members, known.map(|k| k.id)) {
             tally.counts.left_out += 1;
             if let Some(k) = known {
                 tally.left_out.insert(k.id as u64);

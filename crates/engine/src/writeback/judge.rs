@@ -30,7 +30,8 @@ pub(super) fn judge(person: &Person, past: &[&Past], shown: &Shown) -> Option<Ve
         let times = there.remove(mark(p).as_str()).unwrap_or(0);
         let repairable = latest.values().any(|id| *id == p.id);
         let label = WritebackKind::from_name(&p.kind).map_or("", WritebackKind::label);
-        if p.state == "sent" && times == 0 {
+        // What the remote fetched it did in its own way: a mark is asked for and not promised (docs/adr/0125).
+        if p.state == "sent" && times == 0 && !p.fetched() {
             let more = if repairable { "" } else { " A later one has taken its place." };
             found.push(finding(person, "missing", p.id, format!("{label}: its activity is not there any more.{more}"), repairable));
         } else if times > 1 {
@@ -82,7 +83,15 @@ mod tests {
     use super::*;
 
     fn past(id: i64, kind: &str, state: &str) -> Past {
-        Past { id, created_at: 1_767_600_000_000_000, subscriber_id: 1, kind: kind.into(), state: state.into(), message: String::new() }
+        Past {
+            id,
+            created_at: 1_767_600_000_000_000,
+            subscriber_id: 1,
+            kind: kind.into(),
+            state: state.into(),
+            worker: "w-out".into(),
+            message: String::new(),
+        }
     }
 
     fn judged(person: (Option<Flag>, bool, bool), past: &[Past], flag: Flag, marks: &[&Past]) -> Vec<(&'static str, i64, bool)> {
@@ -99,6 +108,15 @@ mod tests {
         assert_eq!(judged((Some(Flag::No), false, true), &all, Flag::No, &[&no]), []);
         // Arrived without being recorded: the next try finds it.
         assert_eq!(judged((Some(Flag::No), false, true), &all, Flag::No, &[&no, &open]), []);
+    }
+
+    #[test]
+    fn what_the_remote_fetched_needs_no_mark_but_holds_all_the_same() {
+        let fetched = Past { worker: "poll-0f".into(), ..past(1, "unsubscribe", "sent") };
+        let one = std::slice::from_ref(&fetched);
+        assert_eq!(judged((Some(Flag::No), false, true), one, Flag::No, &[]), []);
+        assert_eq!(judged((Some(Flag::No), false, true), one, Flag::No, &[&fetched, &fetched]), [("doubled", 1, false)]);
+        assert_eq!(judged((Some(Flag::No), false, true), one, Flag::Yes, &[]), [("flag", 1, true)], "it was acknowledged and is not so");
     }
 
     #[test]

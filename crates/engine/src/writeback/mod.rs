@@ -137,12 +137,12 @@ impl Desk {
             tx.commit().await?;
         }
         let now = parts.clock.now();
-        for destination in writebacks::destinations(db.read()).await? {
-            begin_cycle(parts, &destination, now).await?;
+        for destination in writebacks::destinations(db.read()).await?.iter().filter(|d| !d.is_polled()) {
+            begin_cycle(parts, destination, now).await?;
         }
         let signs: HashMap<i64, Signs> = writebacks::signs(db.read(), now).await?.into_iter().map(|s| (s.bridge_id, s)).collect();
         let mut bridges = Vec::new();
-        for destination in writebacks::destinations(db.read()).await?.iter().filter(|d| d.enabled) {
+        for destination in writebacks::destinations(db.read()).await?.iter().filter(|d| d.enabled && !d.is_polled()) {
             let line = self.0.entry(destination.bridge_id).or_default();
             if let Some(signs) = signs.get(&destination.bridge_id)
                 && !line.driving

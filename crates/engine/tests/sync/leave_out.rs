@@ -17,21 +17,21 @@ use rialto_store::runs::{self, NewRun, Run, Subject};
 use rialto_store::{Actor, Db, Wake, args, consent, writebacks};
 use rialto_testkit::{actor, both, clock, vault};
 
-const EVERYBODY: &str = "All individuals";
+pub const EVERYBODY: &str = "All individuals";
 const READERS: &str = "Newsletter readers";
 
-struct World {
+pub struct World {
     remote: Running,
-    db: Db,
-    name: &'static str,
-    engine: Engine,
-    bridge: i64,
-    time: Arc<AtomicI64>,
+    pub db: Db,
+    pub name: &'static str,
+    pub engine: Engine,
+    pub bridge: i64,
+    pub time: Arc<AtomicI64>,
     _test: rialto_testkit::TestDb,
 }
 
 /// One world per database, with its own MemberSuite of `people`.
-async fn worlds(people: u64) -> Vec<World> {
+pub async fn worlds(people: u64) -> Vec<World> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut all = Vec::new();
     for test in both().await {
@@ -78,11 +78,11 @@ async fn world(test: rialto_testkit::TestDb, remote: Running) -> World {
 }
 
 impl World {
-    fn sandbox(&self) -> &Sandbox {
+    pub fn sandbox(&self) -> &Sandbox {
         &self.remote.sandbox
     }
 
-    async fn carry_out(&self, new: NewRun) -> Run {
+    pub async fn carry_out(&self, new: NewRun) -> Run {
         let who = Actor { at: rialto_core::Instant(self.time.fetch_add(1_000_000, Ordering::SeqCst)), ..actor() };
         let mut tx = self.db.write().await.unwrap();
         let id = runs::request(&mut tx, new, &who).await.unwrap().run_id;
@@ -107,7 +107,7 @@ impl World {
         self.carry_out(NewRun { plan_only, ..NewRun::of(RunKind::People, subject, trigger) }).await
     }
 
-    async fn sync(&self, name: &str) -> Run {
+    pub async fn sync(&self, name: &str) -> Run {
         self.ask(name, false).await
     }
 
@@ -116,7 +116,7 @@ impl World {
         rows.into_iter().map(|(id,)| id).collect()
     }
 
-    async fn members(&self, name: &str) -> BTreeSet<String> {
+    pub async fn members(&self, name: &str) -> BTreeSet<String> {
         let group = self.group(name).await;
         let rows: Vec<(String,)> = self
             .db
@@ -128,12 +128,12 @@ impl World {
         rows.into_iter().map(|(id,)| id).collect()
     }
 
-    async fn flagged(&self) -> BTreeSet<String> {
+    pub async fn flagged(&self) -> BTreeSet<String> {
         self.ids("SELECT remote_id FROM subscriber WHERE remote_flag_run <> 0").await
     }
 
     /// People of a search by Do Not Email, as MemberSuite itself holds them.
-    fn of(&self, name: &str, do_not_email: bool) -> BTreeSet<String> {
+    pub fn of(&self, name: &str, do_not_email: bool) -> BTreeSet<String> {
         let people = self.sandbox().search_people(name);
         people.into_iter().filter(|p| p.do_not_email == do_not_email).map(|p| p.id).collect()
     }
@@ -305,7 +305,7 @@ async fn a_persons_own_no_stands_whatever_membersuite_says() {
 
 impl World {
     /// The person decides by a link in a mailing, and ten minutes later what they decided is written back.
-    async fn decide(&self, row: i64, step: consent::Step) {
+    pub async fn decide(&self, row: i64, step: consent::Step) {
         let who = Actor { at: rialto_core::Instant(self.time.fetch_add(1_000_000, Ordering::SeqCst)), ..actor() };
         let grounds = consent::Grounds { source: "link", reason: "", evidence: "the link in a mailing" };
         let mut tx = self.db.write().await.unwrap();

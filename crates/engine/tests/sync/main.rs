@@ -1,9 +1,11 @@
 //! The whole pipeline against the sandbox, each test on SQLite and on PostgreSQL.
 
 mod books;
+mod categories;
 mod chores;
 mod drain;
 mod faults;
+mod fetched;
 mod gate;
 mod hardening;
 mod leave_out;

@@ -56,6 +56,8 @@ async fn info_reads_the_people_of_a_kind_that_has_it() {
         triggers: &[Trigger::Info],
         writebacks: &[],
         lists_interests: false,
+        can_fetch: false,
+        silence_is_interest: None,
         setup_script: None,
         no_mode: like.no_mode,
         check: like.check,

@@ -11,6 +11,7 @@ use crate::faults::{FaultRule, FaultStatus};
 use crate::journal::Requests;
 use crate::membersuite::http::BODY_LIMIT;
 use crate::membersuite::people::{Individual, NewIndividual, TEXT};
+use crate::membersuite::poller::{Poll, PollFault, PollerSettings};
 use crate::membersuite::records::Configurable;
 use crate::membersuite::sandbox::{Found, Sandbox};
 use crate::personify360::Marked;
@@ -34,6 +35,8 @@ pub(crate) fn router() -> Router<Sandbox> {
         .route(&below("/activity-types/{code}"), put(add_type).delete(remove_type))
         .route(&below("/categories"), get(categories))
         .route(&below("/categories/{code}"), put(add_category).delete(remove_category))
+        .route(&below("/poller"), get(poller).put(set_poller).delete(end_poller))
+        .route(&below("/poller/poll"), post(poll))
         .route(&below("/sessions"), axum::routing::delete(expire))
         .route(&below("/faults"), get(faults).post(inject).delete(clear_faults))
         .route(&below("/requests"), get(requests).delete(clear_requests))
@@ -253,6 +256,31 @@ async fn add_category(State(sandbox): State<Sandbox>, Path(code): Path<String>) 
 
 async fn remove_category(State(sandbox): State<Sandbox>, Path(code): Path<String>) -> StatusCode {
     done(sandbox.set_category(&code, false))
+}
+
+/// The job's settings without its token, and its last polls.
+async fn poller(State(sandbox): State<Sandbox>) -> Json<Value> {
+    Json(json!({ "settings": sandbox.poller(), "polls": sandbox.polls() }))
+}
+
+async fn set_poller(State(sandbox): State<Sandbox>, Json(settings): Json<PollerSettings>) -> Result<StatusCode, (StatusCode, &'static str)> {
+    sandbox.set_poller(Some(settings)).map(|()| StatusCode::NO_CONTENT).map_err(|why| (StatusCode::BAD_REQUEST, why))
+}
+
+async fn end_poller(State(sandbox): State<Sandbox>) -> StatusCode {
+    done(sandbox.set_poller(None).is_ok())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct HowToPoll {
+    /// How it misbehaves this once; as it is set up when left out.
+    fault: Option<PollFault>,
+}
+
+/// Polls once, now.
+async fn poll(State(sandbox): State<Sandbox>, Json(how): Json<HowToPoll>) -> Answer<Poll> {
+    found(sandbox.poll(how.fault).await)
 }
 
 async fn expire(State(sandbox): State<Sandbox>) -> StatusCode {

@@ -13,6 +13,7 @@ mod msql;
 mod options;
 mod pages;
 mod people;
+mod poller;
 mod records;
 mod refusal;
 mod sandbox;
@@ -29,6 +30,7 @@ mod xml;
 
 pub use options::Options;
 pub use people::{Individual, NewIndividual};
+pub use poller::{Poll, PollFault, PollerSettings};
 pub use records::{Activity, Configurable};
 pub use sandbox::{Found, Sandbox};
 pub use server::{Running, start};

@@ -11,6 +11,7 @@ use crate::journal::{Journal, Requests};
 use crate::membersuite::ids;
 use crate::membersuite::options::Options;
 use crate::membersuite::people::{Individual, NewIndividual};
+use crate::membersuite::poller::Poller;
 use crate::membersuite::records::{Activity, Configurable, SavedSearch};
 use crate::membersuite::schema::{ACTIVITY_TYPE, INDIVIDUAL, SAVED_SEARCH};
 use crate::membersuite::state::State;
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub options: Options,
     pub faults: Faults,
     pub journal: Journal,
+    pub poller: Poller,
     state: RwLock<State>,
 }
 
@@ -55,7 +57,7 @@ impl Sandbox {
     /// A sandbox with these settings; costs the same for any number of people.
     pub fn new(options: Options) -> Self {
         let state = RwLock::new(State::new(&options));
-        Self { inner: Arc::new(Inner { options, faults: Faults::default(), journal: Journal::default(), state }) }
+        Self { inner: Arc::new(Inner { options, faults: Faults::default(), journal: Journal::default(), poller: Poller::default(), state }) }
     }
 
     /// Its settings.

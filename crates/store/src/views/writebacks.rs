@@ -1,18 +1,20 @@
 //! Writebacks as pages and API show them: with the person and the bridge.
 
 use rialto_core::Instant;
+use rialto_core::writeback::Delivery;
 
 use super::Way;
 use crate::args;
 use crate::db::Read;
 use crate::error::StoreError;
 use crate::sql::{sql, statements};
-use crate::writebacks::Writeback;
+use crate::writebacks::{FETCHED_BY, Writeback};
 
 macro_rules! rows {
     ($tail:literal) => {
         sql!(join "SELECT w.*, b.name AS bridge_name, b.created_at AS bridge_created_at, COALESCE(s.remote_id, '') AS remote_id,
-            COALESCE(s.address, '') AS address, s.created_at AS subscriber_created_at, COALESCE(d.next_cycle_at, 0) AS next_cycle_at
+            COALESCE(s.address, '') AS address, s.created_at AS subscriber_created_at, COALESCE(d.next_cycle_at, 0) AS next_cycle_at,
+            COALESCE(d.delivery, 'push') AS delivery, b.kind AS bridge_kind
             FROM writeback w JOIN bridge b ON b.id = w.bridge_id LEFT JOIN subscriber s ON s.id = w.subscriber_id
             LEFT JOIN writeback_destination d ON d.bridge_id = w.bridge_id ", $tail)
     };
@@ -92,12 +94,28 @@ pub struct WritebackRow {
     pub subscriber_created_at: Option<i64>,
     /// When the bridge's next cycle begins by itself; in the past where cycles begin by hand.
     pub next_cycle_at: i64,
+    /// `push` or `polled`: how the bridge's writebacks go out now.
+    pub delivery: String,
+    pub bridge_kind: String,
 }
 
 impl WritebackRow {
+    /// It is due when the remote system comes to fetch it.
+    pub fn waits_for_fetch(&self) -> bool {
+        self.delivery == Delivery::Polled.name() && matches!(self.writeback.state.as_str(), "new" | "scheduled" | "held")
+    }
+
+    /// The remote system has fetched it and not said yet what became of it.
+    pub fn is_fetched(&self) -> bool {
+        self.writeback.state == "processing" && self.writeback.worker.starts_with(FETCHED_BY)
+    }
+
     /// When it goes out next by itself: with the first cycle after it is due, or at once. `None` when nobody knows, or nothing happens
-    /// by itself; of one that is being sent too.
+    /// by itself; of one that is being sent too, and where the remote system fetches.
     pub fn next_try(&self, now: Instant) -> Option<i64> {
+        if self.delivery == Delivery::Polled.name() {
+            return None;
+        }
         match self.writeback.next_at.filter(|_| self.writeback.state != "processing")? {
             0 => Some(now.0),
             at => Some(at.max(self.next_cycle_at)).filter(|at| *at >= now.0),

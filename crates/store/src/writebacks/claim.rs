@@ -30,7 +30,8 @@ statements! {
     );
     /// The last try that comes by itself was lost.
     GIVE_UP = sql!("UPDATE writeback SET state = 'error', next_at = NULL, asked_by = '', maybe_there = TRUE,
-        reason = 'The worker did not come back; the message may have arrived. Nothing more happens by itself.' WHERE id ", among 1, "");
+        reason = CASE WHEN worker LIKE 'poll-%' THEN 'It was fetched and never acknowledged; it may be done there. Nothing more happens by itself.'
+            ELSE 'The worker did not come back; the message may have arrived. Nothing more happens by itself.' END WHERE id ", among 1, "");
     /// The destination, held until the claim is made: what one worker takes, the next one sees as spent.
     AT = sql!(
         sqlite "SELECT d.*, b.enabled FROM writeback_destination d JOIN bridge b ON b.id = d.bridge_id WHERE d.bridge_id = $1",
@@ -39,8 +40,9 @@ statements! {
     );
     /// A claim that ran out is written down as a lost try.
     LOST = sql!("INSERT INTO writeback_try (writeback_id, number, started_at, ended_at, outcome, answer, asked_by, worker)
-        SELECT id, fence, claimed_at, CAST($2 AS BIGINT), 'lost', 'The worker did not come back; the message may have arrived.',
-            asked_by, worker FROM writeback WHERE state = 'processing' AND id ", among 1, "");
+        SELECT id, fence, claimed_at, CAST($2 AS BIGINT), 'lost', CASE WHEN worker LIKE 'poll-%'
+            THEN 'It was fetched and not acknowledged before its lease ended; it may be done there.'
+            ELSE 'The worker did not come back; the message may have arrived.' END, asked_by, worker FROM writeback WHERE state = 'processing' AND id ", among 1, "");
     TAKE = sql!("UPDATE writeback SET maybe_there = maybe_there OR state = 'processing', asked_by = CASE WHEN state = 'processing' THEN ''
         ELSE asked_by END, state = 'processing', fence = fence + 1, tries = tries + 1, claimed_at = $2, next_at = $3, worker = $4, reason = ''
         WHERE id ", among 1, " RETURNING id, created_at, bridge_id, kind, message, tries, fence, asked_by, maybe_there, claimed_at, subscriber_id,
@@ -92,7 +94,7 @@ pub enum Next {
     Spent,
     /// The remote is away.
     Blocked,
-    /// The bridge is switched off or deleted.
+    /// The bridge is switched off or deleted, or its remote fetches what there is.
     Off,
 }
 
@@ -104,11 +106,16 @@ pub struct Claimant<'a> {
     pub lease_until: Instant,
 }
 
+/// The destination, held until the transaction ends.
+pub(super) async fn destination(tx: &mut Tx, bridge_id: i64) -> Result<Option<Destination>, StoreError> {
+    tx.opt(AT, args![bridge_id]).await
+}
+
 /// Claims what goes out in the cycle under way, consent first, within rate and budget; nothing while the destination is blocked.
 pub async fn claim_next(db: &Db, bridge_id: i64, by: Claimant<'_>, most: i64) -> Result<Next, StoreError> {
     let mut tx = db.write_few().await?;
-    let Some(at) = tx.opt::<Destination>(AT, args![bridge_id]).await? else { return Ok(Next::Off) };
-    if !at.enabled {
+    let Some(at) = destination(&mut tx, bridge_id).await? else { return Ok(Next::Off) };
+    if !at.enabled || at.is_polled() {
         return Ok(Next::Off);
     }
     if at.blocked_at.is_some() {
@@ -144,7 +151,7 @@ pub async fn claim(
     Ok(claimed)
 }
 
-async fn claim_within(tx: &mut Tx, bridge_id: i64, by: Claimant<'_>, cutoff: Instant, room: Room) -> Result<Vec<Claimed>, StoreError> {
+pub(super) async fn claim_within(tx: &mut Tx, bridge_id: i64, by: Claimant<'_>, cutoff: Instant, room: Room) -> Result<Vec<Claimed>, StoreError> {
     let mut ids = expired(tx, bridge_id, by.now, room.consent).await?;
     for urgency in 0..=2_i64 {
         let most = if urgency == 0 { room.consent } else { room.all };

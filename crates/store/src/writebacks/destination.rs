@@ -1,7 +1,7 @@
 //! A bridge as the destination of writebacks: its cycle, whether it is away, its set-up faults, its settings and its budget.
 
 use rialto_core::Instant;
-use rialto_core::writeback::WritebackKind;
+use rialto_core::writeback::{Delivery, WritebackKind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -31,6 +31,7 @@ statements! {
         AND next_at IS NOT NULL");
     RELEASE = sql!("UPDATE writeback SET state = 'new', next_at = created_at, reason = '' WHERE bridge_id = $1 AND state = 'held' AND kind = $2");
     SETTINGS = sql!("UPDATE writeback_destination SET settings = $2 WHERE bridge_id = $1");
+    DELIVERY = sql!("UPDATE writeback_destination SET delivery = $2, delivery_since = $3 WHERE bridge_id = $1");
     HELD = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM writeback WHERE bridge_id = $1 AND state = 'held' AND kind = $2 LIMIT 10000) AS held");
     ASK_SET_UP = sql!("UPDATE writeback_destination SET faults_at = NULL WHERE bridge_id = $1");
     SPEND = sql!("UPDATE writeback_destination SET budget_used = CASE WHEN budget_day = $2 THEN budget_used + $3 ELSE $3 END, budget_day = $2,
@@ -76,8 +77,16 @@ pub struct Destination {
     /// When everybody was last looked at for a changed persona, and how many writebacks that queued.
     pub personas_looked_at: Option<i64>,
     pub personas_last_queued: i64,
+    /// `push` or `polled`.
+    pub delivery: String,
+    pub delivery_since: i64,
+    /// When the remote last asked for writebacks, to some seconds.
+    pub polled_at: Option<i64>,
     pub enabled: bool,
 }
+
+/// How long a remote that fetches its writebacks may stay away before that is a fault, in microseconds.
+const STAYS_AWAY: i64 = 3_600_000_000;
 
 /// What there may be to do for a bridge.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -120,6 +129,9 @@ pub struct Settings {
     pub per_minute: Option<u32>,
     /// Messages a day (UTC); `None` for no limit.
     pub per_day: Option<u32>,
+    /// Stands in a column of its own.
+    #[serde(skip)]
+    pub delivery: Delivery,
 }
 
 impl Default for Settings {
@@ -134,13 +146,29 @@ impl Default for Settings {
             concurrency: 4,
             per_minute: None,
             per_day: None,
+            delivery: Delivery::Push,
         }
     }
 }
 
 impl Destination {
     pub fn read_settings(&self) -> Settings {
-        serde_json::from_str(&self.settings).unwrap_or_default()
+        let settings: Settings = serde_json::from_str(&self.settings).unwrap_or_default();
+        Settings { delivery: self.delivery(), ..settings }
+    }
+
+    pub fn delivery(&self) -> Delivery {
+        Delivery::from_name(&self.delivery).unwrap_or_default()
+    }
+
+    pub fn is_polled(&self) -> bool {
+        self.delivery() == Delivery::Polled
+    }
+
+    /// Since when a remote that is to fetch its writebacks has not come, when that is too long. `polled_at` tells whether it ever did.
+    pub fn stays_away(&self, now: Instant) -> Option<i64> {
+        let last = self.polled_at.unwrap_or(0).max(self.delivery_since);
+        (self.enabled && self.is_polled() && now.0.saturating_sub(last) > STAYS_AWAY).then_some(last)
     }
 
     pub fn set_up(&self) -> Vec<SetUp> {
@@ -269,7 +297,21 @@ pub async fn put_settings(tx: &mut Tx, bridge_id: i64, settings: &Settings, who:
     }
     let text = serde_json::to_string(settings).map_err(|e| StoreError::Corrupt(e.to_string()))?;
     tx.run(SETTINGS, args![bridge_id, &text]).await?;
-    audit::write(tx, who, "writeback.settings", "bridge", Some(bridge_id), json!(settings)).await
+    if before.delivery != settings.delivery {
+        deliver_by(tx, bridge_id, settings.delivery, who.at).await?;
+    }
+    let mut told = json!(settings);
+    told["delivery"] = settings.delivery.name().into();
+    audit::write(tx, who, "writeback.settings", "bridge", Some(bridge_id), told).await
+}
+
+/// Neither an outage of our way nor what our way lacks concerns a remote that fetches. Leases go on to their end.
+async fn deliver_by(tx: &mut Tx, bridge_id: i64, delivery: Delivery, now: Instant) -> Result<(), StoreError> {
+    if delivery == Delivery::Polled {
+        keep_faults(tx, bridge_id, &[], now).await?;
+        unblock(tx, bridge_id).await?;
+    }
+    tx.run(DELIVERY, args![bridge_id, delivery.name(), now]).await.map(drop)
 }
 
 /// Counts messages against today's budget, in the transaction that claims them.

@@ -3,11 +3,13 @@
 //! - `claim`: what may go out now, in the order of each person.
 //! - `record`: what the remote answered.
 //! - `hand`: what people do: retry, mend, cancel.
+//! - `polled`: what the remote fetches itself: batches, and its words about them.
 //! - `destination`: a bridge's cycle, outage, set-up faults, settings and budget.
 
 mod claim;
 mod destination;
 mod hand;
+mod polled;
 mod record;
 
 use rialto_core::Instant;
@@ -26,9 +28,10 @@ pub use destination::{
     keep_faults, put_settings, run_now, signs, take_probe, unblock,
 };
 pub use hand::{cancel, mend, retry, retry_all};
+pub use polled::{Fetched, Heard, WORKER as FETCHED_BY, Word, fetch, hear};
 pub use record::{Answer, Outcome, record};
 #[cfg(test)]
-pub(crate) use {claim::ALL as CLAIM_ALL, destination::ALL as DESTINATION_ALL, hand::ALL as HAND_ALL, record::ALL as RECORD_ALL};
+pub(crate) use {claim::ALL as CLAIM_ALL, destination::ALL as DESTINATION_ALL, hand::ALL as HAND_ALL, polled::ALL as POLLED_ALL, record::ALL as RECORD_ALL};
 
 /// One day in microseconds: how ended writebacks and budgets are counted (UTC).
 pub const DAY: i64 = 86_400_000_000;

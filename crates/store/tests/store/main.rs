@@ -1,6 +1,7 @@
 //! The store's behaviour, each test on SQLite and on PostgreSQL.
 
 mod attributes;
+mod fetched;
 mod full;
 mod membership;
 mod people;

@@ -8,6 +8,7 @@ pub mod compound;
 pub mod consent;
 mod document;
 pub mod extract;
+pub mod fetch_token;
 mod folders;
 mod group_resume;
 pub mod groups;
@@ -125,6 +126,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(writebacks::cancel))
         .routes(routes!(writeback_settings::get, writeback_settings::put))
         .routes(routes!(writeback_settings::run))
+        .routes(routes!(fetch_token::get, fetch_token::create, fetch_token::revoke))
         .routes(routes!(reconcile::get, reconcile::start))
         .routes(routes!(reconcile::repair))
         .routes(routes!(settings::get, settings::patch))
@@ -136,12 +138,14 @@ fn described() -> OpenApiRouter<App> {
 pub fn document() -> utoipa::openapi::OpenApi {
     let (_, mut document) = described().split_for_parts();
     document::complete(&mut document);
+    document.merge(crate::remote::document());
     document
 }
 
 pub fn router(app: &App) -> Router<App> {
     let (router, mut document) = described().split_for_parts();
     document::complete(&mut document);
+    document.merge(crate::remote::document());
     document.info.version = app.settings.version.to_owned();
     router.route("/api/v1/openapi.json", get(async move || Json(document))).layer(from_fn_with_state(app.clone(), idempotency::keep))
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use rialto_core::permissions::Permission;
+use rialto_core::writeback::Delivery;
 use rialto_core::{Instant, Kind};
 use rialto_store::bridges::{self, Bridge};
 use rialto_store::writebacks::{self, Destination, SetUp, Settings};
@@ -62,6 +63,9 @@ pub struct WritebackSettings {
     /// Messages a day (UTC); null: no limit.
     #[serde(default)]
     pub per_day: Option<u32>,
+    /// `push`: Rialto delivers. `polled`: the remote system fetches, where its kind can. Left out, it stays as it is.
+    #[serde(default)]
+    pub delivery: Option<String>,
 }
 
 fn manual() -> String {
@@ -89,6 +93,14 @@ pub struct DestinationView {
     pub concurrency: u32,
     pub per_minute: Option<u32>,
     pub per_day: Option<u32>,
+    /// `push` or `polled`.
+    pub delivery: String,
+    /// When the remote system last came to fetch, to some seconds.
+    #[schema(format = "date-time")]
+    pub last_fetch_at: Option<String>,
+    /// Since when it has not come, when that is too long; null otherwise.
+    #[schema(format = "date-time")]
+    pub stays_away_since: Option<String>,
     #[schema(format = "date-time")]
     pub next_cycle_at: Option<String>,
     /// When the cycle under way, or the last one, began.
@@ -121,8 +133,12 @@ impl From<SetUp> for SetUpView {
 
 impl WritebackSettings {
     /// Faults name the field.
-    fn read(self) -> Result<Settings, Error> {
+    fn read(self, bridge: &Bridge, before: Delivery) -> Result<Settings, Error> {
         let mut faults = Faults::default();
+        let delivery = match self.delivery.as_deref() {
+            None => before,
+            Some(asked) => delivery(bridge, asked, &mut faults),
+        };
         for (field, told) in [
             ("kinds.unsubscribe", self.kinds.unsubscribe),
             ("kinds.resubscribe", self.kinds.resubscribe),
@@ -142,10 +158,27 @@ impl WritebackSettings {
             concurrency: self.concurrency,
             per_minute: self.per_minute,
             per_day: self.per_day,
+            delivery,
         };
         bounds(&settings, &mut faults);
         faults.none_or()?;
         Ok(settings)
+    }
+}
+
+/// How writebacks are to go out; refused where the kind cannot.
+pub fn delivery(bridge: &Bridge, asked: &str, faults: &mut Faults) -> Delivery {
+    let can = rialto_connectors::kind(&bridge.kind).is_some_and(|k| k.can_fetch);
+    match Delivery::from_name(asked) {
+        Some(Delivery::Polled) if !can => {
+            faults.add("delivery", "Systems of this kind do not fetch their writebacks.");
+            Delivery::Push
+        }
+        Some(delivery) => delivery,
+        None => {
+            faults.add("delivery", "Use push or polled.");
+            Delivery::Push
+        }
     }
 }
 
@@ -202,6 +235,9 @@ pub(super) fn view(d: &Destination, now: Instant) -> DestinationView {
         concurrency: s.concurrency,
         per_minute: s.per_minute,
         per_day: s.per_day,
+        delivery: s.delivery.name().to_owned(),
+        last_fetch_at: maybe_time(d.polled_at),
+        stays_away_since: maybe_time(d.stays_away(now)),
         next_cycle_at: set(d.next_cycle_at),
         last_cycle_at: set(d.cutoff),
         blocked_since: maybe_time(d.blocked_at),
@@ -225,10 +261,14 @@ pub async fn put(State(app): State<App>, caller: Caller, id: Id, body: Body<Writ
     caller.require(Permission::BridgesAdmin)?;
     let settings = body.read()?;
     let bridge = bridge(&app, &id).await?;
-    let settings = settings.read()?;
+    let before = destination(&app, bridge.id).await?.delivery();
+    let settings = settings.read(&bridge, before)?;
     let mut tx = app.db.write().await?;
     writebacks::put_settings(&mut tx, bridge.id, &settings, &caller.actor(&app)).await?;
     tx.commit().await?;
+    if before != settings.delivery {
+        app.wake.ring();
+    }
     Ok(Json(view(&destination(&app, bridge.id).await?, app.clock.now())))
 }
 

@@ -27,6 +27,8 @@ pub struct WritebackView {
     #[schema(format = "uuid")]
     pub bridge: String,
     pub bridge_name: String,
+    /// `push`: Rialto delivers. `polled`: the remote system fetches.
+    pub delivery: String,
     /// The person told about; null for mailing activity.
     #[schema(format = "uuid")]
     pub subscriber: Option<String>,
@@ -169,6 +171,7 @@ pub fn view(row: &WritebackRow, now: Instant) -> WritebackView {
         state: w.state.clone(),
         bridge: public(Kind::Bridge, row.bridge_created_at, w.bridge_id),
         bridge_name: row.bridge_name.clone(),
+        delivery: row.delivery.clone(),
         subscriber: row.subscriber_created_at.map(|at| public(Kind::Subscriber, at, w.subscriber_id)),
         remote_id: row.remote_id.clone(),
         says: row_says(row),

@@ -10,6 +10,7 @@ mod compound;
 mod compound_form;
 mod compound_made;
 mod decide;
+mod fetch_token;
 mod folders;
 mod group;
 mod group_age;

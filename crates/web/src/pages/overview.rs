@@ -6,11 +6,13 @@ use rialto_store::bridges;
 use rialto_store::runs::Run;
 use rialto_store::views::overview::{self, Figures, Named};
 use rialto_store::views::runs::{self, RunFilter, RunRow};
+use rialto_store::writebacks::{Destination, destinations};
 
 use super::shell::{Page, Reader};
 use super::stations::{Queue, Station, Troubles, stations};
 use super::table::Table;
 use super::text::{Chip, Here, When};
+use super::writebacks::stays_away;
 use super::{links, runs_table};
 use crate::error::Error;
 
@@ -45,6 +47,7 @@ pub async fn show(reader: Reader) -> Result<Html<String>, Error> {
         failed: overview::failed(db.read()).await?,
         gone: overview::gone(db.read()).await?,
         plan_only: overview::plan_only(db.read()).await?,
+        away: destinations(db.read()).await?.into_iter().filter(|d| d.stays_away(here.now).is_some()).collect(),
     };
     let recent = runs::page(db.read(), &RunFilter::default(), i64::MAX, 8).await?;
     let lately = ["what", "state", "outcome", "when"];
@@ -76,6 +79,8 @@ struct Open {
     failed: Vec<RunRow>,
     gone: Vec<Named>,
     plan_only: Vec<Named>,
+    /// Where nobody comes to fetch.
+    away: Vec<Destination>,
 }
 
 /// What waits for a decision comes first, then what has stopped, then what only plans.
@@ -105,12 +110,25 @@ fn needs(open: &Open, bridges: &[bridges::Bridge], here: &Here) -> Vec<Need> {
         action: "Look",
         at: here.maybe(b.tested_at),
     });
+    let not_fetched = |d: &Destination| {
+        let bridge = bridges.iter().find(|b| b.id == d.bridge_id)?;
+        let since = here.when(d.stays_away(here.now)?);
+        Some(Need {
+            chip: Chip::stop("Not fetched"),
+            what: bridge.name.clone(),
+            why: stays_away(d, &since),
+            href: format!("{}/writebacks", links::bridge(bridge.created_at, bridge.id)),
+            action: "Look",
+            at: Some(since),
+        })
+    };
     let gone = "The remote system no longer offers this list. Its people are kept as they were; mailings to it stop.";
     let plan_only = "Automatic syncs of this group only plan until somebody presses Resume.";
     open.held
         .iter()
         .map(|r| of_run(r, Chip::look("Held"), "Decide"))
         .chain(untested)
+        .chain(open.away.iter().filter_map(not_fetched))
         .chain(open.failed.iter().map(|r| of_run(r, Chip::stop("Failed"), "Look")))
         .chain(open.gone.iter().map(|g| of_group(g, Chip::stop("Gone"), gone)))
         .chain(open.plan_only.iter().map(|g| of_group(g, Chip::look("Only plans"), plan_only)))

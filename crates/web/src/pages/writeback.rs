@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::{Html, Response};
 use rialto_core::permissions::Permission;
-use rialto_core::writeback::{LONGEST_REASON, WritebackState};
+use rialto_core::writeback::{Delivery, LONGEST_REASON, WritebackState};
 use rialto_core::{Instant, Kind, PublicId};
 use rialto_store::views::writebacks::WritebackRow;
 use rialto_store::writebacks;
@@ -14,7 +14,7 @@ use super::links;
 use super::shell::{Page, Reader};
 use super::text::{self, Chip, When, filters};
 use super::toast::{self, Toast};
-use super::writebacks::{chip, kind_label, link};
+use super::writebacks::{chip, kind_label, link, system};
 use crate::api::extract::Id;
 use crate::api::writebacks as api;
 use crate::auth::Form;
@@ -76,8 +76,20 @@ fn next(row: &WritebackRow, here: &text::Here) -> String {
         (Some(WritebackState::Held), _) => {
             "Something of the remote system's set-up is missing. It goes out by itself when that is there; no try is lost.".into()
         }
+        (Some(WritebackState::Processing), Some(until)) if row.is_fetched() => format!(
+            "{} fetched it {}. What became of it is awaited until {}; without a word it comes again.",
+            system(row),
+            here.when(w.claimed_at.unwrap_or(until)).ago,
+            here.minute(until)
+        ),
         (Some(WritebackState::Processing), _) => "It is being sent.".into(),
         (Some(WritebackState::Scheduled), Some(at)) => format!("It waits for its date, {}.", here.minute(at)),
+        (Some(WritebackState::New), _) if row.waits_for_fetch() => {
+            format!("It waits for {} to fetch it, after what the same person decided before.", system(row))
+        }
+        (Some(WritebackState::Error), Some(at)) if row.delivery == Delivery::Polled.name() => {
+            format!("{} gets it again with the first fetch after {}.", system(row), here.minute(at))
+        }
         (Some(WritebackState::New), Some(0)) => "It is tried once more, now.".into(),
         (Some(WritebackState::New), _) => "It goes out with the next cycle, after what the same person decided before.".into(),
         (Some(WritebackState::Error), Some(_)) => match row.next_try(here.now) {

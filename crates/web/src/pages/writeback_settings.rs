@@ -11,11 +11,13 @@ use rialto_store::writebacks::{self, Settings};
 use serde::Deserialize;
 
 use super::bridge_head::Head;
+use super::fetch_token::Token;
 use super::reconcile::{self, Standing};
 use super::shell::{Page, Reader};
 use super::text::{Chip, When};
 use super::toast::{self, Toast};
 use super::{links, writebacks as list};
+use crate::api::extract::Faults;
 use crate::api::writeback_settings as api;
 use crate::auth::Form;
 use crate::error::Error;
@@ -30,6 +32,8 @@ pub struct Entered {
     concurrency: String,
     per_minute: String,
     per_day: String,
+    /// `push` or `polled`; empty where the kind cannot fetch.
+    delivery: String,
 }
 
 struct Field {
@@ -49,6 +53,10 @@ struct Shown {
     fields: Vec<Field>,
     other_fault: Option<String>,
     lists_interests: bool,
+    /// Its remote system can fetch what there is: the name, and the token for that.
+    fetching: Option<(&'static str, Token)>,
+    /// When it last came, where it is to fetch.
+    fetched: Option<Option<When>>,
     chip: Chip,
     notes: Vec<String>,
     next: Option<When>,
@@ -69,12 +77,13 @@ fn entered(s: &Settings) -> Entered {
         concurrency: s.concurrency.to_string(),
         per_minute: number(s.per_minute),
         per_day: number(s.per_day),
+        delivery: s.delivery.name().to_owned(),
     }
 }
 
 /// The settings with what was entered, checked as the API's are; faults name the field. Kinds that nothing queues yet have no control here
 /// and stay as they are.
-fn read(e: &Entered, before: &Settings, lists_interests: bool) -> Result<Settings, Error> {
+fn read(e: &Entered, before: &Settings, bridge: &Bridge) -> Result<Settings, Error> {
     let mut faults = Vec::new();
     let mut number = |name: &str, text: &str| match text.trim() {
         "" => None,
@@ -84,19 +93,33 @@ fn read(e: &Entered, before: &Settings, lists_interests: bool) -> Result<Setting
     };
     let settings = Settings {
         automatic: !e.automatic.is_empty(),
-        interests: if lists_interests { !e.interests.is_empty() } else { before.interests },
+        interests: if lists_interests(bridge) { !e.interests.is_empty() } else { before.interests },
         every_minutes: number("every_minutes", &e.every_minutes),
         concurrency: number("concurrency", &e.concurrency).unwrap_or(Settings::default().concurrency),
         per_minute: number("per_minute", &e.per_minute),
         per_day: number("per_day", &e.per_day),
         ..before.clone()
     };
-    if faults.is_empty() { api::checked(settings) } else { Err(Error::Invalid(faults)) }
+    let mut wrong = Faults::default();
+    let delivery = if e.delivery.is_empty() { before.delivery } else { api::delivery(bridge, &e.delivery, &mut wrong) };
+    if faults.is_empty() {
+        wrong.none_or()?;
+        api::checked(Settings { delivery, ..settings })
+    } else {
+        Err(Error::Invalid(faults))
+    }
 }
 
 /// Whether people can choose interests of this bridge.
 fn lists_interests(bridge: &Bridge) -> bool {
     rialto_connectors::kind(&bridge.kind).is_some_and(|k| k.lists_interests)
+}
+
+async fn fetching(reader: &Reader, bridge: &Bridge) -> Result<Option<(&'static str, Token)>, Error> {
+    match rialto_connectors::kind(&bridge.kind).filter(|k| k.can_fetch) {
+        Some(kind) => Ok(Some((kind.name, Token::of(reader, bridge).await?))),
+        None => Ok(None),
+    }
 }
 
 /// GET /admin/bridges/{id}/writebacks
@@ -131,9 +154,11 @@ async fn page(reader: &Reader, bridge: &Bridge, entered: Entered, faults: &[Fiel
         lists_interests: lists_interests(bridge),
         fields,
         entered,
-        chip: list::station_chip(bridge, Some(&destination), used),
+        fetching: fetching(reader, bridge).await?,
+        fetched: destination.is_polled().then(|| here.maybe(destination.polled_at)),
+        chip: list::station_chip(bridge, Some(&destination), used, here.now),
         notes: list::notes(&destination, &here),
-        next: (destination.next_cycle_at > 0 && destination.read_settings().automatic).then(|| here.when(destination.next_cycle_at)),
+        next: (!destination.is_polled() && destination.next_cycle_at > 0 && destination.read_settings().automatic).then(|| here.when(destination.next_cycle_at)),
         list: format!("/writebacks?bridge={}", links::bridge_id(bridge)),
         standing: reconcile::latest(reader, bridge.id).await?,
     };
@@ -147,7 +172,7 @@ pub async fn save(reader: Reader, Path(id): Path<String>, Form(given): Form<Ente
     let app = &reader.app;
     let bridge = links::find_bridge(app, &id).await?;
     let before = api::destination(app, bridge.id).await?.read_settings();
-    let settings = match read(&given, &before, lists_interests(&bridge)) {
+    let settings = match read(&given, &before, &bridge) {
         Ok(settings) => settings,
         Err(Error::Invalid(faults)) => return page(&reader, &bridge, given, &faults).await,
         Err(error) => return Err(error),
@@ -156,6 +181,9 @@ pub async fn save(reader: Reader, Path(id): Path<String>, Form(given): Form<Ente
     let mut tx = app.db.write().await?;
     writebacks::put_settings(&mut tx, bridge.id, &settings, &reader.session.actor(app)).await?;
     tx.commit().await?;
+    if settings.delivery.name() != before.delivery {
+        app.wake.ring();
+    }
     let href = format!("{}/writebacks", links::bridge(bridge.created_at, bridge.id));
     let back = [
         ("automatic", before.automatic.as_str()),
@@ -164,6 +192,7 @@ pub async fn save(reader: Reader, Path(id): Path<String>, Form(given): Form<Ente
         ("concurrency", &before.concurrency),
         ("per_minute", &before.per_minute),
         ("per_day", &before.per_day),
+        ("delivery", &before.delivery),
     ];
     toast::done(&reader, &href, &Toast::new("Writeback Settings are saved.").undo(&href, &back))
 }

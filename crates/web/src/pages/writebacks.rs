@@ -44,8 +44,11 @@ struct Station {
     notes: Vec<String>,
     next: Option<When>,
     last: Option<When>,
+    /// When the remote system last came, where it fetches.
+    fetched: Option<Option<When>>,
     left: Option<String>,
-    enabled: bool,
+    /// A cycle can be begun by hand.
+    can_run: bool,
     errors: i64,
     retry: String,
 }
@@ -97,6 +100,11 @@ pub fn link(w: &writebacks::Writeback) -> String {
     format!("/writebacks/{}", PublicId::new(Kind::Writeback, Instant(w.created_at), w.id))
 }
 
+/// The remote system's name, as its kind has it.
+pub fn system(r: &WritebackRow) -> &str {
+    rialto_connectors::kind(&r.bridge_kind).map_or(r.bridge_name.as_str(), |k| k.name)
+}
+
 pub fn kind_label(name: &str) -> &'static str {
     WritebackKind::from_name(name).map_or("Unknown", WritebackKind::label)
 }
@@ -114,6 +122,8 @@ fn columns(reader: &Reader) -> Vec<Column<WritebackRow>> {
         Column::new("state", "State", |r: &WritebackRow| Cell::Chips(vec![chip(r.writeback.state())])).short(),
         Column::new("says", "Tells", |r: &WritebackRow| Cell::Text(row_says(r))).wide(),
         Column::new("reason", "Why", |r: &WritebackRow| match r.writeback.reason.as_str() {
+            "" if r.waits_for_fetch() => Cell::Text(format!("waits for {} to fetch it", system(r))),
+            "" if r.is_fetched() => Cell::Text(format!("{} fetched it; not acknowledged yet", system(r))),
             "" => Cell::None(""),
             reason => Cell::Text(reason.to_owned()),
         })
@@ -261,12 +271,14 @@ async fn stations(reader: &Reader, all: &[Bridge], filter: &Filter, counts: &[(i
             name: b.name.clone(),
             run: format!("{href}/writebacks/run"),
             retry: format!("{href}/writebacks/retry"),
-            chip: station_chip(b, d, counts.iter().any(|(id, ..)| *id == b.id)),
+            chip: station_chip(b, d, counts.iter().any(|(id, ..)| *id == b.id), now),
             notes: d.map(|d| notes(d, &here)).unwrap_or_default(),
-            next: d.filter(|d| d.next_cycle_at > 0 && d.read_settings().automatic).map(|d| here.when(d.next_cycle_at)),
+            fetched: d.filter(|d| d.is_polled()).map(|d| here.maybe(d.polled_at)),
+            next: d.filter(|d| d.next_cycle_at > 0 && d.read_settings().automatic && !d.is_polled()).map(|d| here.when(d.next_cycle_at)),
             last: d.filter(|d| d.cutoff > 0).map(|d| here.when(d.cutoff)),
             left: d.and_then(|d| d.left_today(now)).map(text::num),
-            enabled: b.enabled,
+            // Whoever fetches begins the cycle by it.
+            can_run: b.enabled && d.is_none_or(|d| !d.is_polled() || !d.read_settings().automatic),
             errors: number("error"),
             href,
         });
@@ -275,15 +287,26 @@ async fn stations(reader: &Reader, all: &[Bridge], filter: &Filter, counts: &[(i
 }
 
 /// How a bridge stands as a destination; `used`: something was queued for it once.
-pub fn station_chip(b: &Bridge, d: Option<&Destination>, used: bool) -> Chip {
+pub fn station_chip(b: &Bridge, d: Option<&Destination>, used: bool, now: Instant) -> Chip {
     match d {
         _ if !b.enabled => Chip::off("Switched off"),
+        Some(d) if d.stays_away(now).is_some() => Chip::stop("Not fetched"),
         Some(d) if d.blocked_at.is_some() => Chip::stop("Away"),
         Some(d) if !d.set_up().is_empty() => Chip::look("Set-up missing"),
         Some(d) if !d.read_settings().automatic => Chip::off("By hand"),
+        Some(d) if d.is_polled() && d.polled_at.is_none() => Chip::look("Not fetched yet"),
         Some(d) if d.cutoff > 0 && used => Chip::ok("In order"),
         _ => Chip::off("Not yet used"),
     }
+}
+
+/// What it means that nobody fetches.
+pub fn stays_away(d: &Destination, since: &When) -> String {
+    let what = if d.polled_at.is_some_and(|at| at >= d.delivery_since) { "Not fetched since" } else { "To be fetched, and never was, since" };
+    format!(
+        "{what} {}. What is due waits here, and nothing is lost. Look at the job in the remote system: whether it runs, and has this bridge's address and its present token.",
+        since.ago
+    )
 }
 
 /// What is the matter with a destination, in sentences.
@@ -296,6 +319,9 @@ pub fn notes(d: &Destination, here: &text::Here) -> Vec<String> {
             format!("Held ({}): {}", kinds.join(", "), f.detail)
         })
         .collect();
+    if let Some(since) = d.stays_away(here.now) {
+        notes.push(stays_away(d, &here.when(since)));
+    }
     if let Some(at) = d.blocked_at {
         let probe = if d.probe_at > 0 { format!(" It is asked again {}.", here.when(d.probe_at).ago) } else { String::new() };
         notes.push(format!("Away since {}: {} Nothing is lost; what waits costs no try.{probe}", here.minute(at), d.blocked_reason));

@@ -3,11 +3,12 @@
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::{reconcile, writeback, writeback_settings, writebacks, writebacks_retry};
+use super::{fetch_token, reconcile, writeback, writeback_settings, writebacks, writebacks_retry};
 use crate::state::App;
 
 pub fn router() -> Router<App> {
     Router::new()
+        .merge(fetch_token::router())
         .route("/writebacks", get(writebacks::show))
         .route("/writebacks/export.csv", get(writebacks::export))
         .route("/writebacks/{id}", get(writeback::show))

@@ -22,7 +22,7 @@ use crate::state::App;
 use crate::{error, slow};
 
 use commit::Queue;
-use wrong::Wrong;
+pub(crate) use wrong::Wrong;
 
 /// What the public pages share.
 #[derive(Clone)]

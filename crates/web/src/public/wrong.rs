@@ -13,7 +13,7 @@ const MINUTE: i64 = 60_000_000;
 const MOST: usize = 10_000;
 
 #[derive(Clone, Default)]
-pub(super) struct Wrong(Arc<Mutex<HashMap<String, (i64, u32)>>>);
+pub(crate) struct Wrong(Arc<Mutex<HashMap<String, (i64, u32)>>>);
 
 impl Wrong {
     /// Counts one. `Some(seconds)` when the peer has sent too many and must wait.

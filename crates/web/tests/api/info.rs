@@ -22,6 +22,8 @@ fn answering() -> &'static str {
         triggers: &[Trigger::Info],
         writebacks: &[],
         lists_interests: false,
+        can_fetch: false,
+        silence_is_interest: None,
         setup_script: None,
         no_mode: like.no_mode,
         check: like.check,

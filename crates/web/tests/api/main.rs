@@ -8,6 +8,7 @@ mod audit_pages;
 mod bridges;
 mod compound;
 mod described;
+mod fetched;
 mod group_pages;
 mod harness;
 mod hostile;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod people;
+mod poller;
 mod searches;
 mod types;
 
@@ -26,6 +27,7 @@ pub(crate) fn router() -> Router<Sandbox> {
         .route("/membersuite/", get(home))
         .route("/membersuite/style.css", get(style))
         .merge(people::router())
+        .merge(poller::router())
         .merge(searches::router())
         .merge(types::router())
         .merge(faults::router())
@@ -76,6 +78,7 @@ struct Home {
     searches: usize,
     categories: usize,
     faults: usize,
+    polls: bool,
     root: String,
     association: String,
     key: String,
@@ -89,6 +92,7 @@ async fn home(State(sandbox): State<Sandbox>) -> Response {
         searches: sandbox.read().searches.len(),
         categories: sandbox.categories().iter().filter(|category| category.active).count(),
         faults: sandbox.faults().len(),
+        polls: sandbox.poller().is_some(),
         root: options.root.clone(),
         association: options.association_id.clone(),
         key: options.access_key_id.clone(),

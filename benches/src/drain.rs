@@ -164,6 +164,7 @@ const KIND: BridgeKind = BridgeKind {
     triggers: &[],
     no_mode: rialto_connectors::catalogue::NoMode::ImportAsSuppressed,
     writebacks: WritebackKind::ALL,
+    timing: rialto_connectors::catalogue::with_the_cycle,
     lists_interests: false,
     setup_script: None,
     check: |_, _| Vec::new(),

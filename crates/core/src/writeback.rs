@@ -9,6 +9,7 @@ use crate::time::Instant;
 
 names! {
     /// What a writeback is about.
+    #[derive(PartialOrd, Ord)]
     WritebackKind {
         Unsubscribe = "unsubscribe", Resubscribe = "resubscribe", InvalidEmail = "invalid_email", Interests = "interests",
         MailingActivity = "mailing_activity", Persona = "persona",

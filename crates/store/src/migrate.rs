@@ -39,6 +39,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (12, "reconcile", Text::Both(include_str!("../migrations/0012_reconcile.sql"))),
     (13, "writeback times", Text::Both(include_str!("../migrations/0013_writeback_times.sql"))),
     (14, "interests", Text::Both(include_str!("../migrations/0014_interests.sql"))),
+    (18, "timing", Text::Both(include_str!("../migrations/0018_timing.sql"))),
     (
         19,
         "queue",

@@ -71,6 +71,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("writebacks::destination", crate::writebacks::DESTINATION_ALL),
         ("writebacks::record", crate::writebacks::RECORD_ALL),
         ("writebacks::hand", crate::writebacks::HAND_ALL),
+        ("writebacks::timing", crate::writebacks::TIMING_ALL),
     ]
 }
 

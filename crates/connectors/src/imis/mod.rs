@@ -62,6 +62,7 @@ pub static KIND: BridgeKind = BridgeKind {
     ],
     no_mode: NoMode::ImportAsSuppressed,
     writebacks: settings::WRITEBACKS,
+    timing: settings::timing,
     lists_interests: false,
     setup_script: None,
     check: settings::check,

@@ -55,6 +55,7 @@ pub static KIND: BridgeKind = BridgeKind {
     triggers: &[Trigger::RefreshGroups, Trigger::RefreshBridge, Trigger::Info, Trigger::Send, Trigger::Api, Trigger::Cli],
     no_mode: NoMode::LeaveOut,
     writebacks: MEMBERSUITE_WRITEBACKS,
+    timing: crate::catalogue::with_the_cycle,
     lists_interests: false,
     setup_script: None,
     check: settings::check,

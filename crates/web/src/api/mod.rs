@@ -24,6 +24,7 @@ pub mod tokens;
 pub mod users;
 pub mod why;
 pub mod writeback_settings;
+pub mod writeback_timing;
 pub mod writebacks;
 
 use axum::middleware::from_fn_with_state;

@@ -15,6 +15,7 @@ use super::reconcile::{self, Standing};
 use super::shell::{Page, Reader};
 use super::text::{Chip, When};
 use super::toast::{self, Toast};
+use super::writeback_times::{self, Times};
 use super::{links, writebacks as list};
 use crate::api::writeback_settings as api;
 use crate::auth::Form;
@@ -30,6 +31,8 @@ pub struct Entered {
     concurrency: String,
     per_minute: String,
     per_day: String,
+    #[serde(flatten)]
+    times: writeback_times::Entered,
 }
 
 struct Field {
@@ -47,6 +50,9 @@ struct Shown {
     head: Head,
     entered: Entered,
     fields: Vec<Field>,
+    times: Times,
+    at_fault: Option<String>,
+    zone_fault: Option<String>,
     other_fault: Option<String>,
     lists_interests: bool,
     chip: Chip,
@@ -69,6 +75,7 @@ fn entered(s: &Settings) -> Entered {
         concurrency: s.concurrency.to_string(),
         per_minute: number(s.per_minute),
         per_day: number(s.per_day),
+        times: writeback_times::Entered::of(&s.timing),
     }
 }
 
@@ -89,6 +96,7 @@ fn read(e: &Entered, before: &Settings, lists_interests: bool) -> Result<Setting
         concurrency: number("concurrency", &e.concurrency).unwrap_or(Settings::default().concurrency),
         per_minute: number("per_minute", &e.per_minute),
         per_day: number("per_day", &e.per_day),
+        timing: e.times.read(),
         ..before.clone()
     };
     if faults.is_empty() { api::checked(settings) } else { Err(Error::Invalid(faults)) }
@@ -127,7 +135,13 @@ async fn page(reader: &Reader, bridge: &Bridge, entered: Entered, faults: &[Fiel
     let shown = Shown {
         head: Head::of(reader, bridge, "Writebacks").await?,
         page: reader.page(format!("Writeback Settings of {}", bridge.name)),
-        other_fault: faults.iter().find(|f| !fields.iter().any(|x| x.name == f.field)).map(|f| format!("{}: {}", f.field, f.detail)),
+        times: writeback_times::times(bridge, &entered.times, &destination.read_settings(), &here),
+        at_fault: fault("timing.at"),
+        zone_fault: fault("timing.timezone"),
+        other_fault: faults
+            .iter()
+            .find(|f| !f.field.starts_with("timing.") && !fields.iter().any(|x| x.name == f.field))
+            .map(|f| format!("{}: {}", f.field, f.detail)),
         lists_interests: lists_interests(bridge),
         fields,
         entered,
@@ -157,7 +171,8 @@ pub async fn save(reader: Reader, Path(id): Path<String>, Form(given): Form<Ente
     writebacks::put_settings(&mut tx, bridge.id, &settings, &reader.session.actor(app)).await?;
     tx.commit().await?;
     let href = format!("{}/writebacks", links::bridge(bridge.created_at, bridge.id));
-    let back = [
+    app.wake.ring();
+    let mut back = vec![
         ("automatic", before.automatic.as_str()),
         ("interests", &before.interests),
         ("every_minutes", &before.every_minutes),
@@ -165,5 +180,6 @@ pub async fn save(reader: Reader, Path(id): Path<String>, Form(given): Form<Ente
         ("per_minute", &before.per_minute),
         ("per_day", &before.per_day),
     ];
+    back.extend(before.times.pairs());
     toast::done(&reader, &href, &Toast::new("Writeback Settings are saved.").undo(&href, &back))
 }

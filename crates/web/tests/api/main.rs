@@ -26,4 +26,5 @@ mod runs;
 mod schedules;
 mod settings;
 mod sign_in;
+mod writeback_times;
 mod writebacks;

@@ -6,10 +6,12 @@ mod child;
 mod drain;
 mod load;
 mod pages;
+mod personas;
 mod public;
 mod queue;
 mod raw;
 mod table;
+mod uploads;
 
 use std::process::Stdio;
 
@@ -36,6 +38,15 @@ struct Args {
     /// Only unsubscribes by link.
     #[arg(long)]
     public: bool,
+<<<<<<< HEAD
+    /// Only sorting people into personas.
+    #[arg(long)]
+    personas: bool,
+=======
+    /// Only uploads, of the largest size.
+    #[arg(long)]
+    uploads: bool,
+>>>>>>> uploads
     /// Unsubscribes a second.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_500))]
     rate: u32,
@@ -63,8 +74,14 @@ enum Part {
     Sink,
     /// Draining the queue.
     Drain { name: String, db: String, sink: String },
+    /// People sorted into personas.
+    Personas { name: String, db: String },
     /// Unsubscribes by link.
     Public { name: String, db: String, rate: u32 },
+    /// The rows of an upload, as fast as the database takes them.
+    UploadInsert { db: String, rows: u64 },
+    /// One upload of a file.
+    Upload { db: String, file: String },
     /// One sync by the engine.
     Sync { base: String, db: String },
 }
@@ -90,10 +107,16 @@ async fn main() -> Result<()> {
             println!("{}", drain::measure(&name, &db, &sink).await?);
             Ok(())
         }
+        Some(Part::Personas { name, db }) => {
+            println!("{}", personas::measure(&name, &db).await?);
+            Ok(())
+        }
         Some(Part::Public { name, db, rate }) => {
             println!("{}", public::measure(&name, &db, rate).await?);
             Ok(())
         }
+        Some(Part::UploadInsert { db, rows }) => uploads::insert(&db, rows).await,
+        Some(Part::Upload { db, file }) => uploads::upload(&db, &file).await,
         Some(Part::Sync { base, db }) => child::report(load::sync(&base, &db).await?),
         None => measure_all(&args).await,
     }
@@ -105,13 +128,20 @@ async fn measure_all(args: &Args) -> Result<()> {
         return browse_all(server).await;
     }
     if args.writebacks {
-        return queue_all(server).await;
+        return on_both(server, "queue", queue::HEAD, &[]).await;
     }
     if args.drain {
         return drain::all(server).await;
     }
     if args.public {
-        return public_all(server, args.rate).await;
+        return on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await;
+    }
+    if args.personas {
+        return on_both(server, "personas", personas::HEAD, &[]).await;
+    }
+    let most = args.people.iter().copied().max().unwrap_or(1_000_000);
+    if args.uploads {
+        return uploads::all(server, most).await;
     }
     let mut table = Table::default();
     for people in &args.people {
@@ -131,34 +161,26 @@ async fn measure_all(args: &Args) -> Result<()> {
     }
     println!("{table}");
     browse_all(server).await?;
-    queue_all(server).await?;
+    on_both(server, "queue", queue::HEAD, &[]).await?;
     drain::all(server).await?;
+<<<<<<< HEAD
+    on_both(server, "personas", personas::HEAD, &[]).await?;
+    on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await
+=======
+    uploads::all(server, most).await?;
     public_all(server, args.rate).await
+>>>>>>> uploads
 }
 
-/// The queue of writebacks on both databases.
-async fn queue_all(server: &str) -> Result<()> {
+/// One part on both databases, each in a process and a database of its own; it prints its line of the table.
+async fn on_both(server: &str, part: &str, head: &str, more: &[&str]) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    println!("{}", queue::HEAD);
+    println!("{head}");
     for name in ["sqlite", "postgres"] {
-        let db = database(name, server, folder.path(), "queue", 0).await?;
-        let done = Command::new(std::env::current_exe()?).args(["queue", name, &db]).status().await?;
+        let db = database(name, server, folder.path(), part, 0).await?;
+        let done = Command::new(std::env::current_exe()?).args([part, name, &db]).args(more).status().await?;
         if !done.success() {
-            bail!("the queue on {name} failed");
-        }
-    }
-    Ok(())
-}
-
-/// Unsubscribes by link, on both databases.
-async fn public_all(server: &str, rate: u32) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    println!("{}", public::HEAD);
-    for name in ["sqlite", "postgres"] {
-        let db = database(name, server, folder.path(), "public", 0).await?;
-        let done = Command::new(std::env::current_exe()?).args(["public", name, &db, &rate.to_string()]).status().await?;
-        if !done.success() {
-            bail!("unsubscribes on {name} failed");
+            bail!("the part {part} on {name} failed");
         }
     }
     Ok(())

@@ -44,12 +44,37 @@ pub enum Command {
     Writebacks(Writebacks),
     /// Read the people of a target group from its remote system
     Sync(Sync),
+    /// Bring a file of people, or of unsubscribers
+    Upload(Upload),
     /// People who use Rialto
     #[command(subcommand)]
     User(User),
     /// Tokens for the HTTP API
     #[command(subcommand)]
     Token(Token),
+}
+
+#[derive(Args, Debug)]
+pub struct Upload {
+    #[command(flatten)]
+    pub configured: Configured,
+    /// CSV, TSV, text or XLSX
+    pub file: PathBuf,
+    /// Name of the target group; it is made if there is none of uploads with this name
+    #[arg(long, value_name = "NAME", conflicts_with = "evidence")]
+    pub group: Option<String>,
+    /// Members who are not in the file leave the group, past the trust gate
+    #[arg(long, requires = "group")]
+    pub replace: bool,
+    /// The file holds addresses that are to get no mail any more; say where the list comes from
+    #[arg(long = "unsubscribers", value_name = "EVIDENCE")]
+    pub evidence: Option<String>,
+    /// Only show what would happen
+    #[arg(long)]
+    pub plan: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -71,6 +71,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Writebacks(Writebacks::Cancel { configured, id, reason }) => commands::writebacks::cancel(&configured, &id, &reason).await,
         Command::Sync(args) => commands::sync::run(&args).await,
+        Command::Upload(args) => commands::upload::run(&args).await,
         Command::User(User::Add { configured, email, role, password_stdin }) => {
             commands::user::add(&configured, &email, role, password_stdin).await
         }

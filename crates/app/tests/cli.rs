@@ -112,10 +112,16 @@ fn the_whole_loop_holds_against_what_the_sandbox_holds() {
             "B2",
             "B3",
             "B12",
+            "U1",
+            "U2",
             "M1",
             "M2",
+            "M3",
+            "M4",
             "M5",
-            "I3"
+            "I3",
+            "I1",
+            "I2"
         ]
     );
     assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "nothing is left behind");

@@ -10,6 +10,7 @@ pub mod imis;
 pub mod membersuite;
 mod names;
 pub mod personify360;
+pub mod upload;
 pub mod writeback;
 
 use async_trait::async_trait;

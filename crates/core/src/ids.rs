@@ -27,6 +27,7 @@ pub enum Kind {
     Interest = 10,
     Persona = 11,
     Folder = 12,
+    Upload = 17,
     Schedule = 40,
     Household = 50,
 }
@@ -45,6 +46,7 @@ impl Kind {
         Kind::Interest,
         Kind::Persona,
         Kind::Folder,
+        Kind::Upload,
         Kind::Schedule,
         Kind::Household,
     ];

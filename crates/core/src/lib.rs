@@ -20,6 +20,7 @@ pub mod run;
 pub mod schedule;
 pub mod time;
 pub mod timing;
+pub mod upload;
 pub mod writeback;
 
 pub use address::{Address, AddressState};

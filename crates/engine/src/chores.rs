@@ -3,11 +3,11 @@
 
 use std::sync::atomic::Ordering;
 
-use rialto_core::Counts;
 use rialto_core::run::RunKind;
+use rialto_core::{Counts, Instant};
 use rialto_store::groups::Group;
 use rialto_store::waterfall::{self, Basis};
-use rialto_store::{StoreError, groups, runs, sessions, throttle};
+use rialto_store::{Actor, StoreError, groups, runs, sessions, settings, throttle, uploads};
 
 use crate::{Engine, Parts};
 
@@ -31,10 +31,28 @@ async fn sweep(engine: &Engine) -> Result<bool, StoreError> {
     sessions::sweep(&mut tx, now).await?;
     let more = throttle::sweep(&mut tx, now).await?;
     tx.commit().await?;
+    let more = uploads::expire(&parts.db, now).await? || more;
+    clean_doubles(parts, now).await?;
     if !more {
         swept_at.store(now.0, Ordering::Relaxed);
     }
     Ok(more)
+}
+
+/// The night's clean-up of doubles, where it is switched on. The first night is the one after the switch.
+async fn clean_doubles(parts: &Parts, now: Instant) -> Result<(), StoreError> {
+    if settings::get(parts.db.read(), uploads::CLEAN_SETTING).await?.is_none() {
+        return Ok(());
+    }
+    let last = settings::get(parts.db.read(), uploads::CLEANED_AT).await?.and_then(|at| at.parse().ok()).map(Instant);
+    let due = last.is_none_or(|last| parts.settings.usual.daily().is_some_and(|daily| daily.due(last, now).is_some()));
+    if !due || !uploads::begin_clean(&parts.db, last, now).await? || last.is_none() {
+        return Ok(());
+    }
+    let who = Actor { name: "schedule".into(), request_id: String::new(), at: now };
+    let silenced = uploads::silence_doubles(&parts.db, &who).await?;
+    tracing::info!(silenced, "doubles of uploads were silenced");
+    Ok(())
 }
 
 /// Counts a stale waterfall again. The rows read are those of the last count: only who may be mailed has changed.
@@ -51,7 +69,7 @@ async fn recount(parts: &Parts) -> Result<bool, StoreError> {
 
 /// What the last whole read brought: as counted then, or by the run that was applied but died before it could count.
 async fn last_read(parts: &Parts, group: &Group) -> Result<Counts, StoreError> {
-    let run = runs::get(parts.db.read(), group.applied_run).await?.filter(|r| r.kind() == RunKind::People);
+    let run = runs::get(parts.db.read(), group.applied_run).await?.filter(|r| matches!(r.kind(), RunKind::People | RunKind::Upload));
     if let Some(run) = run {
         return Ok(run.counts());
     }

@@ -103,6 +103,9 @@ async fn try_again(tx: &mut Tx, dead: &Run, now: Instant) -> Result<(), StoreErr
 }
 
 fn subject(run: &Run) -> Subject {
+    if let Some(upload_id) = run.upload_id {
+        return Subject::Upload { upload_id, group_id: run.group_id };
+    }
     if let (None, Some(group_id)) = (run.bridge_id, run.group_id) {
         return Subject::Derived { group_id };
     }

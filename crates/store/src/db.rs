@@ -176,6 +176,7 @@ macro_rules! bind {
                 Arg::OptText(v) => query.bind(v),
                 Arg::Bool(v) => query.bind(v),
                 Arg::OptBool(v) => query.bind(v),
+                Arg::Bytes(v) => query.bind(v),
             };
         }
         query

@@ -27,6 +27,7 @@ pub mod settings;
 pub mod sql;
 pub mod throttle;
 pub mod tokens;
+pub mod uploads;
 pub mod users;
 pub mod vault;
 pub mod views;

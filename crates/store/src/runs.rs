@@ -18,7 +18,7 @@ statements! {
         postgres "SELECT * FROM sync_run WHERE subject = $1 AND state IN ('queued', 'running') FOR UPDATE"
     );
     INSERT = sql!("INSERT INTO sync_run (id, created_at, kind, run_trigger, actor, bridge_id, group_id, subject, state, plan_only,
-        parent_run, attempt, patient) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10, $11, $12)
+        parent_run, attempt, patient, upload_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10, $11, $12, $13)
         ON CONFLICT (subject) WHERE state IN ('queued', 'running') DO NOTHING");
     HURRY = sql!("UPDATE sync_run SET patient = FALSE WHERE id = $1 AND patient = TRUE");
     INSERT_TRIGGER = sql!("INSERT INTO sync_run_trigger (run_id, number, run_trigger, actor, at)
@@ -78,6 +78,8 @@ pub struct Run {
     pub base_run: Option<i64>,
     /// The state in which an applied run is to end.
     pub outcome: Option<String>,
+    /// The upload whose file it plans or applies.
+    pub upload_id: Option<i64>,
     /// Rows the remote announced.
     pub announced: Option<i64>,
     /// Rows handled so far.
@@ -125,6 +127,8 @@ pub enum Subject {
     Lists { bridge_id: i64 },
     /// A read-only test of one bridge.
     Test { bridge_id: i64 },
+    /// A file, for a target group that is there already or not for one.
+    Upload { upload_id: i64, group_id: Option<i64> },
 }
 
 impl Subject {
@@ -133,7 +137,14 @@ impl Subject {
             Self::Group { group_id, .. } | Self::Derived { group_id } => format!("g{group_id}"),
             Self::Lists { bridge_id } => format!("b{bridge_id}"),
             Self::Test { bridge_id } => format!("t{bridge_id}"),
+            Self::Upload { group_id: Some(group_id), .. } => format!("g{group_id}"),
+            Self::Upload { upload_id, group_id: None } => format!("u{upload_id}"),
         }
+    }
+
+    /// A target group, whether it has a bridge or not.
+    pub fn of_group(group_id: i64, bridge_id: Option<i64>) -> Self {
+        bridge_id.map_or(Self::Derived { group_id }, |bridge_id| Self::Group { group_id, bridge_id })
     }
 
     fn ids(self) -> (Option<i64>, Option<i64>) {
@@ -141,7 +152,12 @@ impl Subject {
             Self::Group { group_id, bridge_id } => (Some(bridge_id), Some(group_id)),
             Self::Derived { group_id } => (None, Some(group_id)),
             Self::Lists { bridge_id } | Self::Test { bridge_id } => (Some(bridge_id), None),
+            Self::Upload { group_id, .. } => (None, group_id),
         }
+    }
+
+    fn upload(self) -> Option<i64> {
+        if let Self::Upload { upload_id, .. } = self { Some(upload_id) } else { None }
     }
 }
 
@@ -201,7 +217,11 @@ pub async fn request(tx: &mut Tx, new: NewRun, who: &Actor) -> Result<Requested,
 /// The open run of the subject, if there is one and it may be joined.
 async fn join(tx: &mut Tx, new: &NewRun, subject: &str) -> Result<Option<Requested>, StoreError> {
     let Some(run) = tx.opt::<Run>(OPEN_OF_SUBJECT, args![subject]).await? else { return Ok(None) };
-    if run.kind != new.kind.name() || run.plan_only != new.plan_only || new.kind == RunKind::Approval {
+    if run.kind != new.kind.name()
+        || run.plan_only != new.plan_only
+        || new.kind == RunKind::Approval
+        || run.upload_id != new.subject.upload()
+    {
         return Err(StoreError::Conflict("Another run of this target group is under way. Try again when it has ended.".into()));
     }
     if !new.trigger.is_patient() {
@@ -226,7 +246,8 @@ async fn insert(tx: &mut Tx, new: &NewRun, subject: &str, who: &Actor) -> Result
         new.plan_only,
         new.parent_run,
         new.attempt,
-        new.trigger.is_patient()
+        new.trigger.is_patient(),
+        new.subject.upload()
     ];
     let made = tx.run(INSERT, row).await? == 1;
     Ok(made.then_some(Requested { run_id: id, created_at: who.at.0, joined: false }))

@@ -24,6 +24,7 @@ pub enum Arg {
     OptText(Option<String>),
     Bool(bool),
     OptBool(Option<bool>),
+    Bytes(Vec<u8>),
 }
 
 impl Arg {
@@ -59,6 +60,7 @@ arg_from! {
     Option<&str> => |v| Arg::OptText(v.map(str::to_owned)),
     bool => |v| Arg::Bool(v),
     Option<bool> => |v| Arg::OptBool(v),
+    Vec<u8> => |v| Arg::Bytes(v),
 }
 
 /// `args![a, b]`: the values of `$1`, `$2`, … in order.

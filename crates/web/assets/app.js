@@ -278,5 +278,24 @@
   });
   for (const copy of $$('[data-copy]')) copy.hidden = false;
 
+  // A file may be dropped where it could be chosen.
+  document.documentElement.classList.add('scripts');
+  for (const zone of $$('[data-drop]')) {
+    const input = $('input[type=file]', zone);
+    const over = (on) => (event) => {
+      event.preventDefault();
+      zone.classList.toggle('over', on);
+    };
+    zone.addEventListener('dragenter', over(true));
+    zone.addEventListener('dragover', over(true));
+    zone.addEventListener('dragleave', over(false));
+    zone.addEventListener('drop', (event) => {
+      over(false)(event);
+      if (!event.dataTransfer?.files.length) return;
+      input.files = event.dataTransfer.files;
+      input.dispatchEvent(new Event('change', { bubbles: true }));
+    });
+  }
+
   for (const close of $$('.toast [data-close]')) close.hidden = false;
 })();

@@ -6,6 +6,7 @@ pub mod error;
 pub mod health;
 pub mod pages;
 pub mod public;
+pub mod receive;
 pub mod request_id;
 pub mod security;
 mod slow;

@@ -8,6 +8,7 @@ pub mod sample;
 pub mod sandbox;
 pub mod sync;
 pub mod token;
+pub mod upload;
 pub mod user;
 pub mod writebacks;
 

@@ -32,6 +32,11 @@ pub async fn carry_out(parts: &Parts, new: NewRun, quiet: bool) -> anyhow::Resul
         _ => runs::request(&mut tx, new, &parts.actor()).await?,
     };
     tx.commit().await?;
+    finish(parts, asked.run_id, quiet).await
+}
+
+/// Waits until a run that was asked for has ended, and carries it out here, unless another process takes it first.
+pub async fn finish(parts: &Parts, run_id: i64, quiet: bool) -> anyhow::Result<Run> {
     parts.wake.ring();
     let engine = parts.engine();
     let stop = crate::serve::on_signal()?;
@@ -39,7 +44,7 @@ pub async fn carry_out(parts: &Parts, new: NewRun, quiet: bool) -> anyhow::Resul
         let (engine, stop) = (engine.clone(), stop.clone());
         async move { engine.run(stop).await }
     });
-    let watched = watch(parts, asked.run_id, quiet, &stop).await;
+    let watched = watch(parts, run_id, quiet, &stop).await;
     stop.cancel();
     working.await.context("the worker ended badly")?;
     watched

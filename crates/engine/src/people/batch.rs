@@ -18,7 +18,7 @@ const MAX_TRIES: usize = 5;
 
 /// Keeps write transactions near a tenth of a second by adapting the rows a slice.
 pub(crate) struct Slicer {
-    rows: usize,
+    pub rows: usize,
     /// Longest write transaction so far, in milliseconds.
     pub longest_ms: u64,
     pub transactions: u64,
@@ -35,7 +35,7 @@ impl Slicer {
     const AIM_MS: u64 = 100;
     const MOST_ROWS: usize = 5_000;
 
-    fn learn(&mut self, rows: usize, took_ms: u64) {
+    pub fn learn(&mut self, rows: usize, took_ms: u64) {
         self.longest_ms = self.longest_ms.max(took_ms);
         self.transactions += 1;
         self.rows_written += rows as u64;
@@ -51,6 +51,8 @@ impl Slicer {
 pub(crate) struct Pending {
     row: Mapped,
     known: Option<Known>,
+    /// `known` is a record that only uploads knew.
+    adopt: bool,
     verdict: Verdict,
 }
 
@@ -76,10 +78,13 @@ pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: Vec<Mapped>) ->
         plan_only::take(job, tally, &rows, &known);
         return Ok(());
     }
+    let mut uploaded = uploaded(job, tally, &rows, &known).await?;
     for row in rows {
-        let known = known.get(&row.remote_id).copied();
+        let own = known.get(&row.remote_id).copied();
+        let adopted = if own.is_none() { uploaded.remove(&row.address.canonical) } else { None };
+        let (known, adopt) = (own.or(adopted), adopted.is_some());
         let verdict = classify(&row, known, job.remote.leaves_out());
-        let again = match known {
+        let again = match own {
             // Somebody whom another sync brought meanwhile may still wait here as unknown.
             Some(k) => {
                 let id = k.id as u64;
@@ -93,12 +98,32 @@ pub(crate) async fn take(job: &Job<'_>, tally: &mut Tally, rows: Vec<Mapped>) ->
             if let Some(k) = known {
                 tally.awaited.insert(k.id as u64);
             }
-            tally.waiting.rows.push(Pending { row, known, verdict });
+            tally.waiting.rows.push(Pending { row, known, adopt, verdict });
         } else {
             place(job, tally, known, verdict);
         }
     }
     write_waiting(job, tally, false).await
+}
+
+/// Records that only uploads know and whose address somebody new of this batch bears, by address.
+async fn uploaded(
+    job: &Job<'_>,
+    tally: &Tally,
+    rows: &[Mapped],
+    known: &HashMap<String, Known>,
+) -> Result<HashMap<String, Known>, Trouble> {
+    if !job.uploads {
+        return Ok(HashMap::new());
+    }
+    let fresh = rows.iter().filter(|r| !r.address.canonical.is_empty() && !known.contains_key(&r.remote_id));
+    let addresses: Vec<&str> = fresh.map(|r| r.address.canonical.as_str()).collect();
+    if addresses.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut found = people::adoptable(&job.parts.db, &addresses).await?;
+    found.retain(|_, k| !tally.waits(k.id));
+    Ok(found)
 }
 
 /// Whether somebody nobody knows came before in this read.
@@ -187,7 +212,8 @@ fn seen(job: &Job<'_>, tally: &mut Tally, id: i64, verdict: Verdict) {
 }
 
 async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[Pending]) -> Result<(), Trouble> {
-    let mut slice_rows: Vec<Dirty<'_>> = rows.iter().map(|p| Dirty { row: &p.row, known: p.known, suppress: p.verdict.suppress }).collect();
+    let mut slice_rows: Vec<Dirty<'_>> =
+        rows.iter().map(|p| Dirty { row: &p.row, known: p.known, suppress: p.verdict.suppress, adopt: p.adopt }).collect();
     let slice = Slice {
         bridge_id: job.remote.bridge.id,
         run_id: job.run.id,
@@ -211,7 +237,7 @@ async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[Pending]) -> Result<(),
                 }
                 return Ok(());
             }
-            Err(e) if attempt < MAX_TRIES && (e.is_retryable() || e.is_unique_violation()) => {
+            Err(e) if attempt < MAX_TRIES && (e.is_retryable() || e.is_unique_violation() || matches!(e, StoreError::Conflict(_))) => {
                 tracing::info!(run = job.run.id, error = %e, "a slice is written again");
                 look_again(job, &mut slice_rows).await?;
             }
@@ -226,8 +252,12 @@ async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[Pending]) -> Result<(),
 async fn look_again(job: &Job<'_>, rows: &mut [Dirty<'_>]) -> Result<(), Trouble> {
     let keys: Vec<&str> = rows.iter().map(|d| d.row.remote_id.as_str()).collect();
     let known: HashMap<String, Known> = people::lookup(&job.parts.db, job.remote.bridge.id, &keys).await?;
+    let addresses: Vec<&str> = rows.iter().filter(|d| d.adopt).map(|d| d.row.address.canonical.as_str()).collect();
+    let uploaded = if addresses.is_empty() { HashMap::new() } else { people::adoptable(&job.parts.db, &addresses).await? };
     for dirty in rows.iter_mut() {
-        dirty.known = known.get(&dirty.row.remote_id).copied();
+        let own = known.get(&dirty.row.remote_id).copied();
+        let adopted = uploaded.get(&dirty.row.address.canonical).filter(|_| dirty.adopt && own.is_none()).copied();
+        (dirty.known, dirty.adopt) = (own.or(adopted), adopted.is_some());
         dirty.suppress = classify(dirty.row, dirty.known, job.remote.leaves_out()).suppress;
     }
     Ok(())

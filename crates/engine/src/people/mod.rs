@@ -11,15 +11,17 @@ use rialto_core::Instant;
 use rialto_core::gate::{self, Evidence};
 use rialto_core::person::FieldSpec;
 use rialto_core::run::Phase;
+use rialto_core::upload::SOURCE;
 use rialto_core::writeback::InterestKey;
 use rialto_store::groups::{self, Group};
 use rialto_store::interests::{self, OwnWords};
 use rialto_store::runs::{self, Ending, Run};
-use rialto_store::{fields, membership};
+use rialto_store::{fields, membership, people};
 
 use crate::Parts;
 use crate::lease::Lease;
 use crate::remote::{self, Remote, Trouble};
+pub(crate) use batch::Slicer;
 use decide::Closing;
 use read::Tally;
 
@@ -48,6 +50,8 @@ pub(crate) struct Job<'a> {
     pub own: OwnWords,
     /// What the remote acknowledges from then on may not be in what is read.
     pub began: Instant,
+    /// Uploads have brought records of their own: somebody new may be one of them.
+    pub uploads: bool,
     /// The oldest run of the bridge that was open when this one began to read: what such runs read may be newer.
     pub oldest_open: i64,
 }
@@ -122,7 +126,8 @@ async fn prepare<'a>(parts: &'a Parts, run: &'a Run, lease: &'a Lease) -> Result
         specs
     };
     let oldest_open = runs::oldest_open(parts.db.read(), remote.bridge.id, run.id).await?;
-    Ok(Job { parts, run, lease, remote, group, source, specs, own: OwnWords::default(), began, oldest_open })
+    let uploads = people::count(parts.db.read(), SOURCE, 1).await? > 0;
+    Ok(Job { parts, run, lease, remote, group, source, specs, own: OwnWords::default(), began, uploads, oldest_open })
 }
 
 async fn source(parts: &Parts, group: &Group) -> Result<Source, Trouble> {

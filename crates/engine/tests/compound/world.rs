@@ -68,6 +68,7 @@ async fn world(test: rialto_testkit::TestDb, people: i64, lists: usize) -> World
     )
     .await
     .unwrap();
+    rialto_store::ids::take(&mut tx, "subscriber", people).await.unwrap();
     tx.commit().await.unwrap();
     let remote = groups::of_bridge(test.db.read(), bridge).await.unwrap().iter().map(|g| g.id).collect();
     let outbound = Outbound::new(&[], clock.clone()).unwrap();
@@ -158,6 +159,13 @@ impl World {
         tx.commit().await.unwrap();
         self.settle().await;
         runs::get(self.db.read(), run).await.unwrap().unwrap()
+    }
+
+    /// Some microseconds later, when everything that waits has been done.
+    #[allow(dead_code)]
+    pub async fn later(&self, micros: i64) {
+        self.time.fetch_add(micros, Ordering::SeqCst);
+        self.settle().await;
     }
 
     pub async fn settle(&self) {

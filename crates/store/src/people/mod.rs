@@ -15,6 +15,7 @@ use crate::sql::{Arg, Sql, sql, statements};
 pub use bulk::{Bound, Rows, insert_few, insert_rows, insert_together};
 #[cfg(test)]
 pub(crate) use write::ALL as WRITE_ALL;
+pub(crate) use write::update_values;
 pub use write::{COLUMNS, Dirty, InHand, Slice, Written, person_cells, profile_cells, profile_columns, profile_json, write_slice};
 
 statements! {
@@ -38,7 +39,7 @@ statements! {
     COUNTED = sql!("SELECT value FROM setting WHERE name = 'people_counted'");
     KEEP_COUNT = sql!("INSERT INTO setting (name, value) VALUES ('people_counted', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value");
     ANALYZE = sql!(sqlite "ANALYZE subscriber", postgres "ANALYZE subscriber, membership, membership_change");
-    NAMES = sql!("SELECT id, remote_id, address FROM subscriber WHERE id IN ", ids 1, " ORDER BY id");
+    NAMES = sql!("SELECT id, CASE WHEN bridge_id = 0 THEN '' ELSE remote_id END AS remote_id, address FROM subscriber WHERE id IN ", ids 1, " ORDER BY id");
     COUNT = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM subscriber WHERE bridge_id = $1 LIMIT $2) AS counted");
 }
 
@@ -67,6 +68,13 @@ pub async fn lookup(db: &Db, bridge_id: i64, remote_ids: &[&str]) -> Result<Hash
     }
     let keys = serde_json::to_string(remote_ids).map_err(|e| StoreError::Corrupt(e.to_string()))?;
     Ok(by_key(read_rows(db, LOOKUP, args![bridge_id, keys]).await?))
+}
+
+/// Records that only uploads know, by canonical address: a bridge that brings the address takes them over. Their hash fits nothing.
+pub async fn adoptable(db: &Db, canonicals: &[&str]) -> Result<HashMap<String, Known>, StoreError> {
+    let mut found = lookup(db, rialto_core::upload::SOURCE, canonicals).await?;
+    found.values_mut().for_each(|known| known.hash = 0);
+    Ok(found)
 }
 
 /// One answer instead of thousands of rows: on SQLite each row would cross to the driver's thread by itself, on PostgreSQL each would

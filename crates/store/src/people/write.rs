@@ -31,6 +31,21 @@ statements! {
             FROM json_to_recordset($1::json) AS r(i bigint, a text, c text, s smallint, f smallint, n boolean, h bigint)
             WHERE subscriber.id = r.i"
     );
+    /// A record that only uploads knew gets the Remote ID of the one that a bridge brings with its address.
+    ADOPT = sql!(
+        sqlite "UPDATE subscriber SET bridge_id = $2, remote_id = r.k FROM (SELECT value->>'i' AS i, value->>'k' AS k FROM json_each($1)) AS r
+            WHERE subscriber.id = r.i AND subscriber.bridge_id = 0",
+        postgres "UPDATE subscriber SET bridge_id = $2, remote_id = r.k FROM json_to_recordset($1::json) AS r(i bigint, k text)
+            WHERE subscriber.id = r.i AND subscriber.bridge_id = 0"
+    );
+    ADOPTED = sql!(
+        sqlite "INSERT INTO person_change (run_id, subscriber_id, before_values) SELECT CAST($1 AS BIGINT), s.id,
+            json_object('address', s.address, 'flag', s.remote_flag_seen, 'profile', json_object(), 'adopted', 1) FROM subscriber s
+            WHERE s.id IN (SELECT value FROM json_each($2)) ON CONFLICT DO NOTHING",
+        postgres "INSERT INTO person_change (run_id, subscriber_id, before_values) SELECT CAST($1 AS BIGINT), s.id,
+            CAST(json_build_object('address', s.address, 'flag', s.remote_flag_seen, 'profile', '{}'::json, 'adopted', 1) AS TEXT) FROM subscriber s
+            WHERE s.id IN (SELECT value::bigint FROM json_array_elements_text($2::json)) ON CONFLICT DO NOTHING"
+    );
     /// When the run began to read; a run that nobody keeps (a test's) began now.
     BEGAN = sql!("SELECT COALESCE((SELECT started_at FROM sync_run WHERE id = $1), 9223372036854775807)");
     LOCK_FLAGS = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock_shared(77, 1))");
@@ -55,6 +70,8 @@ pub struct Dirty<'a> {
     pub known: Option<Known>,
     /// The row opens a `remote_flag` cause.
     pub suppress: bool,
+    /// `known` is a record that only uploads knew: it becomes the bridge's (`rules.md` section 1).
+    pub adopt: bool,
 }
 
 /// What a slice is written for.
@@ -83,6 +100,13 @@ pub struct Written {
 pub struct InHand {
     people: ids::Blocks,
     entries: ids::Blocks,
+}
+
+impl InHand {
+    /// The first of so many ids in a row for new people.
+    pub async fn people(&mut self, db: &Db, count: i64) -> Result<i64, StoreError> {
+        self.people.take(db, "subscriber", count).await
+    }
 }
 
 /// Writes rows (keys different from each other, sorted by Remote ID) whole or not at all. A unique violation means that
@@ -125,6 +149,7 @@ async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Dirty<'_>], first_perso
         .collect();
     let (fresh, known): (Vec<_>, Vec<_>) = numbered.iter().partition(|(_, d)| d.known.is_none());
     insert_new(tx, slice, &fresh).await?;
+    adopt(tx, slice, &known).await?;
     update_known(tx, slice, &known, began).await?;
     let hushed: Vec<i64> = numbered.iter().filter(|(_, d)| d.suppress).map(|(id, _)| *id).collect();
     open_causes(tx, slice, &hushed, first_entry).await?;
@@ -198,6 +223,22 @@ async fn insert_new(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)]) ->
     insert_rows(tx, &table(slice.bridge_id), &columns, &cells).await
 }
 
+/// # Errors
+/// `Conflict` when somebody else has taken one of them over meanwhile: look up again.
+async fn adopt(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)]) -> Result<(), StoreError> {
+    let adopted: Vec<&(i64, Dirty<'_>)> = rows.iter().filter(|(_, d)| d.adopt).collect();
+    if adopted.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<i64> = adopted.iter().map(|(id, _)| *id).collect();
+    tx.run(ADOPTED, args![slice.run_id, json!(ids).to_string()]).await?;
+    let list: Vec<_> = adopted.iter().map(|(id, d)| json!({"i": id, "k": d.row.remote_id})).collect();
+    if tx.run(ADOPT, args![serde_json::Value::from(list).to_string(), slice.bridge_id]).await? != adopted.len() as u64 {
+        return Err(StoreError::Conflict("An uploaded person was taken over by another run meanwhile.".into()));
+    }
+    Ok(())
+}
+
 fn bound(value: &Value) -> Bound<'_> {
     match value {
         Value::Absent | Value::Null => Bound::Null,
@@ -213,7 +254,7 @@ async fn update_known(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)], 
         return Ok(());
     }
     let ids = json!(rows.iter().map(|(id, _)| id).collect::<Vec<_>>()).to_string();
-    tx.run_built(before_text(tx.is_sqlite(), slice), args![slice.run_id, &ids]).await?;
+    tx.run_built(before_text(tx.is_sqlite(), slice.bridge_id, slice.fields), args![slice.run_id, &ids]).await?;
     let people: Vec<_> = rows
         .iter()
         .map(|(id, d)| {
@@ -222,16 +263,33 @@ async fn update_known(tx: &mut Tx, slice: Slice<'_>, rows: &[(i64, Dirty<'_>)], 
         })
         .collect();
     tx.run(UPDATE, args![serde_json::Value::from(people).to_string(), slice.run_id, began]).await?;
-    // Absent is not null: rows are written by the set of fields that they carry.
+    let values: Vec<(i64, &[Value])> = rows.iter().map(|(id, d)| (*id, d.row.values.as_slice())).collect();
+    upsert_values(tx, slice.bridge_id, slice.fields, &values).await
+}
+
+/// Writes values of fields alone, with what stood there before: of records that are known, whosever they are.
+pub(crate) async fn update_values(
+    tx: &mut Tx,
+    (bridge_id, run_id): (i64, i64),
+    fields: &[FieldSpec],
+    rows: &[(i64, &[Value])],
+) -> Result<(), StoreError> {
+    let ids = json!(rows.iter().map(|(id, _)| id).collect::<Vec<_>>()).to_string();
+    tx.run_built(before_text(tx.is_sqlite(), bridge_id, fields), args![run_id, &ids]).await?;
+    upsert_values(tx, bridge_id, fields, rows).await
+}
+
+/// Absent is not null: rows are written by the set of fields that they carry.
+async fn upsert_values(tx: &mut Tx, bridge_id: i64, all: &[FieldSpec], rows: &[(i64, &[Value])]) -> Result<(), StoreError> {
     let mut by_presence: HashMap<Vec<bool>, Vec<serde_json::Value>> = HashMap::new();
-    for (id, d) in rows {
-        let present: Vec<bool> = d.row.values.iter().map(|v| *v != Value::Absent).collect();
-        by_presence.entry(present).or_default().push(numbered(*id, slice.fields, &d.row.values));
+    for (id, values) in rows {
+        let present: Vec<bool> = values.iter().map(|v| *v != Value::Absent).collect();
+        by_presence.entry(present).or_default().push(numbered(*id, all, values));
     }
     for (present, profiles) in by_presence {
-        let fields: Vec<&FieldSpec> = slice.fields.iter().zip(&present).filter(|(_, p)| **p).map(|(f, _)| f).collect();
+        let fields: Vec<&FieldSpec> = all.iter().zip(&present).filter(|(_, p)| **p).map(|(f, _)| f).collect();
         if !fields.is_empty() {
-            let text = upsert_text(tx.is_sqlite(), slice.bridge_id, &fields);
+            let text = upsert_text(tx.is_sqlite(), bridge_id, &fields);
             tx.run_built(text, args![serde_json::Value::from(profiles).to_string()]).await?;
         }
     }
@@ -262,10 +320,10 @@ pub fn profile_json(fields: &[FieldSpec], values: &[Value]) -> serde_json::Map<S
 }
 
 /// Keeps what stood there before this run; a person changed twice in one run keeps the first.
-fn before_text(sqlite: bool, slice: Slice<'_>) -> String {
-    let profile = table(slice.bridge_id);
+fn before_text(sqlite: bool, bridge_id: i64, fields: &[FieldSpec]) -> String {
+    let profile = table(bridge_id);
     let (list, object) = if sqlite {
-        let fields: Vec<String> = slice.fields.iter().map(|f| format!("'f{0}', p.f{0}", f.number)).collect();
+        let fields: Vec<String> = fields.iter().map(|f| format!("'f{0}', p.f{0}", f.number)).collect();
         (
             "SELECT value FROM json_each($2)",
             format!("json_object('address', s.address, 'flag', s.remote_flag_seen, 'profile', json_object({}))", fields.join(", ")),

@@ -29,7 +29,7 @@ statements! {
     UPDATE = sql!("UPDATE persona SET name = $2, name_folded = $3, avatar = $4, description = $5, source_group = $6 WHERE id = $1");
     DELETE = sql!("DELETE FROM persona WHERE id = $1");
     /// In two steps, since no position may stand twice at any time.
-    ASIDE = sql!("UPDATE persona SET position = -$2 WHERE id = $1");
+    ASIDE = sql!("UPDATE persona SET position = 0 - CAST($2 AS BIGINT) WHERE id = $1");
     BACK = sql!("UPDATE persona SET position = -position WHERE position < 0");
     KIND = sql!("UPDATE target_group SET kind = 'persona' WHERE id = $1");
     NAME = sql!("UPDATE target_group SET name = $2, name_folded = $3, description = $4 WHERE id = $1");

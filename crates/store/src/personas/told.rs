@@ -22,6 +22,7 @@ statements! {
         JOIN bridge b ON b.id = d.bridge_id WHERE b.deleted_at IS NULL AND b.enabled ORDER BY d.bridge_id");
     NEXT = sql!("UPDATE writeback_destination SET personas_next_at = $2 WHERE bridge_id = $1 AND personas_next_at = $3");
     NOW = sql!("UPDATE writeback_destination SET personas_next_at = $2 WHERE bridge_id = $1");
+    FORGET = sql!("DELETE FROM persona_told WHERE subscriber_id IN (SELECT id FROM subscriber WHERE bridge_id = $1)");
     AT = sql!(
         sqlite "SELECT personas_position FROM writeback_destination WHERE bridge_id = $1 AND personas_next_at = $2",
         postgres "SELECT personas_position FROM writeback_destination WHERE bridge_id = $1 AND personas_next_at = $2 FOR UPDATE"
@@ -81,10 +82,13 @@ pub async fn set_next(tx: &mut Tx, of: &Daily, at: Instant) -> Result<(), StoreE
     tx.run(NEXT, args![of.bridge_id, at, of.personas_next_at]).await.map(drop)
 }
 
-/// Has the look begin now, on somebody's wish.
-pub async fn send_now(tx: &mut Tx, bridge_id: i64, who: &Actor) -> Result<(), StoreError> {
+/// Has the look begin now, on somebody's wish. `everybody`: as if nobody had been told, for a remote that has lost what it was told.
+pub async fn send_now(tx: &mut Tx, bridge_id: i64, everybody: bool, who: &Actor) -> Result<(), StoreError> {
+    if everybody {
+        tx.run(FORGET, args![bridge_id]).await?;
+    }
     tx.run(NOW, args![bridge_id, who.at]).await?;
-    audit::write(tx, who, "personas.send", "bridge", Some(bridge_id), json!({})).await
+    audit::write(tx, who, "personas.send", "bridge", Some(bridge_id), json!({"everybody": everybody})).await
 }
 
 /// What a slice came to.

@@ -39,20 +39,23 @@ statements! {
     MAILINGS = sql!("SELECT mailing_id, at FROM target_group_use WHERE group_id = $1 AND mailing_id > $2 ORDER BY mailing_id LIMIT $3");
     COUNT_MAILINGS = sql!("SELECT COUNT(*) FROM target_group_use WHERE group_id = $1");
     COUNT_AUDIT = sql!("SELECT COUNT(*) FROM audit");
-    CHANGED_MEMBERS = sql!("SELECT c.subscriber_id AS number, s.created_at, s.remote_id, s.address, '' AS detail FROM membership_change c
+    CHANGED_MEMBERS = sql!("SELECT c.subscriber_id AS number, s.created_at,
+        CASE WHEN s.bridge_id = 0 THEN '' ELSE s.remote_id END AS remote_id, s.address, '' AS detail FROM membership_change c
         JOIN subscriber s ON s.id = c.subscriber_id WHERE c.run_id = $1 AND c.op = $2 AND c.subscriber_id > $3
         ORDER BY c.subscriber_id LIMIT $4");
     COUNT_CHANGED_MEMBERS = sql!("SELECT COUNT(*) FROM membership_change WHERE run_id = $1 AND op = $2");
-    CHANGED_FLAGS = sql!("SELECT c.subscriber_id AS number, s.created_at, s.remote_id, s.address, '' AS detail FROM flag_change c
+    CHANGED_FLAGS = sql!("SELECT c.subscriber_id AS number, s.created_at,
+        CASE WHEN s.bridge_id = 0 THEN '' ELSE s.remote_id END AS remote_id, s.address, '' AS detail FROM flag_change c
         JOIN subscriber s ON s.id = c.subscriber_id WHERE c.run_id = $1 AND c.op = $2 AND c.subscriber_id > $3
         ORDER BY c.subscriber_id LIMIT $4");
     COUNT_CHANGED_FLAGS = sql!("SELECT COUNT(*) FROM flag_change WHERE run_id = $1 AND op = $2");
-    CHANGED_PEOPLE = sql!("SELECT c.subscriber_id AS number, s.created_at, s.remote_id, s.address, c.before_values AS detail FROM person_change c
+    CHANGED_PEOPLE = sql!("SELECT c.subscriber_id AS number, s.created_at,
+        CASE WHEN s.bridge_id = 0 THEN '' ELSE s.remote_id END AS remote_id, s.address, c.before_values AS detail FROM person_change c
         JOIN subscriber s ON s.id = c.subscriber_id WHERE c.run_id = $1 AND $2 = 0 AND c.subscriber_id > $3
         ORDER BY c.subscriber_id LIMIT $4");
     COUNT_CHANGED_PEOPLE = sql!("SELECT COUNT(*) FROM person_change WHERE run_id = $1 AND $2 = 0");
     // When rows were made: the other half of their public ids.
-    MADE_BRIDGES = sql!("SELECT id, created_at FROM bridge WHERE id IN ", ids 1, "");
+    MADE_BRIDGES = sql!("SELECT id, created_at FROM bridge WHERE id > 0 AND id IN ", ids 1, "");
     MADE_GROUPS = sql!("SELECT id, created_at FROM target_group WHERE id IN ", ids 1, "");
     MADE_RUNS = sql!("SELECT id, created_at FROM sync_run WHERE id IN ", ids 1, "");
     MADE_PEOPLE = sql!("SELECT id, created_at FROM subscriber WHERE id IN ", ids 1, "");

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rialto_core::books::Line;
 use rialto_core::consent::Cause;
+use rialto_core::upload::SOURCE;
 
 use crate::args;
 use crate::db::{Db, Read};
@@ -105,17 +106,42 @@ statements! {
 }
 
 /// A person of a list. `canonical` is where the next page by address begins.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     pub id: i64,
     pub created_at: i64,
+    /// 0 for a record that only uploads know.
     pub bridge_id: i64,
+    /// Empty for a record that only uploads know: its key is no Remote ID.
     pub remote_id: String,
     pub address: String,
     pub canonical: String,
     pub address_state: i16,
     /// The run that opened the remote system's own "no"; 0 when none is open.
     pub remote_flag_run: i64,
+}
+
+impl<'r, R> sqlx::FromRow<'r, R> for Member
+where
+    R: sqlx::Row,
+    &'r str: sqlx::ColumnIndex<R>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    i16: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let bridge_id: i64 = row.try_get("bridge_id")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            created_at: row.try_get("created_at")?,
+            remote_id: if bridge_id == SOURCE { String::new() } else { row.try_get("remote_id")? },
+            bridge_id,
+            address: row.try_get("address")?,
+            canonical: row.try_get("canonical")?,
+            address_state: row.try_get("address_state")?,
+            remote_flag_run: row.try_get("remote_flag_run")?,
+        })
+    }
 }
 
 /// Members from a subscriber id.

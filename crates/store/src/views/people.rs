@@ -26,6 +26,9 @@ statements! {
     /// One key probe a group; the membership table has no index by person (`docs/adr/0003`).
     GROUPS = sql!("SELECT g.id, g.created_at, g.name, g.state, g.synced_at FROM target_group g WHERE g.deleted_at IS NULL
         AND EXISTS (SELECT 1 FROM membership m WHERE m.group_id = g.id AND m.subscriber_id = $1) ORDER BY g.name_folded, g.id");
+    /// One key probe a group and person.
+    GROUPS_OF = sql!("SELECT m.subscriber_id, g.name FROM target_group g JOIN membership m ON m.group_id = g.id
+        WHERE g.deleted_at IS NULL AND m.subscriber_id IN ", ids 1, " ORDER BY g.name_folded, g.id");
     CAUSES = sql!("SELECT cause, created_at, subscriber_id FROM suppression WHERE (subscriber_id <> 0 AND subscriber_id = $1)
         OR (canonical <> '' AND canonical = $2) ORDER BY created_at, id");
 }
@@ -86,6 +89,16 @@ pub struct InGroup {
 
 pub async fn groups(mut read: Read<'_>, id: i64) -> Result<Vec<InGroup>, StoreError> {
     read.all(GROUPS, args![id]).await
+}
+
+/// Names of the groups that each of some people is in.
+pub async fn groups_of(mut read: Read<'_>, ids: &[i64]) -> Result<HashMap<i64, Vec<String>>, StoreError> {
+    let rows: Vec<(i64, String)> = read.all(GROUPS_OF, args![serde_json::Value::from(ids).to_string()]).await?;
+    let mut of: HashMap<i64, Vec<String>> = HashMap::new();
+    for (id, name) in rows {
+        of.entry(id).or_default().push(name);
+    }
+    Ok(of)
 }
 
 /// An open cause and since when; the remote's flag stands on the record itself.

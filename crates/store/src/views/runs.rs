@@ -137,6 +137,9 @@ pub struct Changes {
     pub rejected: i64,
     pub duplicate: i64,
     pub misfits: i64,
+    /// Rows of an upload whose address several people have, and addresses that it silenced.
+    pub several: i64,
+    pub silenced: i64,
     pub plan_joins: i64,
     pub plan_leaves: i64,
     pub plan_updates: i64,
@@ -167,6 +170,8 @@ pub async fn changes(mut read: Read<'_>, run_id: i64) -> Result<Changes, StoreEr
             "rejected" => c.rejected = n,
             "duplicate" => c.duplicate = n,
             "misfit" => c.misfits = n,
+            "several" => c.several = n,
+            "silenced" => c.silenced = n,
             "plan_join" => c.plan_joins = n,
             "plan_leave" => c.plan_leaves = n,
             "plan_update" => c.plan_updates = n,

@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::sql::{sql, statements};
 
 statements! {
-    BASIS = sql!("SELECT (SELECT COALESCE(MIN(id), $1) FROM sync_run WHERE state IN ('queued', 'running') AND kind = 'people' AND id < $1),
+    BASIS = sql!("SELECT (SELECT COALESCE(MIN(id), $1) FROM sync_run WHERE state IN ('queued', 'running') AND kind IN ('people', 'upload') AND id < $1),
         (SELECT COALESCE(MAX(id), 0) FROM consent_ledger)");
     TOUCHED = sql!("SELECT COUNT(*) FROM (SELECT run_id FROM person_change WHERE run_id >= $1 AND run_id <> $2 AND run_id <> $3 LIMIT 1) AS t");
     DECIDED = sql!("SELECT COUNT(*) FROM (SELECT id FROM consent_ledger WHERE id > $1 AND (run_id IS NULL OR run_id <> $2) LIMIT 1) AS t");

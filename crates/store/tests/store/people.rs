@@ -113,3 +113,33 @@ async fn an_own_unsubscribe_binds_record_and_address_and_only_the_right_one_lift
         assert!(keys.iter().all(|(k,)| k.as_deref().is_some_and(|k| k.len() == 64 && !k.contains('@'))));
     }
 }
+
+/// A bridge brings the address of somebody whom only an upload knew: the record stays the same one, and gets the Remote ID.
+#[tokio::test]
+async fn an_uploaded_record_is_taken_over_once() {
+    for test in both().await {
+        let house = house(&test.db).await;
+        let run = "INSERT INTO subscriber (id, created_at, created_run, bridge_id, remote_id, address, canonical, address_state, remote_flag_seen, hash)
+            VALUES (900, 1, 1, 0, 'ann@x.example', 'Ann@x.example', 'ann@x.example', 0, 1, 5)";
+        let mut tx = test.db.write().await.unwrap();
+        tx.run(run, rialto_store::args![]).await.unwrap();
+        tx.commit().await.unwrap();
+        let row = house.row("7-0", "ANN@x.example", Flag::Yes, "Ulm");
+        let known = people::adoptable(&test.db, &["ann@x.example"]).await.unwrap().remove("ann@x.example");
+        assert_eq!(known.map(|k| k.id), Some(900), "{}", test.name);
+        let slice =
+            people::Slice { bridge_id: house.bridge, run_id: 4, worker: None, source: "Members", fields: &house.specs, now: actor().at };
+        let dirty = [people::Dirty { row: &row, known, suppress: false, adopt: true }];
+        let written = people::write_slice(&test.db, slice, &dirty, &mut Default::default()).await.unwrap();
+        assert_eq!((written.ids, written.created), (vec![900], 0), "{}", test.name);
+        let kept: (i64, String, String) =
+            test.db.read().one("SELECT bridge_id, remote_id, address FROM subscriber WHERE id = 900", rialto_store::args![]).await.unwrap();
+        assert_eq!(kept, (house.bridge, "7-0".to_owned(), "ANN@x.example".to_owned()), "{}", test.name);
+        let (before,): (String,) =
+            test.db.read().one("SELECT before_values FROM person_change WHERE subscriber_id = 900", rialto_store::args![]).await.unwrap();
+        assert!(before.contains("adopted") && before.contains("Ann@x.example"), "{}: {before}", test.name);
+        // Another run that had looked before is told to look again.
+        let late = people::write_slice(&test.db, people::Slice { run_id: 5, ..slice }, &dirty, &mut Default::default()).await;
+        assert!(matches!(late, Err(rialto_store::StoreError::Conflict(_))), "{}: {late:?}", test.name);
+    }
+}

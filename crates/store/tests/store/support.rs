@@ -71,7 +71,12 @@ impl House {
         let known = people::lookup(&self.db, self.bridge, &keys).await.unwrap();
         let dirty: Vec<Dirty<'_>> = rows
             .iter()
-            .map(|row| Dirty { row, known: known.get(&row.remote_id).copied(), suppress: suppress_no && row.flag == Flag::No })
+            .map(|row| Dirty {
+                row,
+                known: known.get(&row.remote_id).copied(),
+                suppress: suppress_no && row.flag == Flag::No,
+                adopt: false,
+            })
             .collect();
         let slice = Slice { bridge_id: self.bridge, run_id, worker: None, source: "Members", fields: &self.specs, now: Instant(START) };
         people::write_slice(&self.db, slice, &dirty, &mut people::InHand::default()).await.unwrap()

@@ -24,8 +24,15 @@ pub async fn keep(State(app): State<App>, request: Request, next: Next) -> Resul
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, &app).await?;
     let actor = format!("token:{}", caller.token_id);
-    let body = to_bytes(body, crate::BODY_LIMIT).await.map_err(|_| Error::TooLarge)?;
-    let text = format!("POST {}\n{}", parts.uri, secret_hash(&String::from_utf8_lossy(&body)));
+    // A file is not held to be compared: the same key stands for the same file.
+    let (body, said) = if crate::receive::is_multipart(&parts.headers) {
+        (body, String::new())
+    } else {
+        let body = to_bytes(body, crate::BODY_LIMIT).await.map_err(|_| Error::TooLarge)?;
+        let said = secret_hash(&String::from_utf8_lossy(&body));
+        (Body::from(body), said)
+    };
+    let text = format!("POST {}\n{said}", parts.uri);
     // Keyed, because a body may hold a password.
     let hash = app.vault.address_key(&text);
     let mut tx = app.db.write().await?;
@@ -36,7 +43,7 @@ pub async fn keep(State(app): State<App>, request: Request, next: Next) -> Resul
     }
     // Apart from the connection: a caller who hangs up must not leave the work done and its answer unknown.
     let work = async move {
-        let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+        let response = next.run(Request::from_parts(parts, body)).await;
         remember(&app, &actor, &key, response).await
     };
     tokio::spawn(work.in_current_span()).await.map_err(Error::internal)?

@@ -21,6 +21,7 @@ pub mod schedules;
 pub mod settings;
 pub mod subscribers;
 pub mod tokens;
+pub mod uploads;
 pub mod users;
 pub mod why;
 pub mod writeback_settings;
@@ -104,6 +105,13 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(personas::get, personas::patch, personas::delete))
         .routes(routes!(personas::of_person))
         .routes(routes!(personas::send))
+        .routes(routes!(uploads::list, uploads::create))
+        .routes(routes!(uploads::get, uploads::discard))
+        .routes(routes!(uploads::map))
+        .routes(routes!(uploads::apply))
+        .routes(routes!(uploads::create_unsubscribers))
+        .routes(routes!(uploads::get_unsubscribers))
+        .routes(routes!(uploads::apply_unsubscribers))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::patch))
         .routes(routes!(users::password))

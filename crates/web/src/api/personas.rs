@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::extract::{Body, Faults, Id, Problem, found, maybe_time, name, public};
 use super::subscribers::load;
-use super::writeback_settings::bridge;
+use super::writeback_settings::{DestinationView, bridge, destination, view};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::state::App;
@@ -298,23 +298,37 @@ pub async fn of_person(State(app): State<App>, _: Caller, id: Id) -> Result<Json
     Ok(Json(PersonOf { persona: persona.map(named) }))
 }
 
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SendPersonas {
+    /// Also those whose persona did not change: for a remote system that has lost what it was told.
+    pub everybody: bool,
+}
+
 /// Looks now for personas that changed since this remote system was told last, and queues them; by itself that happens every night.
-#[utoipa::path(post, path = "/bridges/{id}/send-personas", tag = "personas", params(("id" = String, Path)),
-    responses((status = 202), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn send(State(app): State<App>, caller: Caller, id: Id) -> Result<StatusCode, Error> {
+#[utoipa::path(post, path = "/bridges/{id}/send-personas", tag = "personas", params(("id" = String, Path)), request_body = Option<SendPersonas>,
+    responses((status = 202, body = DestinationView), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn send(
+    State(app): State<App>,
+    caller: Caller,
+    id: Id,
+    body: Body<SendPersonas>,
+) -> Result<(StatusCode, Json<DestinationView>), Error> {
     caller.require(Permission::BridgesAdmin)?;
-    send_now(&app, &bridge(&app, &id).await?, &caller.actor(&app)).await?;
-    Ok(StatusCode::ACCEPTED)
+    let asked = body.read_or_default()?;
+    let bridge = bridge(&app, &id).await?;
+    send_now(&app, &bridge, asked.everybody, &caller.actor(&app)).await?;
+    Ok((StatusCode::ACCEPTED, Json(view(&bridge, &destination(&app, bridge.id).await?, app.clock.now()))))
 }
 
 /// The act itself, for API and page.
-pub async fn send_now(app: &App, bridge: &Bridge, who: &Actor) -> Result<(), Error> {
+pub async fn send_now(app: &App, bridge: &Bridge, everybody: bool, who: &Actor) -> Result<(), Error> {
     let on = writebacks::destination(app.db.read(), bridge.id).await?.is_some_and(|d| d.read_settings().personas);
     if !bridge.enabled || !on || !takes_personas(&bridge.kind) {
         return Err(Error::Conflict(format!("“Send Persona Activity?” is off for {}, or the bridge is.", bridge.name)));
     }
     let mut tx = app.db.write().await?;
-    personas::send_now(&mut tx, bridge.id, who).await?;
+    personas::send_now(&mut tx, bridge.id, everybody, who).await?;
     tx.commit().await?;
     app.wake.ring();
     Ok(())

@@ -301,11 +301,11 @@ fn changed(name: &str, c: views::Changed) -> ChangeView {
 pub async fn approve(State(app): State<App>, caller: Caller, id: Id) -> Result<(StatusCode, Json<Started>), Error> {
     caller.require(Permission::GroupsApprove)?;
     let run = load(&app, &id).await?;
-    let (Some(group_id), Some(bridge_id)) = (run.group_id, run.bridge_id) else {
+    let Some(group_id) = run.group_id else {
         return Err(Error::Conflict("This run does not wait for a decision.".into()));
     };
     let who = caller.actor(&app);
-    let subject = Subject::Group { group_id, bridge_id };
+    let subject = Subject::of_group(group_id, run.bridge_id);
     let new = NewRun { parent_run: Some(run.id), ..NewRun::of(RunKind::Approval, subject, Trigger::Api) };
     let mut tx = app.db.write().await?;
     runs::decide(&mut tx, run.id, RunState::Approved, &who).await?;

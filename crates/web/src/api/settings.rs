@@ -5,6 +5,7 @@ use axum::extract::State;
 use rialto_core::permissions::Permission;
 use rialto_store::Actor;
 use rialto_store::settings::{self, MAX_REMOVED, MAX_REMOVED_PERCENT};
+use rialto_store::uploads::CLEAN_SETTING;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -22,6 +23,7 @@ pub struct SettingsView {
     pub login_after_seconds: i64,
     /// The thresholds in force.
     pub trust: TrustView,
+    pub uploads: UploadsView,
     pub version: &'static str,
     /// Every setting by its key, and where it is changed.
     pub keys: Vec<KeyView>,
@@ -32,6 +34,13 @@ pub struct SettingsView {
 pub struct TrustView {
     pub max_removed: u64,
     pub max_removed_percent: u64,
+}
+
+/// What happens about people who were uploaded.
+#[derive(Serialize, ToSchema)]
+pub struct UploadsView {
+    /// Each night, records that only uploads know are silenced where a bridge has a record with their address (`docs/adr/0137`).
+    pub clean_doubles: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -52,6 +61,8 @@ pub struct KeyView {
 pub struct SettingsChange {
     #[serde(default)]
     trust: TrustChange,
+    #[serde(default)]
+    uploads: UploadsChange,
     // Named so that a try to change them is told where they are changed.
     #[serde(default)]
     #[schema(ignore)]
@@ -81,6 +92,15 @@ pub struct TrustChange {
     pub max_removed_percent: Option<Option<u64>>,
 }
 
+/// Left out: stays.
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(deny_unknown_fields)]
+pub struct UploadsChange {
+    #[serde(default)]
+    #[schema(value_type = bool, required = false)]
+    pub clean_doubles: Option<bool>,
+}
+
 fn given<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<u64>>, D::Error> {
     Option::deserialize(d).map(Some)
 }
@@ -91,7 +111,7 @@ pub async fn get(State(app): State<App>, _: Caller) -> Result<Json<SettingsView>
     view(&app).await.map(Json)
 }
 
-/// Changes settings of the running installation: the trust gate's thresholds. They hold from the next run on.
+/// Changes settings of the running installation: the trust gate's thresholds, and what happens about doubles of uploads. They hold from the next run on.
 #[utoipa::path(patch, path = "/settings", tag = "administration", request_body = SettingsChange,
     responses((status = 200, body = SettingsView), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub async fn patch(State(app): State<App>, caller: Caller, body: Body<SettingsChange>) -> Result<Json<SettingsView>, Error> {
@@ -132,9 +152,15 @@ fn checked(change: &SettingsChange) -> Result<Changes, Error> {
             faults.add(field, format!("Change {key} in the configuration file and start Rialto again."));
         }
     }
-    let changes = check_trust(&change.trust, &mut faults);
+    let mut changes = check_trust(&change.trust, &mut faults);
+    changes.extend(change.uploads.clean_doubles.map(clean_doubles));
     faults.none_or()?;
     Ok(changes)
+}
+
+/// The switch of the night's clean-up, as it is stored.
+pub fn clean_doubles(on: bool) -> (&'static str, Option<u64>) {
+    (CLEAN_SETTING, on.then_some(1))
 }
 
 /// The thresholds as they are to be stored. Faults name their keys.
@@ -154,6 +180,7 @@ pub fn check_trust(trust: &TrustChange, faults: &mut Faults) -> Changes {
 pub async fn view(app: &App) -> Result<SettingsView, Error> {
     let s = &app.settings;
     let stored = settings::all(app.db.read()).await?;
+    let clean = stored.iter().any(|(name, _)| name == CLEAN_SETTING);
     let limits = settings::limits(app.db.read(), s.limits).await?;
     let fixed =
         |key, value: serde_json::Value| KeyView { key, configured: value.clone(), value, source: "configuration", changeable: false };
@@ -170,6 +197,7 @@ pub async fn view(app: &App) -> Result<SettingsView, Error> {
         public_url: s.public_url.clone(),
         login_after_seconds: s.login_after_seconds,
         trust: TrustView { max_removed: limits.max_removed, max_removed_percent: limits.max_removed_percent },
+        uploads: UploadsView { clean_doubles: clean },
         version: s.version,
         keys: vec![
             fixed("instance.account_name", s.account_name.clone().into()),
@@ -178,6 +206,13 @@ pub async fn view(app: &App) -> Result<SettingsView, Error> {
             fixed("sync.login_after", s.login_after_seconds.into()),
             trust(MAX_REMOVED, limits.max_removed, s.limits.max_removed),
             trust(MAX_REMOVED_PERCENT, limits.max_removed_percent, s.limits.max_removed_percent),
+            KeyView {
+                key: CLEAN_SETTING,
+                value: clean.into(),
+                configured: false.into(),
+                source: if clean { "stored" } else { "configuration" },
+                changeable: true,
+            },
         ],
     })
 }

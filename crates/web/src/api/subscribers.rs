@@ -121,7 +121,7 @@ pub(super) async fn list_of(
         address_state: state_name(p.address_state),
         remote_flag: if p.remote_flag_seen == 1 { "yes" } else { "no" },
         created_at: time(p.created_at),
-        remote_id: p.remote_id,
+        remote_id: if p.bridge_id == rialto_core::upload::SOURCE { String::new() } else { p.remote_id },
         email: p.address,
     };
     Ok(Json(page(rows, limit, total, |p| end(p.id), show)))

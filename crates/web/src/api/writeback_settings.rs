@@ -110,6 +110,9 @@ pub struct DestinationView {
     pub set_up_faults: Vec<SetUpView>,
     /// Messages left of today's budget; null without one.
     pub left_today: Option<i64>,
+    /// When everybody was last looked at for a changed persona.
+    #[schema(format = "date-time")]
+    pub personas_looked_at: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -196,7 +199,7 @@ pub async fn destination(app: &App, bridge_id: i64) -> Result<Destination, Error
     writebacks::destination(app.db.read(), bridge_id).await?.ok_or(Error::NotFound)
 }
 
-fn view(bridge: &Bridge, d: &Destination, now: Instant) -> DestinationView {
+pub(super) fn view(bridge: &Bridge, d: &Destination, now: Instant) -> DestinationView {
     let set = |at: i64| maybe_time((at > 0).then_some(at));
     let s = d.read_settings();
     DestinationView {
@@ -217,6 +220,7 @@ fn view(bridge: &Bridge, d: &Destination, now: Instant) -> DestinationView {
         blocked_reason: d.blocked_reason.clone(),
         set_up_faults: d.set_up().into_iter().map(SetUpView::from).collect(),
         left_today: d.left_today(now),
+        personas_looked_at: maybe_time(d.personas_looked_at),
     }
 }
 

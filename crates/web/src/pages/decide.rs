@@ -78,9 +78,9 @@ async fn carry_out(reader: &Reader, row: &RunRow, approve: bool) -> Result<Respo
         return Ok(Redirect::to(&to).into_response());
     }
     let none = || Error::Conflict("This run is about no target group.".into());
-    let (group_id, bridge_id) = row.run.group_id.zip(row.run.bridge_id).ok_or_else(none)?;
+    let group_id = row.run.group_id.ok_or_else(none)?;
     runs::decide(&mut tx, row.run.id, RunState::Approved, &who).await?;
-    let new = NewRun::of(RunKind::Approval, Subject::Group { group_id, bridge_id }, Trigger::Resync);
+    let new = NewRun::of(RunKind::Approval, Subject::of_group(group_id, row.run.bridge_id), Trigger::Resync);
     let asked = runs::request(&mut tx, NewRun { parent_run: Some(row.run.id), ..new }, &who).await?;
     tx.commit().await?;
     app.wake.ring();

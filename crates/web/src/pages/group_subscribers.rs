@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::group::Head;
 use super::links;
-use super::people_table::{self, Person, columns, field_column, persons};
+use super::people_table::{self, Person, columns, export_columns, field_column, persons, with_groups};
 use super::shell::{Page, Reader};
 use super::table::{Column, LIMIT, Order, Sorting, Table, Turn, Turned, chosen, csv};
 use super::text::filters;
@@ -154,13 +154,18 @@ pub async fn by_address(app: &App, group: &GroupRow, turn: Turn<'_>, wanted: i64
     Ok(found)
 }
 
+/// Whose fields the members have: their bridge's, or those of uploads.
+fn source(group: &GroupRow) -> Option<i64> {
+    group.group.bridge_id.or((group.group.kind == "upload").then_some(rialto_core::upload::SOURCE))
+}
+
 /// The shared columns, sorted as this list can be, and one for each personalization field of the bridge.
 async fn all_columns(reader: &Reader, group: &GroupRow, filled: bool) -> Result<(Vec<Column<Person>>, Vec<Field>), Error> {
-    let fields: Vec<Field> = match group.group.bridge_id {
+    let fields: Vec<Field> = match source(group) {
         Some(id) => fields::list(reader.app.db.read(), id).await?.into_iter().filter(|f| f.gone_at.is_none() && f.shown).collect(),
         None => Vec::new(),
     };
-    let shared = columns(reader, false).into_iter().map(|c| match c.key.as_ref() {
+    let shared = columns(reader, group.group.bridge_id.is_none()).into_iter().map(|c| match c.key.as_ref() {
         "address" | "came" => c.sorted(Sorting::Up),
         _ => c,
     });
@@ -195,9 +200,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
     let fields = asked_for(&reader, fields);
     let defaults = fields.iter().any(|f| !f.default_value.is_empty());
     let found = walk.read(&reader.app, &row, Turn::new(&asked.after, &asked.before, LIMIT)).await?;
-    let mut people = lines(&reader.app, row.group.bridge_id, &fields, found.rows.clone()).await?;
-    // All members of a remote list come over the same bridge.
-    people.iter_mut().for_each(|p| p.bridge.clear());
+    let people = lines(&reader.app, source(&row), &fields, found.rows.clone()).await?;
 
     let state = row.group.applied_run.to_string();
     let base = format!("{}/subscribers", head.href);
@@ -231,7 +234,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
 pub async fn export(reader: Reader, Path(id): Path<String>, Query(asked): Query<Asked>) -> Result<Response, Error> {
     let row = links::find_group(&reader.app, &id).await?;
     let (columns, fields) = all_columns(&reader, &row, asked.values == "mailing").await?;
-    let (columns, fields) = (chosen(&reader, TABLE, columns), asked_for(&reader, fields));
+    let (columns, fields) = (export_columns(chosen(&reader, TABLE, columns)), asked_for(&reader, fields));
     let (app, walk) = (reader.app.clone(), asked.walk());
     let name = format!("subscribers-{}", row.group.code.as_deref().map(file_part).unwrap_or_default());
     let slices = async_stream::try_stream! {
@@ -239,7 +242,7 @@ pub async fn export(reader: Reader, Path(id): Path<String>, Query(asked): Query<
         while let Some(place) = after {
             let found = walk.read(&app, &row, Turn::new(&place, "", csv::SLICE)).await?;
             after = found.rows.last().filter(|_| found.behind).map(|m| walk.place(m));
-            yield lines(&app, row.group.bridge_id, &fields, found.rows).await?;
+            yield with_groups(&app, lines(&app, source(&row), &fields, found.rows).await?).await?;
         }
     };
     Ok(csv::download(name.trim_end_matches('-'), columns, slices))

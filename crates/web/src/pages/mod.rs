@@ -59,6 +59,8 @@ mod table;
 mod text;
 pub mod toast;
 mod tokens;
+mod upload;
+mod upload_show;
 mod users;
 mod users_edit;
 mod users_form;
@@ -130,6 +132,12 @@ pub fn router() -> Router<App> {
         .route("/subscribers/interests", get(interests::show))
         .route("/subscribers/interests/{id}", post(interests::submit))
         .route("/subscribers/interests/{id}/stop", get(interests::ask_stop))
+        .route("/subscribers/upload", get(upload::show).post(upload::submit))
+        .route("/subscribers/upload/doubles", post(upload::switch))
+        .route("/subscribers/uploads/{id}", get(upload_show::show))
+        .route("/subscribers/uploads/{id}/map", post(upload_show::map))
+        .route("/subscribers/uploads/{id}/apply", post(upload_show::apply))
+        .route("/subscribers/uploads/{id}/discard", post(upload_show::discard))
         .route("/subscribers/{id}", get(subscriber::show))
         .route("/subscribers/{id}/unsubscribe", get(subscriber_act::ask_unsubscribe).post(subscriber_act::unsubscribe))
         .route("/subscribers/{id}/resubscribe", get(subscriber_act::ask_resubscribe).post(subscriber_act::resubscribe))

@@ -13,6 +13,7 @@ const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
             ("Personas", "/subscribers/personas"),
             ("Interests", "/subscribers/interests"),
             ("Households", "/subscribers/households"),
+            ("Upload", "/subscribers/upload"),
         ],
     ),
     ("Data Exchange", &[("Sync runs", "/sync-runs"), ("Writeback List", "/writebacks")]),

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use rialto_core::AddressState;
 use rialto_core::consent::Cause;
+use rialto_core::upload::{ID_COLUMN, SOURCE};
+use rialto_core::{Instant, Kind, PublicId};
 use rialto_store::bridges;
 use rialto_store::fields::Field;
 use rialto_store::views::members::{self, Member};
-use rialto_store::views::people::Profile;
+use rialto_store::views::people::{self, Profile};
 
 use super::links;
 use super::run_changes::value;
@@ -25,6 +27,8 @@ pub struct Person {
     pub bridge: String,
     /// Personalization fields, where the list asked for them.
     pub profile: Profile,
+    /// Names of the target groups they are in, for an export.
+    pub groups: Vec<String>,
 }
 
 /// Lines for some people, with everything that stands against mailing them.
@@ -32,13 +36,16 @@ pub async fn persons(app: &App, found: Vec<Member>) -> Result<Vec<Person>, Error
     let db = &app.db;
     let mut causes = members::causes(db, &found).await?;
     let all = bridges::list(db.read()).await?;
-    let names: HashMap<i64, String> = if all.len() > 1 { all.into_iter().map(|b| (b.id, b.name)).collect() } else { HashMap::new() };
+    let several = all.len() > 1 || found.iter().any(|m| m.bridge_id == SOURCE);
+    let mut names: HashMap<i64, String> = if several { all.into_iter().map(|b| (b.id, b.name)).collect() } else { HashMap::new() };
+    names.insert(SOURCE, "Upload".into());
     Ok(found
         .into_iter()
         .map(|member| Person {
             causes: causes.remove(&member.id).unwrap_or_default(),
             bridge: names.get(&member.bridge_id).cloned().unwrap_or_default(),
             profile: Profile::new(),
+            groups: Vec::new(),
             member,
         })
         .collect())
@@ -76,6 +83,44 @@ pub fn field_column(field: &Field, filled: bool) -> Column<Person> {
         _ => Cell::Default(default.clone()),
     };
     Column::new(format!("f{number}"), field.title().to_owned(), cell).wide().on_request()
+}
+
+/// The columns of an export of people: those that the reader sees, the record itself, which an upload of the file finds again, and what
+/// lists show as marks, in words.
+pub fn export_columns(shown: Vec<Column<Person>>) -> Vec<Column<Person>> {
+    let id = |p: &Person| PublicId::new(Kind::Subscriber, Instant(p.member.created_at), p.member.id).to_string();
+    let mut columns = vec![Column::new("id", ID_COLUMN, move |p: &Person| Cell::Text(id(p)))];
+    columns.extend(shown.into_iter().filter(|c| c.key != "mailable"));
+    columns.extend([
+        Column::new("consent", "Consent", |p: &Person| Cell::Text(if is_mailable(p) { "yes" } else { "no" }.into())),
+        Column::new("reason", "Reason", |p: &Person| Cell::Text(reasons(p))),
+        Column::new("groups", "Member of", |p: &Person| Cell::Text(p.groups.join("; "))),
+    ]);
+    columns
+}
+
+/// Adds what only exports tell.
+pub async fn with_groups(app: &App, mut people: Vec<Person>) -> Result<Vec<Person>, Error> {
+    let ids: Vec<i64> = people.iter().map(|p| p.member.id).collect();
+    let mut groups = people::groups_of(app.db.read(), &ids).await?;
+    for p in &mut people {
+        p.groups = groups.remove(&p.member.id).unwrap_or_default();
+    }
+    Ok(people)
+}
+
+fn is_mailable(p: &Person) -> bool {
+    p.causes.is_empty() && AddressState::from_i16(p.member.address_state) == AddressState::Usable
+}
+
+/// Why somebody is not mailed; empty when nothing stands against it.
+fn reasons(p: &Person) -> String {
+    let of_address = match AddressState::from_i16(p.member.address_state) {
+        AddressState::Usable => None,
+        AddressState::Missing => Some("No address"),
+        AddressState::Malformed => Some("Malformed address"),
+    };
+    of_address.into_iter().chain(p.causes.iter().map(|c| c.label())).collect::<Vec<_>>().join("; ")
 }
 
 /// What stands against mailing somebody; `Mailable` when nothing does.

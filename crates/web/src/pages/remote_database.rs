@@ -145,12 +145,21 @@ async fn check(reader: Reader, Path(id): Path<String>) -> Result<Response, Error
     toast::done(&reader, HERE, &Toast::new(format!("{} is being asked how the table stands.", bridge.name)))
 }
 
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Asked {
+    /// `yes` for those as well whose persona did not change.
+    everybody: String,
+}
+
 /// POST /settings/remote-database/{id}/send
-async fn send(reader: Reader, Path(id): Path<String>) -> Result<Response, Error> {
+async fn send(reader: Reader, Path(id): Path<String>, Form(asked): Form<Asked>) -> Result<Response, Error> {
     reader.session.require(Permission::BridgesAdmin)?;
     let bridge = of_personas(&reader, &id).await?;
-    send_now(&reader.app, &bridge, &reader.session.actor(&reader.app)).await?;
-    toast::done(&reader, HERE, &Toast::new("What changed is being put into the Writeback List."))
+    let everybody = asked.everybody == "yes";
+    send_now(&reader.app, &bridge, everybody, &reader.session.actor(&reader.app)).await?;
+    let what = if everybody { "Everybody’s persona" } else { "What changed" };
+    toast::done(&reader, HERE, &Toast::new(format!("{what} is being put into the Writeback List.")))
 }
 
 async fn of_personas(reader: &Reader, id: &str) -> Result<Bridge, Error> {

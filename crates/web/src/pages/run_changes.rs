@@ -97,6 +97,8 @@ pub fn tabs(c: &Changes, href: &str, asked: &str) -> Vec<Tab> {
         ("rejected", "Rejected rows", c.rejected, Source::Note("rejected")),
         ("duplicate", "Duplicate rows", c.duplicate, Source::Note("duplicate")),
         ("misfit", "Values that do not fit", c.misfits, Source::Note("misfit")),
+        ("several", "Several people", c.several, Source::Note("several")),
+        ("silenced", "Unsubscribed", c.silenced, Source::Note("silenced")),
     ];
     let mut tabs: Vec<Tab> = all
         .into_iter()
@@ -129,6 +131,8 @@ fn help(key: &str) -> &'static str {
         "changed" => "What stood here before this run, and what stands here now.",
         "rejected" => "Rows without a readable key. Nothing is stored of them, and nobody is removed while there are any.",
         "duplicate" => "The same key came twice in one read; the first row counts.",
+        "several" => "More than one person of your systems has this address, so the line joined none of them.",
+        "silenced" => "They get no mail from now on, in any list.",
         "misfit" => "The person was stored; only these values were left as they were, or cut.",
         _ => "",
     }

@@ -6,6 +6,7 @@ use axum::response::{Html, IntoResponse, Response};
 use rialto_connectors::FieldError;
 use rialto_core::permissions::Permission;
 use rialto_store::settings::{self as store, MAX_REMOVED, MAX_REMOVED_PERCENT};
+use rialto_store::uploads::CLEAN_SETTING;
 use serde::Deserialize;
 
 use super::shell::{Page, Reader};
@@ -115,6 +116,7 @@ fn line(k: &KeyView) -> Line {
         "sync.login_after" => ("A sign-in reads the lists when the last look is older", " seconds"),
         MAX_REMOVED => ("People a sync may remove by itself", ""),
         MAX_REMOVED_PERCENT => ("Share of a group's members", " %"),
+        CLEAN_SETTING => ("Doubles of uploaded people are silenced each night; switched under Upload", ""),
         _ => ("", ""),
     };
     let value = k.value.as_str().map_or_else(|| k.value.to_string(), str::to_owned);

@@ -5,6 +5,7 @@ use axum::extract::Path;
 use axum::response::Html;
 use rialto_core::consent::Cause;
 use rialto_core::permissions::Permission;
+use rialto_core::upload::SOURCE;
 use rialto_core::{AddressState, Instant, Kind, PublicId};
 use rialto_store::bridges::{self, Bridge};
 use rialto_store::fields::{self, Field};
@@ -129,9 +130,16 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
     let causes = members::causes(db, std::slice::from_ref(&person)).await?.remove(&person.id).unwrap_or_default();
     let fields = fields::list(db.read(), person.bridge_id).await?;
     let values = people::profiles(db, person.bridge_id, &fields, &[person.id]).await?.remove(&person.id).unwrap_or_default();
-    let bridge_name = bridge.as_ref().map_or_else(|| "a deleted bridge".to_owned(), |b| b.name.clone());
+    let bridge_name = match &bridge {
+        Some(b) => b.name.clone(),
+        None if person.bridge_id == SOURCE => "Upload".to_owned(),
+        None => "a deleted bridge".to_owned(),
+    };
     let (name, called) = names(&fields, &values);
-    let (attributes, empty, hidden) = attributes(&fields, &values);
+    let (mut attributes, empty, hidden) = attributes(&fields, &values);
+    if person.bridge_id != SOURCE {
+        attributes.extend(uploaded(&reader, &person).await?);
+    }
     let groups = people::groups(db.read(), person.id).await?;
     let same = people::same_address(db.read(), &person).await?;
     let (ledger, ledger_more) = ledger(&reader, &person).await?;
@@ -267,6 +275,19 @@ fn attributes(fields: &[Field], values: &Profile) -> (Vec<Attribute>, usize, usi
         }
     }
     (found, empty, hidden)
+}
+
+/// What uploads have brought beside the fields of the bridge.
+async fn uploaded(reader: &Reader, person: &Member) -> Result<Vec<Attribute>, Error> {
+    let db = &reader.app.db;
+    let fields = fields::list(db.read(), SOURCE).await?;
+    let values = people::profiles(db, SOURCE, &fields, &[person.id]).await?.remove(&person.id).unwrap_or_default();
+    let named = fields.iter().map(|f| Attribute {
+        name: format!("{} (uploaded)", f.title()),
+        value: value(values.get(&f.number), &f.kind),
+        default: false,
+    });
+    Ok(named.filter(|a| !a.value.is_empty()).collect())
 }
 
 /// The newest acts; and how many older ones there are.

@@ -9,7 +9,7 @@ use rialto_store::views::people;
 use serde::Deserialize;
 
 use super::links;
-use super::people_table::{columns, persons, with_bridge};
+use super::people_table::{columns, export_columns, persons, with_bridge, with_groups};
 use super::shell::{Page, Reader};
 use super::table::{LIMIT, Table, Turn, Turned, chosen, csv};
 use crate::error::Error;
@@ -80,7 +80,7 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<Str
 /// GET /subscribers/export.csv: everybody whom the search finds.
 pub async fn export(reader: Reader, Query(asked): Query<Asked>) -> Result<Response, Error> {
     let several = rialto_store::bridges::list(reader.app.db.read()).await?.len() > 1;
-    let columns = chosen(&reader, TABLE, columns(&reader, several));
+    let columns = export_columns(chosen(&reader, TABLE, columns(&reader, several)));
     let (app, q) = (reader.app.clone(), crate::api::extract::search(&asked.q)?.to_owned());
     let slices = async_stream::try_stream! {
         let mut after = Some(String::new());
@@ -89,7 +89,7 @@ pub async fn export(reader: Reader, Query(asked): Query<Asked>) -> Result<Respon
             let mut rows = exact(&app, &q, &found).await?;
             after = found.rows.last().filter(|_| found.behind).map(self::place);
             rows.extend(found.rows);
-            yield persons(&app, rows).await?;
+            yield with_groups(&app, persons(&app, rows).await?).await?;
         }
     };
     Ok(csv::download("subscribers", columns, slices))

@@ -141,7 +141,7 @@ async fn a_link_shows_and_changes_what_is_offered_and_nothing_else() {
         // Switched off: not offered, and an old page is refused.
         let mut tx = test.app.db.write().await.unwrap();
         let off = writebacks::Settings { interests: false, ..Default::default() };
-        let bridge: (i64,) = tx.one("SELECT id FROM bridge ORDER BY id LIMIT 1", args![]).await.unwrap();
+        let bridge: (i64,) = tx.one("SELECT id FROM bridge WHERE id > 0 ORDER BY id LIMIT 1", args![]).await.unwrap();
         writebacks::put_settings(&mut tx, bridge.0, &off, &actor()).await.unwrap();
         tx.commit().await.unwrap();
         assert!(!look(&test, &first).await.text.contains("What interests you"));

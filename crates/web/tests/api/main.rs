@@ -26,5 +26,6 @@ mod runs;
 mod schedules;
 mod settings;
 mod sign_in;
+mod uploads;
 mod writeback_times;
 mod writebacks;

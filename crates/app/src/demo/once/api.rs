@@ -47,8 +47,42 @@ impl Api {
         self.send(Method::POST, path, Some(body)).await
     }
 
+    pub async fn put(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        self.send(Method::PUT, path, Some(body)).await
+    }
+
     pub async fn patch(&self, path: &str, body: Value) -> anyhow::Result<Value> {
         self.send(Method::PATCH, path, Some(body)).await
+    }
+
+    /// Brings a file: the fields of the form, then the file.
+    pub async fn bring(&self, path: &str, fields: &[(&str, &str)], (name, file): (&str, &str)) -> anyhow::Result<Value> {
+        const EDGE: &str = "the-edge-of-a-part";
+        let mut body = String::new();
+        for (field, value) in fields {
+            body += &format!("--{EDGE}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
+        }
+        body += &format!("--{EDGE}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{file}\r\n--{EDGE}--\r\n");
+        let request = self.client.post(format!("{}/api/v1{path}", self.base)).bearer_auth(&self.token);
+        let request = request.header("content-type", format!("multipart/form-data; boundary={EDGE}"));
+        let answer = request.body(body).send().await.with_context(|| format!("POST {path}"))?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "POST {path} answered {status}: {}", text.chars().take(300).collect::<String>());
+        serde_json::from_str(&text).with_context(|| format!("POST {path} did not answer with JSON"))
+    }
+
+    /// Waits until what stands at a path is in a state; answers it.
+    pub async fn until(&self, path: &str, state: &str) -> anyhow::Result<Value> {
+        let reached = async {
+            loop {
+                let found = self.get(path).await?;
+                if found["state"] == state {
+                    return Ok(found);
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::time::timeout(RUN, reached).await.with_context(|| format!("{path} is not {state} after {} s", RUN.as_secs()))?
     }
 
     /// All items of a list, page by page. `path` may have a query.

@@ -4,6 +4,8 @@ mod api;
 mod b12;
 mod b2;
 mod b3;
+mod imis;
+mod m3;
 mod others;
 mod p1;
 mod p2;
@@ -21,6 +23,8 @@ mod p6;
 mod report;
 mod told;
 mod truth;
+mod u1;
+mod u2;
 mod world;
 
 use std::process::ExitCode;
@@ -87,14 +91,33 @@ async fn walk(world: World, report: &mut Report) {
     report.step("B2", "Large removals wait for a person, and an unproven read removes nobody", b2::walk(&world).await);
     report.step("B3", "A plan writes nothing, approval removes exactly what was shown, discard keeps", b3::walk(&world).await);
     report.step("B12", "The books of every run balance, and the counts add up to what the remote holds", b12::walk(&world).await);
+    report.step(
+        "U1",
+        "A file of people becomes a target group; known people are joined, nothing of theirs is overwritten",
+        u1::walk(&world).await,
+    );
+    report.step("U2", "A file of unsubscribers silences whom it names, and the remote is told", u2::walk(&world).await);
     match others::MemberSuite::begin(&world).await {
         Ok(suite) => {
             report.step("M1", "Active public searches become target groups", suite.searches_are_groups().await);
             report.step("M2", "The people of a search come over, without those of Do Not Email", suite.do_not_email_is_left_out().await);
+            report.step(
+                "M3",
+                "Refresh in two places, Info and a mailing read MemberSuite, each told as what it is",
+                suite.triggers().await,
+            );
+            report.step("M4", "Info: the last counts at once, Resync Now, Remote IDs, what is left out", suite.info().await);
             report.step("M5", "What people decide ticks and unticks Do Not Email", suite.told().await);
         }
         Err(error) => report.step("M1", "Active public searches become target groups", Err(error)),
     }
-    report.step("I3", "iMIS: lists from IQA queries, opt-outs written back", others::imis(&world).await);
+    match imis::Imis::begin(&world).await {
+        Ok(imis) => {
+            report.step("I3", "iMIS: lists from IQA queries, opt-outs written back", imis.queries_and_consent().await);
+            report.step("I1", "Personas: the first that matches, written back where it changed", imis.personas().await);
+            report.step("I2", "Without their table personas are held, and go out by themselves after the repair", imis.table().await);
+        }
+        Err(error) => report.step("I3", "iMIS: lists from IQA queries, opt-outs written back", Err(error)),
+    }
     world.end().await;
 }

@@ -1,9 +1,9 @@
-//! M1, M2, M5, I3: MemberSuite and iMIS beside Personify360, each compared with what its own sandbox holds.
+//! M1, M2, M5: MemberSuite beside Personify360, compared with what its own sandbox holds; and what the steps of other systems share.
 
 use std::collections::BTreeSet;
 
 use anyhow::Context;
-use rialto_sandbox::{imis, membersuite};
+use rialto_sandbox::membersuite;
 use serde_json::{Value, json};
 
 use super::api::{count, text};
@@ -13,16 +13,16 @@ use super::told;
 use super::world::World;
 
 /// People of each of the two systems.
-const PEOPLE: u64 = 600;
+pub(super) const PEOPLE: u64 = 600;
 
 /// A bridge to one more system.
-struct Other<'w> {
-    world: &'w World,
-    id: String,
+pub(super) struct Other<'w> {
+    pub world: &'w World,
+    pub id: String,
 }
 
 impl<'w> Other<'w> {
-    async fn connect(world: &'w World, entered: Value) -> anyhow::Result<Self> {
+    pub(super) async fn connect(world: &'w World, entered: Value) -> anyhow::Result<Self> {
         let bridge = world.api.post("/bridges", entered).await?;
         let this = Self { world, id: text(&bridge, "id")?.to_owned() };
         this.refresh().await?;
@@ -33,12 +33,12 @@ impl<'w> Other<'w> {
         self.world.api.run(&format!("/bridges/{}/refresh", self.id), json!({})).await
     }
 
-    async fn groups(&self) -> anyhow::Result<Vec<Value>> {
+    pub(super) async fn groups(&self) -> anyhow::Result<Vec<Value>> {
         self.world.api.all(&format!("/target-groups?bridge={}", self.id)).await
     }
 
     /// Syncs the list with this code; answers the run and the Remote IDs of the members.
-    async fn sync(&self, code: &str) -> anyhow::Result<(Value, BTreeSet<String>)> {
+    pub(super) async fn sync(&self, code: &str) -> anyhow::Result<(Value, BTreeSet<String>)> {
         let groups = self.groups().await?;
         let group = groups.iter().find(|g| g["code"] == code).with_context(|| format!("there is no target group for {code}"))?;
         let path = format!("/target-groups/{}", text(group, "id")?);
@@ -49,13 +49,13 @@ impl<'w> Other<'w> {
     }
 
     /// What waits goes out, here and at Personify360, where the same address may have been told.
-    async fn cycle(&self) -> anyhow::Result<()> {
+    pub(super) async fn cycle(&self) -> anyhow::Result<()> {
         self.world.api.post(&format!("/bridges/{}/run-writebacks", self.id), json!({})).await?;
         told::cycle(self.world).await
     }
 
     /// Somebody of these who may be mailed, and whose address nobody else bears.
-    async fn alone(&self, ids: &BTreeSet<String>) -> anyhow::Result<String> {
+    pub(super) async fn alone(&self, ids: &BTreeSet<String>) -> anyhow::Result<String> {
         for id in ids {
             let subscriber = self.world.subscriber(id).await?;
             let why = self.world.api.get(&format!("/subscribers/{}/consent", text(&subscriber, "id")?)).await?;
@@ -69,8 +69,8 @@ impl<'w> Other<'w> {
 
 /// A simulated MemberSuite, and the bridge to it.
 pub struct MemberSuite<'w> {
-    remote: membersuite::Running,
-    other: Other<'w>,
+    pub(super) remote: membersuite::Running,
+    pub(super) other: Other<'w>,
 }
 
 impl<'w> MemberSuite<'w> {
@@ -93,7 +93,7 @@ impl<'w> MemberSuite<'w> {
         self.remote.sandbox.searches().into_iter().filter(open).collect()
     }
 
-    fn largest(&self) -> anyhow::Result<String> {
+    pub(super) fn largest(&self) -> anyhow::Result<String> {
         Ok(self.searches().into_iter().max_by_key(|s| s.count).context("no search")?.id)
     }
 
@@ -144,45 +144,6 @@ impl<'w> MemberSuite<'w> {
     }
 }
 
-fn code(group: &Value) -> String {
+pub(super) fn code(group: &Value) -> String {
     group["code"].as_str().unwrap_or_default().to_owned()
-}
-
-/// I3.
-pub async fn imis(world: &World) -> anyhow::Result<Checks> {
-    let mut checks = Checks::default();
-    let remote = imis::start(imis::Options { people: PEOPLE, ..Default::default() }).await?;
-    let (sandbox, options) = (&remote.sandbox, remote.sandbox.options());
-    let other = Other::connect(
-        world,
-        json!({
-            "kind": "imis", "name": "iMIS",
-            "settings": {"base_url": remote.site_root(), "generation": "ems", "requests_per_second": "100", "page_rows": "50"},
-            "secrets": {"username": options.user, "password": options.password},
-        }),
-    )
-    .await?;
-    let groups = other.groups().await?;
-    let paths: BTreeSet<String> = sandbox.queries().into_iter().map(|q| q.path).collect();
-    checks.that("IQA queries of the folder are target groups", !groups.is_empty());
-    checks.that("and nothing else is", groups.iter().all(|g| g["code"].as_str().is_some_and(|c| paths.contains(c))));
-    let largest = groups.iter().filter_map(|g| g["code"].as_str()).max_by_key(|c| sandbox.members(c).len()).context("no query")?;
-    let people = sandbox.members(largest);
-    let (run, members) = other.sync(largest).await?;
-    checks.equal("the sync succeeds", text(&run, "state")?, "succeeded");
-    checks.same("everybody whom the query selects is here", &members, &people.iter().map(|c| c.id.clone()).collect());
-    let no = people.iter().filter(|c| c.do_not_email()).count() as i64;
-    checks.equal("each no is a suppression", count(&run, "suppressed"), no);
-
-    let id = other.alone(&members).await?;
-    world.unsubscribe(&id).await?;
-    other.cycle().await?;
-    checks.equal("an opt-out is Sent", states(&told::writebacks(world, &id).await?), vec!["sent"]);
-    checks.equal("and stands in the communication preferences", sandbox.contact(&id).map(|c| c.do_not_email()), Some(true));
-    let types: Vec<String> = sandbox.activities(&id).into_iter().map(|a| a.activity_type).collect();
-    checks.equal("with an activity", types, vec!["iUnsub".to_owned()]);
-    told::resubscribe(world, &id).await?;
-    other.cycle().await?;
-    checks.equal("a resubscribe takes it back", sandbox.contact(&id).map(|c| c.do_not_email()), Some(false));
-    Ok(checks)
 }

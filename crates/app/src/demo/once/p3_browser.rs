@@ -28,11 +28,16 @@ impl Browser {
         Ok(Self { base: world.base.clone(), client, session })
     }
 
+    /// The text of a page.
+    pub async fn page(&self, path: &str) -> anyhow::Result<String> {
+        let shown = self.client.get(format!("{}{path}", self.base)).header(COOKIE, &self.session).send().await?;
+        ensure!(shown.status().is_success(), "{path} answered {}", shown.status());
+        Ok(shown.text().await?)
+    }
+
     /// Presses a button on `page`: its form goes to `action`. Answers where that leads.
     pub async fn press(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> anyhow::Result<String> {
-        let shown = self.client.get(format!("{}{page}", self.base)).header(COOKIE, &self.session).send().await?;
-        ensure!(shown.status().is_success(), "{page} answered {}", shown.status());
-        let text = shown.text().await?;
+        let text = self.page(page).await?;
         ensure!(text.contains(&format!("action=\"{action}\"")), "{page} has no button that leads to {action}");
         let mut all = vec![("csrf", token(&text).with_context(|| format!("{page} has no form"))?)];
         all.extend(fields.iter().copied());
@@ -52,10 +57,15 @@ fn token(page: &str) -> Option<&str> {
     page.split_once("name=\"csrf\" value=\"")?.1.split('"').next()
 }
 
-/// Runs of a bridge of one trigger, newest first, once there are `count` and all have ended.
+/// Runs of the walk's own bridge of one trigger, newest first, once there are `count` and all have ended.
 pub async fn runs_of(world: &World, kind: &str, trigger: &str, count: usize) -> anyhow::Result<Vec<Value>> {
+    runs_of_bridge(world, &world.bridge, kind, trigger, count).await
+}
+
+/// The same of any bridge.
+pub async fn runs_of_bridge(world: &World, bridge: &str, kind: &str, trigger: &str, count: usize) -> anyhow::Result<Vec<Value>> {
     for _ in 0..600 {
-        let all = world.api.all(&format!("/sync-runs?bridge={}&kind={kind}", world.bridge)).await?;
+        let all = world.api.all(&format!("/sync-runs?bridge={bridge}&kind={kind}")).await?;
         let found: Vec<Value> = all.into_iter().filter(|r| r["trigger"] == trigger).collect();
         if found.len() >= count && !found.iter().any(|r| matches!(r["state"].as_str(), Some("queued" | "running"))) {
             return Ok(found);

@@ -62,9 +62,9 @@ fn field(cell: &Cell) -> String {
     }
 }
 
-/// A spreadsheet takes text that begins so for a formula; an apostrophe in front makes it text again.
+/// A spreadsheet takes text that begins so for a formula; an upload reads it back as it was.
 fn safe(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) { format!("'{text}") } else { text.to_owned() }
+    rialto_core::upload::guarded(text)
 }
 
 #[cfg(test)]

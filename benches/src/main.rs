@@ -38,15 +38,12 @@ struct Args {
     /// Only unsubscribes by link.
     #[arg(long)]
     public: bool,
-<<<<<<< HEAD
     /// Only sorting people into personas.
     #[arg(long)]
     personas: bool,
-=======
     /// Only uploads, of the largest size.
     #[arg(long)]
     uploads: bool,
->>>>>>> uploads
     /// Unsubscribes a second.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_500))]
     rate: u32,
@@ -163,13 +160,9 @@ async fn measure_all(args: &Args) -> Result<()> {
     browse_all(server).await?;
     on_both(server, "queue", queue::HEAD, &[]).await?;
     drain::all(server).await?;
-<<<<<<< HEAD
     on_both(server, "personas", personas::HEAD, &[]).await?;
-    on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await
-=======
     uploads::all(server, most).await?;
-    public_all(server, args.rate).await
->>>>>>> uploads
+    on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await
 }
 
 /// One part on both databases, each in a process and a database of its own; it prints its line of the table.

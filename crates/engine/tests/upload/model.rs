@@ -68,13 +68,7 @@ impl Model {
         if !replace || !whole {
             return (joined, 0);
         }
-<<<<<<< HEAD
-        for name in &absent {
-            self.members.remove(name);
-        }
-=======
         self.members.retain(|name| !absent.contains(name));
->>>>>>> uploads
         (joined, absent.len())
     }
 }

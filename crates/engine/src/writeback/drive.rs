@@ -96,6 +96,8 @@ struct Drive<'a> {
     load: Load,
     /// Cutoff up to which nothing more was due when last asked.
     drained: Option<Instant>,
+    /// Something was recorded since the claim under way was begun: it may not have seen what is due now.
+    freed: bool,
     /// Rate or budget leaves nothing more to claim; what is in hand was counted, and goes.
     spent: bool,
     /// Nothing new is begun: the reason of the end, once all that runs has ended.
@@ -122,6 +124,7 @@ impl<'a> Drive<'a> {
             terms,
             load: Load::default(),
             drained: None,
+            freed: false,
             spent: false,
             winding_up: None,
             storage_away: false,
@@ -149,6 +152,7 @@ impl<'a> Drive<'a> {
                 probing = Some(self.probe());
             }
             if claiming.is_none() && self.wants_more() {
+                self.freed = false;
                 claiming = Some(self.claim());
             }
             if recording.is_none() {
@@ -225,7 +229,7 @@ impl<'a> Drive<'a> {
                     self.wind_up(Ended::BrokenOff);
                 }
             }
-            Ok(Next::Nothing { cutoff }) => self.drained = Some(cutoff),
+            Ok(Next::Nothing { cutoff }) => self.drained = (!self.freed).then_some(cutoff),
             Ok(Next::Spent) => self.spent = true,
             Ok(Next::Blocked | Next::Off) => self.wind_up(Ended::Waiting),
             Err(e) => {
@@ -299,7 +303,7 @@ impl<'a> Drive<'a> {
             Ok(ids) => {
                 self.storage_away = false;
                 // Somebody's next message may be due now.
-                self.drained = None;
+                (self.drained, self.freed) = (None, true);
                 let late = kept.len().saturating_sub(ids.len());
                 if late > 0 {
                     tracing::warn!(

@@ -163,7 +163,8 @@ async fn lists_go_on_where_interests_cannot_be_read() {
         let events = w.use_interest(EVENTS).await;
         w.fault(Fault::HtmlPage, "usr_Rialto_Interests");
         w.lists(w.bridge).await;
-        let (trouble,): (String,) = w.db.read().one("SELECT interests_trouble FROM bridge", vec![]).await.unwrap();
+        let (trouble,): (String,) =
+            w.db.read().one("SELECT interests_trouble FROM bridge WHERE id = $1", rialto_store::args![w.bridge]).await.unwrap();
         assert!(trouble.contains("usr_Rialto_Interests"), "{trouble}");
         w.remote().clear_faults();
         // Nothing offered is more likely a fault than the end of all interests.

@@ -248,10 +248,12 @@ pub async fn unblock(tx: &mut Tx, bridge_id: i64) -> Result<(), StoreError> {
 pub async fn keep_faults(tx: &mut Tx, bridge_id: i64, faults: &[SetUp], now: Instant) -> Result<(), StoreError> {
     // Rows before the destination, as everywhere: two at once never wait for each other in a circle.
     for kind in WritebackKind::ALL {
-        match faults.iter().find(|f| f.kinds.contains(kind)) {
-            Some(fault) => tx.run(HOLD, args![bridge_id, kind.name(), &fault.detail]).await?,
-            None => tx.run(RELEASE, args![bridge_id, kind.name()]).await?,
-        };
+        let details: Vec<&str> = faults.iter().filter(|f| f.kinds.contains(kind)).map(|f| f.detail.as_str()).collect();
+        if details.is_empty() {
+            tx.run(RELEASE, args![bridge_id, kind.name()]).await?;
+        } else {
+            tx.run(HOLD, args![bridge_id, kind.name(), details.join(" ")]).await?;
+        }
     }
     tx.run(KEEP_FAULTS, args![bridge_id, json!(faults).to_string(), now]).await.map(drop)
 }

@@ -112,7 +112,7 @@ pub async fn sync(base: &str, url: &str) -> Result<Measured> {
     Ok(measured)
 }
 
-async fn carry_out(engine: &Engine, new: NewRun) -> Result<runs::Run> {
+pub async fn carry_out(engine: &Engine, new: NewRun) -> Result<runs::Run> {
     let db = &engine.parts().db;
     let mut tx = db.write().await?;
     let id = runs::request(&mut tx, new, &actor()).await?.run_id;

@@ -7,6 +7,7 @@ mod drain;
 mod load;
 mod pages;
 mod personas;
+mod protocols;
 mod public;
 mod queue;
 mod raw;
@@ -38,6 +39,9 @@ struct Args {
     /// Only unsubscribes by link.
     #[arg(long)]
     public: bool,
+    /// Only people read over each protocol, 100,000.
+    #[arg(long)]
+    protocols: bool,
     /// Only sorting people into personas.
     #[arg(long)]
     personas: bool,
@@ -79,6 +83,12 @@ enum Part {
     UploadInsert { db: String, rows: u64 },
     /// One upload of a file.
     Upload { db: String, file: String },
+    /// A simulated remote of a protocol, until its input closes.
+    ProtocolRemote { protocol: String, people: u64 },
+    /// A bare client and the connector, in turn.
+    ProtocolRead { remote: String },
+    /// One sync of a protocol's people.
+    ProtocolSync { remote: String, db: String },
     /// One sync by the engine.
     Sync { base: String, db: String },
 }
@@ -114,6 +124,9 @@ async fn main() -> Result<()> {
         }
         Some(Part::UploadInsert { db, rows }) => uploads::insert(&db, rows).await,
         Some(Part::Upload { db, file }) => uploads::upload(&db, &file).await,
+        Some(Part::ProtocolRemote { protocol, people }) => protocols::serve(&protocol, people).await,
+        Some(Part::ProtocolRead { remote }) => protocols::read(&remote).await,
+        Some(Part::ProtocolSync { remote, db }) => protocols::sync(&remote, &db).await,
         Some(Part::Sync { base, db }) => child::report(load::sync(&base, &db).await?),
         None => measure_all(&args).await,
     }
@@ -129,6 +142,9 @@ async fn measure_all(args: &Args) -> Result<()> {
     }
     if args.drain {
         return drain::all(server).await;
+    }
+    if args.protocols {
+        return protocols::all_of_them(server, 100_000).await;
     }
     if args.public {
         return on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await;
@@ -162,6 +178,7 @@ async fn measure_all(args: &Args) -> Result<()> {
     drain::all(server).await?;
     on_both(server, "personas", personas::HEAD, &[]).await?;
     uploads::all(server, most).await?;
+    protocols::all_of_them(server, 100_000).await?;
     on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rialto_core::run::Trigger;
+use rialto_core::timing::{OwnTiming, Timing};
 use rialto_core::writeback::WritebackKind;
 use secrecy::SecretString;
 
@@ -43,6 +44,8 @@ pub struct BridgeKind {
     pub no_mode: NoMode,
     /// What can be written back to such a bridge.
     pub writebacks: &'static [WritebackKind],
+    /// When they go out, by the settings, unless a bridge says otherwise (`docs/adr/0129`).
+    pub timing: fn(&Settings) -> Timing,
     /// Whether the people of an interest can be listed, so that it can be a target group (`docs/adr/0120`).
     pub lists_interests: bool,
     /// Whether the remote system can fetch its writebacks itself, instead of being called (`docs/adr/0125`).
@@ -75,6 +78,17 @@ impl BridgeKind {
             (None, false) => format!("{}s", self.list_name),
         }
     }
+}
+
+/// For kinds whose writebacks all go with the queue's cycle.
+pub fn with_the_cycle(_: &Settings) -> Timing {
+    Timing::default()
+}
+
+/// When a bridge's writebacks go out: as its kind declares, with what the bridge says instead. A kind that this version does not know goes with
+/// the cycle.
+pub fn timing(kind_name: &str, settings: &Settings, own: &OwnTiming) -> Timing {
+    kind(kind_name).map(|k| (k.timing)(settings)).unwrap_or_default().with(own)
 }
 
 /// As `BridgeKind::has`, by the kind's name; a kind that this version does not know has no trigger.

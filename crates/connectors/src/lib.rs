@@ -21,7 +21,7 @@ use rialto_core::fields::FieldType;
 use rialto_core::person::RemotePerson;
 use rialto_core::writeback::InterestKey;
 
-pub use catalogue::{BridgeKind, has_trigger, kind, kinds, try_out};
+pub use catalogue::{BridgeKind, has_trigger, kind, kinds, timing, try_out};
 pub use error::{ConnectorError, FieldError};
 pub use writeback::{Acknowledged, Delivery, DeliveryError, RemoteInterest, SetUpFault, Shown};
 

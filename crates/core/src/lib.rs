@@ -19,6 +19,7 @@ pub mod random;
 pub mod run;
 pub mod schedule;
 pub mod time;
+pub mod timing;
 pub mod upload;
 pub mod writeback;
 

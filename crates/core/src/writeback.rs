@@ -9,6 +9,7 @@ use crate::time::Instant;
 
 names! {
     /// What a writeback is about.
+    #[derive(PartialOrd, Ord)]
     WritebackKind {
         Unsubscribe = "unsubscribe", Resubscribe = "resubscribe", InvalidEmail = "invalid_email", Interests = "interests",
         MailingActivity = "mailing_activity", Persona = "persona",
@@ -35,13 +36,8 @@ names! {
 
 names! {
     /// How writebacks reach a remote system: Rialto calls it, or it fetches and acknowledges them (`docs/adr/0125`).
-    Delivery { Push = "push", Polled = "polled" }
-}
-
-impl Default for Delivery {
-    fn default() -> Self {
-        Self::Push
-    }
+    #[derive(Default)]
+    Delivery { #[default] Push = "push", Polled = "polled" }
 }
 
 /// Tries that happen by themselves: the first, and two on later cycles (WB-03).

@@ -39,7 +39,6 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (12, "reconcile", Text::Both(include_str!("../migrations/0012_reconcile.sql"))),
     (13, "writeback times", Text::Both(include_str!("../migrations/0013_writeback_times.sql"))),
     (14, "interests", Text::Both(include_str!("../migrations/0014_interests.sql"))),
-    (16, "fetched writebacks", Text::Both(include_str!("../migrations/0016_fetched_writebacks.sql"))),
     (
         17,
         "uploads",
@@ -57,6 +56,8 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
         },
     ),
     (20, "personas", Text::Both(include_str!("../migrations/0020_personas.sql"))),
+    (21, "fetched writebacks", Text::Both(include_str!("../migrations/0021_fetched_writebacks.sql"))),
+    (22, "timing", Text::Both(include_str!("../migrations/0022_timing.sql"))),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

@@ -77,6 +77,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("writebacks::record", crate::writebacks::RECORD_ALL),
         ("writebacks::hand", crate::writebacks::HAND_ALL),
         ("writebacks::polled", crate::writebacks::POLLED_ALL),
+        ("writebacks::timing", crate::writebacks::TIMING_ALL),
     ]
 }
 

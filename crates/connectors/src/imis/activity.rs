@@ -26,8 +26,14 @@ pub(super) async fn write(service: &Service, id: &str, address: &str, message: &
     let Some(kind) = service.settings.activities.of(message.kind()) else {
         return Err(DeliveryError::Refused { detail: "This is not written back to iMIS.".into() });
     };
-    let (text, date) = (text(address, message, marker), local(message.at));
-    let properties = [("PartyId", id), ("ACTIVITY_TYPE", kind), ("TRANSACTION_DATE", date.as_str()), ("DESCRIPTION", text.as_str())];
+    let (text, note, date) = (text(address, message, marker), note(address, message), local(message.at));
+    let properties = [
+        ("PartyId", id),
+        ("ACTIVITY_TYPE", kind),
+        ("TRANSACTION_DATE", date.as_str()),
+        ("DESCRIPTION", text.as_str()),
+        ("NOTE", note.as_str()),
+    ];
     let sent = generic(ACTIVITY, id, &properties);
     let saved = match service.change(Verb::Post, &[ACTIVITY], Some(&sent)).await.map_err(refused) {
         Err(DeliveryError::Refused { detail }) => return Err(why(service, kind, detail).await),
@@ -110,6 +116,12 @@ fn text(address: &str, message: &Message, marker: &str) -> String {
     format!("{}|{marker}", cut(&told, room))
 }
 
+/// The reason and the address between a pipe, 250 characters of each (WB-20): DESCRIPTION has no room for all of it.
+fn note(address: &str, message: &Message) -> String {
+    let words = words(message);
+    format!("{}|{}", cut(&words, TEXT), cut(&plain(address, TEXT), TEXT))
+}
+
 fn words(message: &Message) -> String {
     let reason = plain(&message.reason, TEXT);
     let fact = match &message.what {
@@ -149,6 +161,9 @@ mod tests {
         assert_eq!(bad, format!("|2026-01-05 08:09:10 UTC|Lumora/Society|malformed address|{mark}"));
         let long = text("a@b.example", &message(&"ä[rialto:x]|".repeat(90), What::Unsubscribe), &mark);
         assert_eq!(long.chars().count(), 250);
+        let noted = note(&format!("{}@b.example", "a".repeat(300)), &message(&"ä|".repeat(90), What::Unsubscribe));
+        assert_eq!(noted, format!("{}|{}", "ä/".repeat(90), "a".repeat(250)));
+        assert_eq!(note("a@b.example", &message(&"x".repeat(900), What::Unsubscribe)), format!("{}|a@b.example", "x".repeat(250)));
         assert!(long.ends_with(&mark) && find_marker(&long) == Some(&mark) && long.split('|').count() == 5, "{long}");
     }
 }

@@ -62,6 +62,7 @@ pub static KIND: BridgeKind = BridgeKind {
     ],
     no_mode: NoMode::ImportAsSuppressed,
     writebacks: settings::WRITEBACKS,
+    timing: settings::timing,
     lists_interests: false,
     can_fetch: false,
     silence_is_interest: None,

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use rialto_core::timing::{Timing, When};
 use rialto_core::writeback::WritebackKind;
 use secrecy::SecretString;
 use url::Url;
@@ -58,7 +59,14 @@ pub(super) static FORM: &[FormField] = &[
         "Whether people who chose nothing about that type may be mailed: as the site's own setting has it.",
         &["allowed", "refused"],
     ),
+    choice(
+        "unsubscribe_as",
+        "A person's no is told as",
+        "unsubscribe: once a day, as the activity of unsubscribing; opt_out: at once, as that of opting out. The preference is set either way.",
+        &["unsubscribe", "opt_out"],
+    ),
     text("activity_unsubscribe", "Activity type: unsubscribed", TYPE_HELP, "iUnsub"),
+    text("activity_opt_out", "Activity type: opted out", TYPE_HELP, "iOptout"),
     text("activity_resubscribe", "Activity type: subscribed again", TYPE_HELP, "iResub"),
     text("activity_invalid_email", "Activity type: invalid email address", TYPE_HELP, "iBadEmail"),
     text("activity_types_table", "General table of activity types", "Where the types that exist are listed.", "ACTIVITY_TYPE"),
@@ -122,6 +130,19 @@ impl ActivityTypes {
     }
 }
 
+const OPT_OUT: &str = "opt_out";
+
+/// Once a day at one in the morning, Eastern; opting out at once (WB-18).
+pub(super) fn timing(settings: &catalogue::Settings) -> Timing {
+    let opt_out = settings.get("unsubscribe_as").is_some_and(|how| how.trim() == OPT_OUT);
+    let kinds = [
+        (WritebackKind::Unsubscribe, if opt_out { When::AtOnce } else { When::Daily }),
+        (WritebackKind::Resubscribe, When::Daily),
+        (WritebackKind::InvalidEmail, When::Daily),
+    ];
+    Timing { kinds: kinds.into(), at: "01:00".into(), timezone: "America/New_York".into() }
+}
+
 /// Every fault of the settings with its key.
 pub(super) fn check(settings: &catalogue::Settings, secrets: &catalogue::Secrets) -> Vec<FieldError> {
     read(settings, secrets).err().unwrap_or_default()
@@ -136,8 +157,9 @@ pub(super) fn read(settings: &catalogue::Settings, secrets: &catalogue::Secrets)
     let column_email = column(&mut form, "column_email");
     let communication_type = column(&mut form, "communication_type");
     let allowed_without = chosen(&mut form, "without_preference") == "allowed";
+    let (unsubscribed, opted_out) = (named(&mut form, "activity_unsubscribe", 20), named(&mut form, "activity_opt_out", 20));
     let activities = ActivityTypes {
-        unsubscribe: named(&mut form, "activity_unsubscribe", 20),
+        unsubscribe: if chosen(&mut form, "unsubscribe_as") == OPT_OUT { opted_out } else { unsubscribed },
         resubscribe: named(&mut form, "activity_resubscribe", 20),
         invalid_email: named(&mut form, "activity_invalid_email", 20),
     };

@@ -58,6 +58,7 @@ pub static KIND: BridgeKind = BridgeKind {
     lists_interests: true,
     can_fetch: true,
     silence_is_interest: Some(settings::opts_new_people_in),
+    timing: crate::catalogue::with_the_cycle,
     setup_script: None,
     check: settings::check,
     open,

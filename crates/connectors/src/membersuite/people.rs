@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use rialto_core::person::RemotePerson;
 
-use super::{categories, lists};
 use super::rows::{Columns, Table};
 use super::search::Query;
 use super::service::{Service, Way, named};
 use super::xml::protocol;
+use super::{categories, lists};
 use crate::ahead::Out;
 use crate::{ConnectorError, Page};
 

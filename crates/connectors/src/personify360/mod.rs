@@ -73,6 +73,7 @@ pub static KIND: BridgeKind = BridgeKind {
     ],
     no_mode: NoMode::ImportAsSuppressed,
     writebacks: settings::WRITEBACKS,
+    timing: crate::catalogue::with_the_cycle,
     lists_interests: true,
     can_fetch: false,
     silence_is_interest: None,

@@ -21,7 +21,9 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use rialto_core::Instant;
+use rialto_core::timing::When;
 use rialto_store::StoreError;
+use rialto_store::bridges;
 use rialto_store::writebacks::{self, Destination, Signs};
 use tokio_util::sync::CancellationToken;
 
@@ -137,6 +139,7 @@ impl Desk {
             tx.commit().await?;
         }
         let now = parts.clock.now();
+        keep_times(parts, now).await?;
         for destination in writebacks::destinations(db.read()).await?.iter().filter(|d| !d.is_polled()) {
             begin_cycle(parts, destination, now).await?;
         }
@@ -190,6 +193,30 @@ impl Line {
 /// Something is held, and the set-up was not looked at in this cycle; or somebody asks how the table of personas stands.
 fn asks_set_up(d: &Destination, held: bool) -> bool {
     (held && d.faults_at.unwrap_or(i64::MIN) < d.cutoff) || (d.faults_at.is_none() && d.read_settings().personas)
+}
+
+/// Keeps beside each destination when its kinds go out: what the catalogue and the bridge's settings make of it now.
+async fn keep_times(parts: &Parts, now: Instant) -> Result<(), StoreError> {
+    let bridges = bridges::list(parts.db.read()).await?;
+    for destination in writebacks::destinations(parts.db.read()).await? {
+        let Some(bridge) = bridges.iter().find(|b| b.id == destination.bridge_id) else { continue };
+        let (Ok(entered), settings) = (bridge.settings(), destination.read_settings()) else { continue };
+        let mut timing = rialto_connectors::timing(&bridge.kind, &entered, &settings.timing);
+        if !settings.automatic {
+            // Nothing goes before a person asks.
+            timing.kinds.retain(|_, when| *when != When::AtOnce);
+        }
+        let (stands, plain) = (destination.read_timing(), timing.kinds.is_empty());
+        if stands == timing || (plain && stands.kinds.is_empty()) {
+            continue;
+        }
+        let mut tx = parts.db.write().await?;
+        if writebacks::set_timing(&mut tx, &destination, &timing, now).await? {
+            tx.commit().await?;
+            tracing::info!(bridge = bridge.id, ?timing, "the times of writebacks are set");
+        }
+    }
+    Ok(())
 }
 
 async fn begin_cycle(parts: &Parts, d: &Destination, now: Instant) -> Result<(), StoreError> {

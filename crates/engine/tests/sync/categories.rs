@@ -143,7 +143,8 @@ async fn where_silence_counts_everybody_who_did_not_opt_out_has_it_and_going_bac
         assert_eq!((plan.added, plan.left_out), (run.counts().added, run.counts().left_out), "{}: as it was planned", w.name);
         assert_eq!(w.having("Newsletter").await, truth, "{}", w.name);
         w.new_people_start_opted_in("no").await;
-        let fresh = rialto_sandbox::membersuite::NewIndividual { last_name: "Fresh".into(), do_not_email: Some(false), ..Default::default() };
+        let fresh =
+            rialto_sandbox::membersuite::NewIndividual { last_name: "Fresh".into(), do_not_email: Some(false), ..Default::default() };
         let fresh = w.sandbox().create_person(fresh).unwrap().id;
         let plan = w.read("Newsletter", true).await.counts();
         let c = w.read("Newsletter", false).await.counts();

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use rialto_core::Instant;
 use rialto_core::consent::{Cause, Lifter};
 use rialto_core::ids::{Kind, PublicId};
 use rialto_core::writeback::Delivery;
-use rialto_core::Instant;
 use rialto_store::consent::{self, Step};
 use rialto_store::writebacks::{self, Claimed, Fetched, Heard, Settings, Word};
 use rialto_store::{Actor, args, reconcile};

@@ -55,6 +55,7 @@ async fn info_reads_the_people_of_a_kind_that_has_it() {
         secrets: like.secrets,
         triggers: &[Trigger::Info],
         writebacks: &[],
+        timing: rialto_connectors::catalogue::with_the_cycle,
         lists_interests: false,
         can_fetch: false,
         silence_is_interest: None,

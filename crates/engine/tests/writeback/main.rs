@@ -3,6 +3,7 @@
 mod cut;
 mod delivered;
 mod faults;
+mod imis;
 mod interests;
 mod model;
 mod personas;

@@ -35,6 +35,7 @@ const COLUMNS: &[&str] = &[
 /// Activity types that exist from the start: code and description.
 pub(crate) const TYPES: &[(&str, &str)] = &[
     ("iUnsub", "Unsubscribed from mailings"),
+    ("iOptout", "Opted out of mailings"),
     ("iResub", "Subscribed to mailings again"),
     ("iBadEmail", "Invalid e-mail address"),
     ("EVENT", "Event registration"),

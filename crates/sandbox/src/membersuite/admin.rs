@@ -263,7 +263,10 @@ async fn poller(State(sandbox): State<Sandbox>) -> Json<Value> {
     Json(json!({ "settings": sandbox.poller(), "polls": sandbox.polls() }))
 }
 
-async fn set_poller(State(sandbox): State<Sandbox>, Json(settings): Json<PollerSettings>) -> Result<StatusCode, (StatusCode, &'static str)> {
+async fn set_poller(
+    State(sandbox): State<Sandbox>,
+    Json(settings): Json<PollerSettings>,
+) -> Result<StatusCode, (StatusCode, &'static str)> {
     sandbox.set_poller(Some(settings)).map(|()| StatusCode::NO_CONTENT).map_err(|why| (StatusCode::BAD_REQUEST, why))
 }
 

@@ -57,7 +57,9 @@ impl Sandbox {
     /// A sandbox with these settings; costs the same for any number of people.
     pub fn new(options: Options) -> Self {
         let state = RwLock::new(State::new(&options));
-        Self { inner: Arc::new(Inner { options, faults: Faults::default(), journal: Journal::default(), poller: Poller::default(), state }) }
+        Self {
+            inner: Arc::new(Inner { options, faults: Faults::default(), journal: Journal::default(), poller: Poller::default(), state }),
+        }
     }
 
     /// Its settings.

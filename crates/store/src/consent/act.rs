@@ -113,7 +113,7 @@ async fn write(tx: &mut Tx, vault: &Vault, book: &Book, acts: &[Act<'_>]) -> Res
         Rows {
             table: "writeback",
             columns: &writebacks::COLUMNS,
-            cells: writebacks::cells(0, &fresh, &messages),
+            cells: writebacks::cells(0, &fresh, &messages, &book.dates),
             or_nothing: false,
             fresh: &[(0, "writeback"), (writebacks::CAUSE, "consent_ledger")],
         },

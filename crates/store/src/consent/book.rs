@@ -11,9 +11,10 @@ use crate::args;
 use crate::db::Tx;
 use crate::error::StoreError;
 use crate::sql::{Sql, sql, statements};
+use crate::writebacks::Dates;
 
 /// All that stands about some people ($1), in one statement. What each row is: 1 a person, 2 the only bearer of an address in a bridge or how many
-/// there are, 3 an open cause. `$ids` says whether an id is one of $1, `$open` and `$close` stand around a list: both are looked up by an index.
+/// there are, 3 an open cause, 4 when a bridge's writebacks go out. `$ids` says whether an id is one of $1, `$open` and `$close` stand around a list: both are looked up by an index.
 macro_rules! stands {
     ($ids:literal, $open:literal, $close:literal) => {
         concat!(
@@ -26,7 +27,8 @@ macro_rules! stands {
             UNION ALL SELECT 3, c.id, c.cause, c.canonical, c.subscriber_id, 0, 0 FROM suppression c
                 WHERE c.subscriber_id <> 0 AND c.subscriber_id ", $open, "SELECT id FROM p UNION SELECT id FROM b", $close, "
             UNION ALL SELECT 3, c.id, c.cause, c.canonical, 0, 0, 0 FROM suppression c
-                WHERE c.canonical <> '' AND c.canonical ", $open, "SELECT canonical FROM p", $close
+                WHERE c.canonical <> '' AND c.canonical ", $open, "SELECT canonical FROM p", $close, "
+            UNION ALL SELECT 4, 0, d.timing, '', d.bridge_id, 0, 0 FROM writeback_destination d WHERE d.timing <> ''"
         )
     };
 }
@@ -112,6 +114,7 @@ pub(super) struct Book {
     bearers: HashMap<String, Vec<Bearers>>,
     open: BTreeMap<(Bound, &'static str), Standing>,
     gone: Vec<i64>,
+    pub dates: Dates,
     pub entries: Vec<Entry>,
     pub told: Vec<Told>,
     pub households: Vec<Household>,
@@ -130,6 +133,7 @@ impl Book {
                     let bearers = Bearers { bridge_id, first: row.id, number: row.number, remote_no };
                     book.bearers.entry(row.text).or_default().push(bearers);
                 }
+                4 => book.dates.take(bridge_id, &row.text),
                 _ => {
                     let bound = if row.bridge_id != 0 { Bound::Record(row.bridge_id) } else { Bound::Address(row.bound) };
                     if let Some(cause) = Cause::from_name(&row.text) {

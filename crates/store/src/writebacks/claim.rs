@@ -151,7 +151,13 @@ pub async fn claim(
     Ok(claimed)
 }
 
-pub(super) async fn claim_within(tx: &mut Tx, bridge_id: i64, by: Claimant<'_>, cutoff: Instant, room: Room) -> Result<Vec<Claimed>, StoreError> {
+pub(super) async fn claim_within(
+    tx: &mut Tx,
+    bridge_id: i64,
+    by: Claimant<'_>,
+    cutoff: Instant,
+    room: Room,
+) -> Result<Vec<Claimed>, StoreError> {
     let mut ids = expired(tx, bridge_id, by.now, room.consent).await?;
     for urgency in 0..=2_i64 {
         let most = if urgency == 0 { room.consent } else { room.all };

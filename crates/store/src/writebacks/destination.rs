@@ -1,6 +1,7 @@
 //! A bridge as the destination of writebacks: its cycle, whether it is away, its set-up faults, its settings and its budget.
 
 use rialto_core::Instant;
+use rialto_core::timing::OwnTiming;
 use rialto_core::writeback::{Delivery, WritebackKind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -24,6 +25,8 @@ statements! {
         WHERE bridge_id = $1 AND next_cycle_at <= $2");
     RUN_NOW = sql!("UPDATE writeback_destination SET cutoff = $2, next_cycle_at = $3, cycle_by = $4, probe_at = 0 WHERE bridge_id = $1");
     DUE_NOW = sql!("UPDATE writeback SET state = 'new' WHERE bridge_id = $1 AND state = 'scheduled' AND next_at <= $2");
+    /// A mailing's activity has a date of its own, which nobody can hurry.
+    ALL_DUE_NOW = sql!("UPDATE writeback SET state = 'new', next_at = $2 WHERE bridge_id = $1 AND state = 'scheduled' AND kind <> 'mailing_activity'");
     BLOCK = sql!("UPDATE writeback_destination SET blocked_at = COALESCE(blocked_at, $2), blocked_reason = $3, probe_at = $4 WHERE bridge_id = $1");
     UNBLOCK = sql!("UPDATE writeback_destination SET blocked_at = NULL, blocked_reason = '', probe_at = 0 WHERE bridge_id = $1");
     KEEP_FAULTS = sql!("UPDATE writeback_destination SET faults = $2, faults_at = $3 WHERE bridge_id = $1");
@@ -82,6 +85,8 @@ pub struct Destination {
     pub delivery_since: i64,
     /// When the remote last asked for writebacks, to some seconds.
     pub polled_at: Option<i64>,
+    /// JSON of `rialto_core::timing::Timing`; empty: all with the cycle.
+    pub timing: String,
     pub enabled: bool,
 }
 
@@ -132,6 +137,8 @@ pub struct Settings {
     /// Stands in a column of its own.
     #[serde(skip)]
     pub delivery: Delivery,
+    /// When kinds go out, where that is not as the kind of remote system declares it.
+    pub timing: OwnTiming,
 }
 
 impl Default for Settings {
@@ -147,6 +154,7 @@ impl Default for Settings {
             per_minute: None,
             per_day: None,
             delivery: Delivery::Push,
+            timing: OwnTiming::default(),
         }
     }
 }
@@ -247,11 +255,11 @@ pub async fn begin_cycle(tx: &mut Tx, bridge_id: i64, now: Instant, next: Instan
     Ok(begun)
 }
 
-/// Begins a cycle because a person asks, and lets a blocked destination be probed at once.
+/// Begins a cycle because a person asks, with all that waits for its time of day; lets a blocked destination be probed at once.
 pub async fn run_now(tx: &mut Tx, bridge_id: i64, next: Instant, who: &Actor) -> Result<(), StoreError> {
     ensure(tx).await?;
     tx.run(RUN_NOW, args![bridge_id, who.at, next, &who.name]).await?;
-    tx.run(DUE_NOW, args![bridge_id, who.at]).await?;
+    tx.run(ALL_DUE_NOW, args![bridge_id, who.at]).await?;
     audit::write(tx, who, "writeback.run_now", "bridge", Some(bridge_id), json!({})).await
 }
 

@@ -5,12 +5,14 @@
 //! - `hand`: what people do: retry, mend, cancel.
 //! - `polled`: what the remote fetches itself: batches, and its words about them.
 //! - `destination`: a bridge's cycle, outage, set-up faults, settings and budget.
+//! - `timing`: when kinds go out, and the dates that makes.
 
 mod claim;
 mod destination;
 mod hand;
 mod polled;
 mod record;
+mod timing;
 
 use rialto_core::Instant;
 use rialto_core::writeback::{Message, WritebackState};
@@ -30,8 +32,13 @@ pub use destination::{
 pub use hand::{cancel, mend, retry, retry_all};
 pub use polled::{Fetched, Heard, WORKER as FETCHED_BY, Word, fetch, hear};
 pub use record::{Answer, Outcome, record};
+pub use timing::set_timing;
+pub(crate) use timing::{Dates, dates};
 #[cfg(test)]
-pub(crate) use {claim::ALL as CLAIM_ALL, destination::ALL as DESTINATION_ALL, hand::ALL as HAND_ALL, polled::ALL as POLLED_ALL, record::ALL as RECORD_ALL};
+pub(crate) use {
+    claim::ALL as CLAIM_ALL, destination::ALL as DESTINATION_ALL, hand::ALL as HAND_ALL, polled::ALL as POLLED_ALL,
+    record::ALL as RECORD_ALL, timing::ALL as TIMING_ALL,
+};
 
 /// One day in microseconds: how ended writebacks and budgets are counted (UTC).
 pub const DAY: i64 = 86_400_000_000;
@@ -118,8 +125,8 @@ pub async fn enqueue(tx: &mut Tx, fresh: &[Fresh]) -> Result<(), StoreError> {
     }
     let first = ids::take(tx, "writeback", fresh.len() as i64).await?;
     let messages = messages(fresh)?;
-    insert_few(tx, Rows { table: "writeback", columns: &COLUMNS, cells: cells(first, fresh, &messages), or_nothing: false, fresh: &[] })
-        .await
+    let cells = cells(first, fresh, &messages, &dates(tx).await?);
+    insert_few(tx, Rows { table: "writeback", columns: &COLUMNS, cells, or_nothing: false, fresh: &[] }).await
 }
 
 /// Columns of rows made by `cells`.
@@ -136,9 +143,10 @@ pub(crate) fn messages(fresh: &[Fresh]) -> Result<Vec<String>, StoreError> {
 }
 
 /// New rows of the queue, numbered from `first`.
-pub(crate) fn cells<'a>(first: i64, fresh: &[Fresh], messages: &'a [String]) -> Vec<Bound<'a>> {
+pub(crate) fn cells<'a>(first: i64, fresh: &[Fresh], messages: &'a [String], dates: &Dates) -> Vec<Bound<'a>> {
     let row = |(id, (f, message)): (i64, (&Fresh, &'a String))| {
         let kind = f.message.kind();
+        let (state, due) = dates.of(f.bridge_id, kind, f.at);
         [
             Bound::Int(id),
             Bound::Int(f.at.0),
@@ -148,8 +156,8 @@ pub(crate) fn cells<'a>(first: i64, fresh: &[Fresh], messages: &'a [String]) -> 
             Bound::Int(f.cause),
             Bound::Int(kind.rank()),
             Bound::Text(message),
-            Bound::Text(WritebackState::New.name()),
-            Bound::Int(f.at.0),
+            Bound::Text(state.name()),
+            Bound::Int(due.0),
         ]
     };
     (first..).zip(fresh.iter().zip(messages)).flat_map(row).collect()

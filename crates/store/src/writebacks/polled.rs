@@ -7,9 +7,9 @@ use rialto_core::writeback::{Message, What, WritebackKind, retries_by_itself};
 use rialto_core::{Instant, PublicId};
 use serde_json::json;
 
+use super::Destination;
 use super::claim::{self, Claimant, Claimed};
 use super::record::{self, Answer, Outcome};
-use super::Destination;
 use crate::args;
 use crate::db::{Db, Tx};
 use crate::error::StoreError;

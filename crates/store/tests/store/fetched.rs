@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use rialto_core::Instant;
 use rialto_core::consent::{Cause, Flag, Lifter};
 use rialto_core::ids::{Kind, PublicId};
 use rialto_core::writeback::{Delivery, What, WritebackKind};
-use rialto_core::Instant;
 use rialto_store::consent::{self, Act, Grounds, Step};
 use rialto_store::writebacks::{self, Claimed, Fetched, Heard, SetUp, Settings, Word};
 use rialto_store::{Actor, Db, fetch_tokens};
@@ -346,6 +346,9 @@ async fn a_token_is_one_a_bridge_replaced_and_revoked_with_an_audit_row_each() {
         assert_eq!(fetch_tokens::door(db.read(), house.bridge).await.unwrap(), None);
         let acts: Vec<(String,)> =
             db.read().all("SELECT action FROM audit WHERE action LIKE 'fetch_token.%' ORDER BY id", vec![]).await.unwrap();
-        assert_eq!(acts.iter().map(|(a,)| a.as_str()).collect::<Vec<_>>(), ["fetch_token.make", "fetch_token.replace", "fetch_token.revoke"]);
+        assert_eq!(
+            acts.iter().map(|(a,)| a.as_str()).collect::<Vec<_>>(),
+            ["fetch_token.make", "fetch_token.replace", "fetch_token.revoke"]
+        );
     }
 }

@@ -26,6 +26,7 @@ pub mod uploads;
 pub mod users;
 pub mod why;
 pub mod writeback_settings;
+pub mod writeback_timing;
 pub mod writebacks;
 
 use axum::middleware::from_fn_with_state;

@@ -318,7 +318,7 @@ pub async fn send(
     let asked = body.read_or_default()?;
     let bridge = bridge(&app, &id).await?;
     send_now(&app, &bridge, asked.everybody, &caller.actor(&app)).await?;
-    Ok((StatusCode::ACCEPTED, Json(view(&destination(&app, bridge.id).await?, app.clock.now()))))
+    Ok((StatusCode::ACCEPTED, Json(view(&bridge, &destination(&app, bridge.id).await?, app.clock.now()))))
 }
 
 /// The act itself, for API and page.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{Body, Faults, Id, Problem, found, maybe_time};
+use super::writeback_timing::{self, OwnTimes, Times};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::state::App;
@@ -66,6 +67,9 @@ pub struct WritebackSettings {
     /// `push`: Rialto delivers. `polled`: the remote system fetches, where its kind can. Left out, it stays as it is.
     #[serde(default)]
     pub delivery: Option<String>,
+    /// When kinds go out, where that is not as the kind of remote system declares it.
+    #[serde(default)]
+    pub timing: OwnTimes,
 }
 
 fn manual() -> String {
@@ -101,6 +105,10 @@ pub struct DestinationView {
     /// Since when it has not come, when that is too long; null otherwise.
     #[schema(format = "date-time")]
     pub stays_away_since: Option<String>,
+    /// When kinds go out, where that is not as the kind of remote system declares it.
+    pub timing: OwnTimes,
+    /// When each kind that this system is told goes out now.
+    pub times: Times,
     #[schema(format = "date-time")]
     pub next_cycle_at: Option<String>,
     /// When the cycle under way, or the last one, began.
@@ -159,6 +167,7 @@ impl WritebackSettings {
             per_minute: self.per_minute,
             per_day: self.per_day,
             delivery,
+            timing: self.timing.read(&mut faults),
         };
         bounds(&settings, &mut faults);
         faults.none_or()?;
@@ -202,6 +211,7 @@ fn bounds(s: &Settings, faults: &mut Faults) {
 pub fn checked(settings: Settings) -> Result<Settings, Error> {
     let mut faults = Faults::default();
     bounds(&settings, &mut faults);
+    writeback_timing::bounds(&settings.timing, &mut faults);
     faults.none_or()?;
     Ok(settings)
 }
@@ -222,10 +232,12 @@ pub async fn destination(app: &App, bridge_id: i64) -> Result<Destination, Error
     writebacks::destination(app.db.read(), bridge_id).await?.ok_or(Error::NotFound)
 }
 
-pub(super) fn view(d: &Destination, now: Instant) -> DestinationView {
+pub(super) fn view(bridge: &Bridge, d: &Destination, now: Instant) -> DestinationView {
     let set = |at: i64| maybe_time((at > 0).then_some(at));
     let s = d.read_settings();
     DestinationView {
+        timing: OwnTimes::of(&s.timing),
+        times: writeback_timing::times(bridge, &s, now),
         kinds: Kinds { unsubscribe: true, resubscribe: true, invalid_email: true, interests: s.interests },
         mailing_activity: s.mailing_activity,
         mailing_activity_days: s.mailing_activity_days,
@@ -252,7 +264,7 @@ pub(super) fn view(d: &Destination, now: Instant) -> DestinationView {
     responses((status = 200, body = DestinationView), (status = 404, body = Problem)))]
 pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<DestinationView>, Error> {
     let bridge = bridge(&app, &id).await?;
-    Ok(Json(view(&destination(&app, bridge.id).await?, app.clock.now())))
+    Ok(Json(view(&bridge, &destination(&app, bridge.id).await?, app.clock.now())))
 }
 
 #[utoipa::path(put, path = "/bridges/{id}/writeback-settings", tag = "bridges", params(("id" = String, Path)), request_body = WritebackSettings,
@@ -266,10 +278,8 @@ pub async fn put(State(app): State<App>, caller: Caller, id: Id, body: Body<Writ
     let mut tx = app.db.write().await?;
     writebacks::put_settings(&mut tx, bridge.id, &settings, &caller.actor(&app)).await?;
     tx.commit().await?;
-    if before != settings.delivery {
-        app.wake.ring();
-    }
-    Ok(Json(view(&destination(&app, bridge.id).await?, app.clock.now())))
+    app.wake.ring();
+    Ok(Json(view(&bridge, &destination(&app, bridge.id).await?, app.clock.now())))
 }
 
 /// Begins a cycle now: everything that is due goes out. A remote system that is away is asked anew first.
@@ -279,7 +289,7 @@ pub async fn run(State(app): State<App>, caller: Caller, id: Id) -> Result<(Stat
     caller.require(Permission::BridgesAdmin)?;
     let bridge = bridge(&app, &id).await?;
     do_run(&app, &bridge, &caller.actor(&app)).await?;
-    Ok((StatusCode::ACCEPTED, Json(view(&destination(&app, bridge.id).await?, app.clock.now()))))
+    Ok((StatusCode::ACCEPTED, Json(view(&bridge, &destination(&app, bridge.id).await?, app.clock.now()))))
 }
 
 /// The act itself, for API and page; the permission was asked for.

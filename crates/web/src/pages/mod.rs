@@ -68,6 +68,7 @@ mod users_form;
 mod users_own;
 mod writeback;
 mod writeback_settings;
+mod writeback_times;
 mod writebacks;
 mod writebacks_asked;
 mod writebacks_retry;

@@ -43,6 +43,8 @@ struct One {
     theirs: Option<String>,
     bridge: (String, String),
     decided: When,
+    /// How many days it has been open, where that is long (WB-19): it goes all the same.
+    old: Option<i64>,
     /// What stands, and what happens next: a sentence.
     next: String,
     reason: String,
@@ -55,6 +57,9 @@ struct One {
     can_mend: bool,
     longest: usize,
 }
+
+/// Days after which an open writeback is worth a word.
+const LONG: i64 = 30;
 
 fn outcome(name: &str) -> Chip {
     match name {
@@ -83,13 +88,22 @@ fn next(row: &WritebackRow, here: &text::Here) -> String {
             here.minute(until)
         ),
         (Some(WritebackState::Processing), _) => "It is being sent.".into(),
-        (Some(WritebackState::Scheduled), Some(at)) => format!("It waits for its date, {}.", here.minute(at)),
+        (Some(WritebackState::Scheduled), Some(at)) if row.delivery == Delivery::Polled.name() => {
+            format!("It waits for its date, {}, and goes with the first fetch from then on.", here.minute(at))
+        }
+        (Some(WritebackState::Scheduled), Some(at)) => {
+            format!(
+                "It waits for its date, {}, and goes with the first cycle from then on. Run now in Writeback Settings takes it along.",
+                here.minute(at)
+            )
+        }
         (Some(WritebackState::New), _) if row.waits_for_fetch() => {
             format!("It waits for {} to fetch it, after what the same person decided before.", system(row))
         }
         (Some(WritebackState::Error), Some(at)) if row.delivery == Delivery::Polled.name() => {
             format!("{} gets it again with the first fetch after {}.", system(row), here.minute(at))
         }
+        (Some(WritebackState::New), Some(0)) if w.tries == 0 => "It goes out at once.".into(),
         (Some(WritebackState::New), Some(0)) => "It is tried once more, now.".into(),
         (Some(WritebackState::New), _) => "It goes out with the next cycle, after what the same person decided before.".into(),
         (Some(WritebackState::Error), Some(_)) => match row.next_try(here.now) {
@@ -130,6 +144,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
         person: person.map(|href| (href, row.address.clone(), row.remote_id.clone())),
         bridge: (links::bridge(row.bridge_created_at, w.bridge_id), row.bridge_name.clone()),
         decided: here.when(w.created_at),
+        old: Some(here.now.seconds_since(Instant(w.created_at)) / 86_400).filter(|days| open && *days >= LONG),
         next: next(&row, &here),
         reason: w.reason.clone(),
         marker: PublicId::parse(&id, Kind::Writeback).map(rialto_core::writeback::marker).unwrap_or_default(),

@@ -16,6 +16,7 @@ use super::reconcile::{self, Standing};
 use super::shell::{Page, Reader};
 use super::text::{Chip, When};
 use super::toast::{self, Toast};
+use super::writeback_times::{self, Times};
 use super::{links, writebacks as list};
 use crate::api::extract::Faults;
 use crate::api::writeback_settings as api;
@@ -34,6 +35,8 @@ pub struct Entered {
     per_day: String,
     /// `push` or `polled`; empty where the kind cannot fetch.
     delivery: String,
+    #[serde(flatten)]
+    times: writeback_times::Entered,
 }
 
 struct Field {
@@ -51,6 +54,9 @@ struct Shown {
     head: Head,
     entered: Entered,
     fields: Vec<Field>,
+    times: Times,
+    at_fault: Option<String>,
+    zone_fault: Option<String>,
     other_fault: Option<String>,
     lists_interests: bool,
     /// Its remote system can fetch what there is: the name, and the token for that.
@@ -78,6 +84,7 @@ fn entered(s: &Settings) -> Entered {
         per_minute: number(s.per_minute),
         per_day: number(s.per_day),
         delivery: s.delivery.name().to_owned(),
+        times: writeback_times::Entered::of(&s.timing),
     }
 }
 
@@ -98,6 +105,7 @@ fn read(e: &Entered, before: &Settings, bridge: &Bridge) -> Result<Settings, Err
         concurrency: number("concurrency", &e.concurrency).unwrap_or(Settings::default().concurrency),
         per_minute: number("per_minute", &e.per_minute),
         per_day: number("per_day", &e.per_day),
+        timing: e.times.read(),
         ..before.clone()
     };
     let mut wrong = Faults::default();
@@ -150,7 +158,13 @@ async fn page(reader: &Reader, bridge: &Bridge, entered: Entered, faults: &[Fiel
     let shown = Shown {
         head: Head::of(reader, bridge, "Writebacks").await?,
         page: reader.page(format!("Writeback Settings of {}", bridge.name)),
-        other_fault: faults.iter().find(|f| !fields.iter().any(|x| x.name == f.field)).map(|f| format!("{}: {}", f.field, f.detail)),
+        times: writeback_times::times(bridge, &entered.times, &destination.read_settings(), &here),
+        at_fault: fault("timing.at"),
+        zone_fault: fault("timing.timezone"),
+        other_fault: faults
+            .iter()
+            .find(|f| !f.field.starts_with("timing.") && !fields.iter().any(|x| x.name == f.field))
+            .map(|f| format!("{}: {}", f.field, f.detail)),
         lists_interests: lists_interests(bridge),
         fields,
         entered,
@@ -158,7 +172,8 @@ async fn page(reader: &Reader, bridge: &Bridge, entered: Entered, faults: &[Fiel
         fetched: destination.is_polled().then(|| here.maybe(destination.polled_at)),
         chip: list::station_chip(bridge, Some(&destination), used, here.now),
         notes: list::notes(&destination, &here),
-        next: (!destination.is_polled() && destination.next_cycle_at > 0 && destination.read_settings().automatic).then(|| here.when(destination.next_cycle_at)),
+        next: (!destination.is_polled() && destination.next_cycle_at > 0 && destination.read_settings().automatic)
+            .then(|| here.when(destination.next_cycle_at)),
         list: format!("/writebacks?bridge={}", links::bridge_id(bridge)),
         standing: reconcile::latest(reader, bridge.id).await?,
     };
@@ -181,11 +196,9 @@ pub async fn save(reader: Reader, Path(id): Path<String>, Form(given): Form<Ente
     let mut tx = app.db.write().await?;
     writebacks::put_settings(&mut tx, bridge.id, &settings, &reader.session.actor(app)).await?;
     tx.commit().await?;
-    if settings.delivery.name() != before.delivery {
-        app.wake.ring();
-    }
     let href = format!("{}/writebacks", links::bridge(bridge.created_at, bridge.id));
-    let back = [
+    app.wake.ring();
+    let mut back = vec![
         ("automatic", before.automatic.as_str()),
         ("interests", &before.interests),
         ("every_minutes", &before.every_minutes),
@@ -194,5 +207,6 @@ pub async fn save(reader: Reader, Path(id): Path<String>, Form(given): Form<Ente
         ("per_day", &before.per_day),
         ("delivery", &before.delivery),
     ];
+    back.extend(before.times.pairs());
     toast::done(&reader, &href, &Toast::new("Writeback Settings are saved.").undo(&href, &back))
 }

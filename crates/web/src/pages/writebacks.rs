@@ -302,7 +302,8 @@ pub fn station_chip(b: &Bridge, d: Option<&Destination>, used: bool, now: Instan
 
 /// What it means that nobody fetches.
 pub fn stays_away(d: &Destination, since: &When) -> String {
-    let what = if d.polled_at.is_some_and(|at| at >= d.delivery_since) { "Not fetched since" } else { "To be fetched, and never was, since" };
+    let what =
+        if d.polled_at.is_some_and(|at| at >= d.delivery_since) { "Not fetched since" } else { "To be fetched, and never was, since" };
     format!(
         "{what} {}. What is due waits here, and nothing is lost. Look at the job in the remote system: whether it runs, and has this bridge's address and its present token.",
         since.ago

@@ -141,7 +141,8 @@ mod tests {
     use super::*;
 
     fn faults(batch: &str, items: &[(&str, &str, &str)]) -> Vec<String> {
-        let items = items.iter().map(|(id, result, reason)| WordBody { id: (*id).into(), result: (*result).into(), reason: (*reason).into() });
+        let items =
+            items.iter().map(|(id, result, reason)| WordBody { id: (*id).into(), result: (*result).into(), reason: (*reason).into() });
         match read(Words { batch: batch.into(), items: items.collect() }) {
             Err(Error::Invalid(faults)) => faults.into_iter().map(|f| f.field).collect(),
             other => panic!("{:?}", other.map(|(_, words)| words)),
@@ -154,7 +155,13 @@ mod tests {
         let person = PublicId::new(Kind::Subscriber, Instant(1_767_600_000_000_000), 7).to_string();
         let batch = "0123456789abcdef0123456789abcdef";
         let long = "x".repeat(1_001);
-        let items = [(id.as_str(), "done", ""), (&id, "refused", " \n"), (&person, "acknowledged", ""), (&id, "refused", &long), ("", "refused", "No")];
+        let items = [
+            (id.as_str(), "done", ""),
+            (&id, "refused", " \n"),
+            (&person, "acknowledged", ""),
+            (&id, "refused", &long),
+            ("", "refused", "No"),
+        ];
         let expected = ["batch", "items[0].result", "items[1].reason", "items[2].id", "items[3].reason", "items[3].id", "items[4].id"];
         assert_eq!(faults("ABC", &items), expected);
         assert_eq!(faults(batch, &[]), ["items"]);

@@ -132,11 +132,7 @@ fn bounds(asked: &Asked) -> Result<(i64, i64), Error> {
         (status = 422, body = Problem, content_type = "application/problem+json"),
         (status = 429, body = Problem, content_type = "application/problem+json"),
         (status = 500, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn fetch(
-    State(app): State<App>,
-    Visitor(door): Visitor,
-    Params(asked): Params<Asked>,
-) -> Result<Json<BatchView>, Error> {
+pub(super) async fn fetch(State(app): State<App>, Visitor(door): Visitor, Params(asked): Params<Asked>) -> Result<Json<BatchView>, Error> {
     let (limit, lease) = bounds(&asked)?;
     let batch = app.random.hex::<16>();
     let now = app.clock.now();

@@ -57,8 +57,10 @@ async fn fetch(test: &Test, id: &str, token: &str, query: &str) -> Value {
 }
 
 async fn say(test: &Test, id: &str, token: &str, batch: &Value, words: &[(&Value, &str)]) -> Value {
-    let items: Vec<Value> =
-        words.iter().map(|(item, result)| json!({"id": item["id"], "result": result, "reason": if *result == "refused" { "No" } else { "" }})).collect();
+    let items: Vec<Value> = words
+        .iter()
+        .map(|(item, result)| json!({"id": item["id"], "result": result, "reason": if *result == "refused" { "No" } else { "" }}))
+        .collect();
     let body = json!({"batch": batch["batch"], "items": items}).to_string();
     let answer = ask(test, "POST", &format!("{id}/writebacks"), token, Some(body)).await;
     assert_eq!(answer.status, StatusCode::OK, "{}: {}", test.name, answer.text);
@@ -272,7 +274,9 @@ async fn pages_say_what_waits_who_fetched_it_and_when_nobody_comes() {
         assert!(page.contains("MemberSuite fetches them") && page.contains("Not fetched yet"), "{page}");
         // An hour without a fetch wants somebody.
         test.later(3_700);
-        for (path, words) in [("/", "Not fetched"), ("/admin/status", "never was"), (&settings, "Not fetched"), ("/writebacks", "Not fetched")] {
+        for (path, words) in
+            [("/", "Not fetched"), ("/admin/status", "never was"), (&settings, "Not fetched"), ("/writebacks", "Not fetched")]
+        {
             assert!(browser.get(path).await.text.contains(words), "{}: {path} does not say {words}", test.name);
         }
         let batch = fetch(&test, &id, &token, "?limit=1").await;

@@ -21,6 +21,7 @@ fn answering() -> &'static str {
         secrets: like.secrets,
         triggers: &[Trigger::Info],
         writebacks: &[],
+        timing: rialto_connectors::catalogue::with_the_cycle,
         lists_interests: false,
         can_fetch: false,
         silence_is_interest: None,

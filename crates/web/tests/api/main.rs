@@ -28,4 +28,5 @@ mod schedules;
 mod settings;
 mod sign_in;
 mod uploads;
+mod writeback_times;
 mod writebacks;

@@ -60,15 +60,39 @@ impl<'w> Imis<'w> {
         checks.equal("each no is a suppression", count(&run, "suppressed"), no);
 
         let id = other.alone(&members).await?;
+        let refuses = || sandbox.contact(&id).map(|c| c.do_not_email());
+        let types = || sandbox.activities(&id).into_iter().map(|a| a.activity_type).collect::<Vec<_>>();
+        let settings = format!("/bridges/{}/writeback-settings", other.id);
+        let night = world.api.get(&settings).await?["times"]["next_daily_at"].clone();
         world.unsubscribe(&id).await?;
+        let waiting = told::writebacks(world, &id).await?;
+        checks.equal("an unsubscribe is Scheduled", states(&waiting), vec!["scheduled"]);
+        checks.equal("for one in the morning, Eastern", &waiting[0]["next_try_at"], &night);
+        checks.equal("and nothing is told before", (refuses(), types().len()), (Some(false), 0));
         other.cycle().await?;
-        checks.equal("an opt-out is Sent", states(&told::writebacks(world, &id).await?), vec!["sent"]);
-        checks.equal("and stands in the communication preferences", sandbox.contact(&id).map(|c| c.do_not_email()), Some(true));
-        let types: Vec<String> = sandbox.activities(&id).into_iter().map(|a| a.activity_type).collect();
-        checks.equal("with an activity", types, vec!["iUnsub".to_owned()]);
+        checks.equal("unless somebody presses Run now: then it is Sent", states(&told::writebacks(world, &id).await?), vec!["sent"]);
+        checks.equal("and stands in the communication preferences", refuses(), Some(true));
+        checks.equal("with its activity", types(), vec!["iUnsub".to_owned()]);
         told::resubscribe(world, &id).await?;
         other.cycle().await?;
-        checks.equal("a resubscribe takes it back", sandbox.contact(&id).map(|c| c.do_not_email()), Some(false));
+        checks.equal("a resubscribe takes it back", (refuses(), types().len()), (Some(false), 2));
+
+        // Opting out goes at once.
+        world.api.patch(&format!("/bridges/{}", other.id), json!({"settings": {"unsubscribe_as": "opt_out"}})).await?;
+        let until = tokio::time::Instant::now() + PATIENCE;
+        while world.api.get(&settings).await?["times"]["kinds"]["unsubscribe"] != "at_once" && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        // The worker looks at the settings before it looks at the queue.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        world.unsubscribe(&id).await?;
+        while refuses() != Some(true) && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        checks.equal("an opt-out is told at once", refuses(), Some(true));
+        checks.equal("as its own activity", types().pop(), Some("iOptout".to_owned()));
+        told::resubscribe(world, &id).await?;
+        other.cycle().await?;
         Ok(checks)
     }
 

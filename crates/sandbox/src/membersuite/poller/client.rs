@@ -77,7 +77,9 @@ mod tests {
     #[test]
     fn only_this_machine_is_asked() {
         assert_eq!(Target::of("http://127.0.0.1:80/remote/x/writebacks").unwrap().path, "/remote/x/writebacks");
-        for bad in ["https://127.0.0.1/x", "http://10.0.0.1/x", "http://127.0.0.1.example/x", "http://127.0.0.1", "http://localhost/a b", ""] {
+        for bad in
+            ["https://127.0.0.1/x", "http://10.0.0.1/x", "http://127.0.0.1.example/x", "http://127.0.0.1", "http://localhost/a b", ""]
+        {
             assert!(Target::of(bad).is_err(), "{bad}");
         }
     }

@@ -54,7 +54,7 @@ impl Cutter {
     /// Takes a piece of text.
     pub fn push(&mut self, text: &str, out: &mut Vec<Line>) {
         let mut rest = text;
-        if std::mem::take(&mut self.after_cr) {
+        if !text.is_empty() && std::mem::take(&mut self.after_cr) {
             rest = rest.strip_prefix('\n').unwrap_or(rest);
         }
         while !rest.is_empty() {

@@ -52,7 +52,7 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
         source: "approval",
         now: parts.clock.now(),
     };
-    let outcome = Outcome { ending: &ending, complete: false, seen_again: None };
+    let outcome = Outcome { ending: &ending, complete: false, seen_again: None, pause: false };
     ending.counts.lifted = match membership::apply(&parts.db, change, outcome).await? {
         Ok(lifted) => lifted,
         Err(Refused::NotMine) => return Err(Trouble::Interrupted),

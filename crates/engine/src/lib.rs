@@ -12,6 +12,7 @@ mod remote;
 mod schedules;
 pub mod send;
 mod take_over;
+mod undo;
 mod upload;
 mod worker;
 pub mod writeback;

@@ -92,7 +92,7 @@ async fn try_again(tx: &mut Tx, dead: &Run, now: Instant) -> Result<(), StoreErr
             subject: subject(dead),
             trigger: dead.trigger(),
             plan_only: dead.plan_only,
-            parent_run: if dead.kind() == RunKind::Approval { dead.parent_run } else { Some(dead.id) },
+            parent_run: if matches!(dead.kind(), RunKind::Approval | RunKind::Undo) { dead.parent_run } else { Some(dead.id) },
             attempt,
         };
         let who = Actor { name: dead.actor.clone(), request_id: String::new(), at: now };

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lease::Lease;
 use crate::remote::Trouble;
-use crate::{Engine, Parts, approval, bridge_test, chores, compound, lists, people, remote, take_over, upload};
+use crate::{Engine, Parts, approval, bridge_test, chores, compound, lists, people, remote, take_over, undo, upload};
 
 pub(crate) async fn work(engine: Engine, number: usize, stop: CancellationToken) {
     let name = format!("{}-{number}", engine.inner.name);
@@ -88,7 +88,7 @@ async fn do_work(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trou
         RunKind::Approval => approval::run(parts, run, lease).await,
         RunKind::Test => bridge_test::run(parts, run, lease).await,
         RunKind::Upload => upload::run(parts, run, lease).await,
-        RunKind::Undo => Err(Trouble::refused("This version of Rialto cannot do such a run.", "Update Rialto.")),
+        RunKind::Undo => undo::run(parts, run, lease).await,
     }
 }
 

@@ -28,6 +28,7 @@ pub mod settings;
 pub mod sql;
 pub mod throttle;
 pub mod tokens;
+pub mod undo;
 pub mod uploads;
 pub mod users;
 pub mod vault;

@@ -53,6 +53,7 @@ statements! {
         postgres "SELECT id FROM sync_run WHERE id = $1 AND worker = $2 AND state = 'running' FOR SHARE"
     );
     DECIDE = sql!("UPDATE sync_run SET state = $2 WHERE id = $1 AND state = 'held'");
+    PAUSED = sql!("SELECT plan_only FROM target_group WHERE id = $1");
     HELD_OF_GROUP = sql!("SELECT * FROM sync_run WHERE group_id = $1 AND state = 'held' ORDER BY id DESC LIMIT 1");
 }
 
@@ -196,6 +197,7 @@ pub struct TriggerRow {
 /// Asks for a run, or joins the one that is open for the same subject. A plan joins only a plan, an approval joins nothing:
 /// these answer `Conflict` while another run is open. The night's runs wait until nobody else does, unless somebody joins them. Writes the trigger and an audit row in the same transaction.
 pub async fn request(tx: &mut Tx, new: NewRun, who: &Actor) -> Result<Requested, StoreError> {
+    let new = as_allowed(tx, new).await?;
     let subject = new.subject.key();
     let requested = match join(tx, &new, &subject).await? {
         Some(joined) => joined,
@@ -214,12 +216,20 @@ pub async fn request(tx: &mut Tx, new: NewRun, who: &Actor) -> Result<Requested,
     Ok(requested)
 }
 
+/// Syncs of a group whose run was undone only plan, until a person presses Resume (`rules.md` section 3).
+async fn as_allowed(tx: &mut Tx, new: NewRun) -> Result<NewRun, StoreError> {
+    let (Subject::Group { group_id, .. }, RunKind::People, false) = (new.subject, new.kind, new.plan_only) else { return Ok(new) };
+    let paused = tx.opt::<(bool,)>(PAUSED, args![group_id]).await?.is_some_and(|(paused,)| paused);
+    Ok(NewRun { plan_only: paused, ..new })
+}
+
 /// The open run of the subject, if there is one and it may be joined.
 async fn join(tx: &mut Tx, new: &NewRun, subject: &str) -> Result<Option<Requested>, StoreError> {
     let Some(run) = tx.opt::<Run>(OPEN_OF_SUBJECT, args![subject]).await? else { return Ok(None) };
     if run.kind != new.kind.name()
         || run.plan_only != new.plan_only
         || new.kind == RunKind::Approval
+        || (new.kind == RunKind::Undo && run.parent_run != new.parent_run)
         || run.upload_id != new.subject.upload()
     {
         return Err(StoreError::Conflict("Another run of this target group is under way. Try again when it has ended.".into()));

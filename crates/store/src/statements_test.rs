@@ -78,6 +78,8 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("writebacks::hand", crate::writebacks::HAND_ALL),
         ("writebacks::polled", crate::writebacks::POLLED_ALL),
         ("writebacks::timing", crate::writebacks::TIMING_ALL),
+        ("undo", crate::undo::ALL),
+        ("undo::values", crate::undo::VALUES_ALL),
     ]
 }
 

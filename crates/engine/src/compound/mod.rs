@@ -166,7 +166,7 @@ async fn apply(job: &Job<'_>, plan: &Plan, ending: &Ending) -> Result<(), Troubl
         source: "compound",
         now: job.parts.clock.now(),
     };
-    match membership::apply(db, change, Outcome { ending, complete: true, seen_again: None }).await? {
+    match membership::apply(db, change, Outcome { ending, complete: true, seen_again: None, pause: false }).await? {
         Ok(_) => Ok(()),
         Err(Refused::NotMine) => Err(Trouble::Interrupted),
         Err(Refused::Moved | Refused::Mismatch) => {

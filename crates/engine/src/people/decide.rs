@@ -172,7 +172,7 @@ async fn apply(job: &Job<'_>, plan: &Plan, tally: &Tally, ending: &Ending, compl
         source: &job.remote.bridge.name,
         now: job.parts.clock.now(),
     };
-    let outcome = Outcome { ending, complete, seen_again: seen_again.as_ref().map(|(held, people)| (*held, people)) };
+    let outcome = Outcome { ending, complete, seen_again: seen_again.as_ref().map(|(held, people)| (*held, people)), pause: false };
     match membership::apply(db, change, outcome).await? {
         Ok(lifted) => Ok(lifted),
         Err(Refused::NotMine) => Err(Trouble::Interrupted),

@@ -187,7 +187,7 @@ async fn carry_over(job: &Job<'_>, group: &Group, plan: &Plan, tally: &Tally, en
         source: "upload",
         now: job.parts.clock.now(),
     };
-    let outcome = Outcome { ending: end, complete, seen_again: seen_again.as_ref().map(|(held, people)| (*held, people)) };
+    let outcome = Outcome { ending: end, complete, seen_again: seen_again.as_ref().map(|(held, people)| (*held, people)), pause: false };
     match membership::apply(db, change, outcome).await? {
         Ok(_) => Ok(()),
         Err(Refused::NotMine) => Err(Trouble::Interrupted),

@@ -126,7 +126,7 @@ impl World {
             data_as_of: Some(now),
             stats: serde_json::json!({}),
         };
-        let outcome = Outcome { ending: &end, complete: state == RunState::Succeeded, seen_again: None };
+        let outcome = Outcome { ending: &end, complete: state == RunState::Succeeded, seen_again: None, pause: false };
         membership::apply(&self.db, change, outcome).await.unwrap().unwrap();
         let mut tx = self.db.write().await.unwrap();
         assert!(runs::finish(&mut tx, id, "a sync", now, &end).await.unwrap());

@@ -91,7 +91,7 @@ async fn a_worker_that_dies_after_the_plan_was_carried_over_leaves_nothing_to_de
             now: Instant(9),
         };
         let end = ending(counts);
-        membership::apply(&w.db, change, Outcome { ending: &end, complete: true, seen_again: None }).await.unwrap().unwrap();
+        membership::apply(&w.db, change, Outcome { ending: &end, complete: true, seen_again: None, pause: false }).await.unwrap().unwrap();
         assert!(!w.group("NEWSLETTER").await.counts_current(), "{}: the old counts are not shown as true", w.name);
         w.time.fetch_add(1_000_000, std::sync::atomic::Ordering::SeqCst);
         w.engine.run_until_idle().await.unwrap();

@@ -15,3 +15,4 @@ mod random;
 mod send;
 mod support;
 mod triggers;
+mod undo;

@@ -117,6 +117,28 @@ impl World {
         tx.commit().await.unwrap();
     }
 
+    async fn ask_undo(&self, of: &Run, plan_only: bool) -> Run {
+        let subject = rialto_store::undo::subject(of).unwrap();
+        let new = NewRun { parent_run: Some(of.id), plan_only, ..NewRun::of(RunKind::Undo, subject, Trigger::Api) };
+        self.carry_out(new).await
+    }
+
+    pub async fn plan_undo(&self, of: &Run) -> Run {
+        self.ask_undo(of, true).await
+    }
+
+    pub async fn undo(&self, of: &Run) -> Run {
+        self.ask_undo(of, false).await
+    }
+
+    /// Somebody presses Resume.
+    pub async fn resume(&self, code: &str) {
+        let group = self.group(code).await;
+        let mut tx = self.db.write().await.unwrap();
+        groups::resume(&mut tx, group.id, &self.who()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     pub async fn approve(&self, held: &Run) -> Run {
         let subject = Subject::Group { group_id: held.group_id.unwrap(), bridge_id: self.bridge };
         let mut tx = self.db.write().await.unwrap();

@@ -31,7 +31,7 @@ statements! {
         advice = $9, error_kind = $10, data_as_of = $11 WHERE id = $1 AND worker = $2 AND state = 'running'");
     FENCE = sql!("UPDATE target_group SET applied_run = $2, members = members + $4, waterfall_basis = $5,
         synced_run = CASE WHEN $6 THEN $2 ELSE synced_run END, synced_at = CASE WHEN $6 THEN $7 ELSE synced_at END,
-        data_as_of = CASE WHEN $6 THEN $8 ELSE data_as_of END
+        data_as_of = CASE WHEN $6 THEN $8 ELSE data_as_of END, plan_only = CASE WHEN $9 THEN TRUE ELSE plan_only END
         WHERE id = $1 AND applied_run = $3 AND applied_run < $2");
 }
 
@@ -65,6 +65,8 @@ pub struct Outcome<'a> {
     pub complete: bool,
     /// A held run, and those of its waiting removals whom this read saw again.
     pub seen_again: Option<(i64, &'a RoaringTreemap)>,
+    /// From now on syncs of the group only plan, until a person presses Resume.
+    pub pause: bool,
 }
 
 /// Why a plan was not carried over; nothing was written.
@@ -112,7 +114,8 @@ async fn once(db: &Db, change: Change<'_>, outcome: Outcome<'_>) -> Result<Resul
         crate::groups::stale_by_run(change.run_id),
         outcome.complete,
         change.now,
-        outcome.ending.data_as_of
+        outcome.ending.data_as_of,
+        outcome.pause
     ];
     if tx.run(FENCE, fence).await? != 1 {
         return Ok(Err(Refused::Moved));

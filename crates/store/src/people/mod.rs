@@ -15,8 +15,8 @@ use crate::sql::{Arg, Sql, sql, statements};
 pub use bulk::{Bound, Rows, insert_few, insert_rows, insert_together};
 #[cfg(test)]
 pub(crate) use write::ALL as WRITE_ALL;
-pub(crate) use write::update_values;
 pub use write::{COLUMNS, Dirty, InHand, Slice, Written, person_cells, profile_cells, profile_columns, profile_json, write_slice};
+pub(crate) use write::{before_text, open_causes, update_values, upsert_json};
 
 statements! {
     LOOKUP = sql!(

@@ -152,7 +152,7 @@ async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Dirty<'_>], first_perso
     adopt(tx, slice, &known).await?;
     update_known(tx, slice, &known, began).await?;
     let hushed: Vec<i64> = numbered.iter().filter(|(_, d)| d.suppress).map(|(id, _)| *id).collect();
-    open_causes(tx, slice, &hushed, first_entry).await?;
+    open_causes(tx, slice, &hushed, first_entry, "Unsubscribed from remote system").await?;
     Ok(Written { ids: numbered.iter().map(|(id, _)| *id).collect(), created: fresh.len(), suppressed: hushed.len() })
 }
 
@@ -288,12 +288,23 @@ async fn upsert_values(tx: &mut Tx, bridge_id: i64, all: &[FieldSpec], rows: &[(
     }
     for (present, profiles) in by_presence {
         let fields: Vec<&FieldSpec> = all.iter().zip(&present).filter(|(_, p)| **p).map(|(f, _)| f).collect();
-        if !fields.is_empty() {
-            let text = upsert_text(tx.is_sqlite(), bridge_id, &fields);
-            tx.run_built(text, args![serde_json::Value::from(profiles).to_string()]).await?;
-        }
+        upsert_json(tx, bridge_id, &fields, profiles).await?;
     }
     Ok(())
+}
+
+/// Writes these fields of some people: rows with the id as `i` and the values as `f<number>`.
+pub(crate) async fn upsert_json(
+    tx: &mut Tx,
+    bridge_id: i64,
+    fields: &[&FieldSpec],
+    rows: Vec<serde_json::Value>,
+) -> Result<(), StoreError> {
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let text = upsert_text(tx.is_sqlite(), bridge_id, fields);
+    tx.run_built(text, args![serde_json::Value::from(rows).to_string()]).await.map(drop)
 }
 
 fn numbered(id: i64, fields: &[FieldSpec], values: &[Value]) -> serde_json::Value {
@@ -320,7 +331,7 @@ pub fn profile_json(fields: &[FieldSpec], values: &[Value]) -> serde_json::Map<S
 }
 
 /// Keeps what stood there before this run; a person changed twice in one run keeps the first.
-fn before_text(sqlite: bool, bridge_id: i64, fields: &[FieldSpec]) -> String {
+pub(crate) fn before_text(sqlite: bool, bridge_id: i64, fields: &[FieldSpec]) -> String {
     let profile = table(bridge_id);
     let (list, object) = if sqlite {
         let fields: Vec<String> = fields.iter().map(|f| format!("'f{0}', p.f{0}", f.number)).collect();
@@ -368,11 +379,12 @@ fn record_type(kind: FieldType) -> &'static str {
     }
 }
 
-async fn open_causes(tx: &mut Tx, slice: Slice<'_>, ids: &[i64], first_entry: i64) -> Result<(), StoreError> {
+/// The ledger's rows of causes that a run opens.
+pub(crate) async fn open_causes(tx: &mut Tx, slice: Slice<'_>, ids: &[i64], first_entry: i64, why: &str) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
     let list = json!(ids).to_string();
-    tx.run(LEDGER_OPEN, args![first_entry, slice.now, &list, slice.source, slice.run_id, "Unsubscribed from remote system"]).await?;
+    tx.run(LEDGER_OPEN, args![first_entry, slice.now, &list, slice.source, slice.run_id, why]).await?;
     tx.run(FLAG_CHANGES, args![slice.run_id, &list]).await.map(drop)
 }

@@ -62,7 +62,7 @@ async fn apply(house: &House, s: Step<'_>) -> Result<i64, Refused> {
         now: Instant(START),
     };
     let ending = ending();
-    membership::apply(&house.db, change, Outcome { ending: &ending, complete: false, seen_again: None }).await.unwrap()
+    membership::apply(&house.db, change, Outcome { ending: &ending, complete: false, seen_again: None, pause: false }).await.unwrap()
 }
 
 #[tokio::test]

@@ -111,6 +111,7 @@ fn the_whole_loop_holds_against_what_the_sandbox_holds() {
             "B7",
             "B2",
             "B3",
+            "B4",
             "B12",
             "U1",
             "U2",

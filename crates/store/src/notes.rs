@@ -21,7 +21,7 @@ pub const MAX_PLANNED: usize = 4_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// `rejected`, `duplicate`, `misfit`, or `plan_join`, `plan_leave`, `plan_update`, `plan_suppress`, `plan_lift`.
+    /// `rejected`, `duplicate`, `misfit`, `kept` (by an undo), or `plan_join`, `plan_leave`, `plan_update`, `plan_suppress`, `plan_lift`.
     pub kind: &'static str,
     pub remote_id: String,
     pub subscriber_id: Option<i64>,

@@ -72,7 +72,7 @@ async fn a_sync_and_its_undo_give_back_members_and_fields_exactly_but_for_what_i
     for w in worlds(120).await {
         let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
         w.sync(LIST).await;
-        for round in 0..14 {
+        for round in 0..6 {
             let (edits, later) = strategy.new_tree(&mut runner).unwrap().current();
             let context = format!("{} round {round}: {edits:?} then {later:?}", w.name);
             let (members, stood) = (w.members(LIST).await, people(&w).await);

@@ -11,3 +11,4 @@ mod gate;
 mod model;
 mod people;
 mod silence;
+mod undo;

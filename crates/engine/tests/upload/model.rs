@@ -13,18 +13,18 @@ use crate::brought::LIST;
 use crate::world::worlds;
 
 /// A file: rows of (address number, shirt), where a number above 11 is no address.
-type File = Vec<(u8, u8)>;
+pub type File = Vec<(u8, u8)>;
 
-fn files() -> impl Strategy<Value = Vec<(bool, File)>> {
+pub fn files() -> impl Strategy<Value = Vec<(bool, File)>> {
     let row = (0u8..14, 0u8..3);
     prop::collection::vec((any::<bool>(), prop::collection::vec(row, 0..12)), 1..5)
 }
 
-fn address(n: u8) -> String {
+pub fn address(n: u8) -> String {
     if n < 12 { format!("m{n}@model.example") } else { "nonsense".into() }
 }
 
-fn text(file: &File) -> String {
+pub fn text(file: &File) -> String {
     let rows: String =
         file.iter().map(|(n, s)| format!("{},{}\n", address(*n), if *s == 0 { String::new() } else { format!("S{s}") })).collect();
     format!("E-mail,Shirt\nanchor@model.example,S9\n{rows}")

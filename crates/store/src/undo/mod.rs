@@ -30,8 +30,8 @@ statements! {
         AND EXISTS (SELECT 1 FROM person_change c WHERE c.run_id = r.id) ORDER BY r.id");
     /// Whom the run made mailable again, and about whom nobody has decided anything since.
     LIFTED = sql!("SELECT s.id FROM flag_change f JOIN subscriber s ON s.id = f.subscriber_id WHERE f.run_id = $1 AND f.op = 2 AND s.id > $2
-        AND s.remote_flag_run = 0 AND NOT EXISTS (SELECT 1 FROM consent_ledger l WHERE l.subscriber_id = s.id AND l.created_at > $3)
-        ORDER BY s.id LIMIT $4");
+        AND s.remote_flag_run = 0 AND NOT EXISTS (SELECT 1 FROM consent_ledger own JOIN consent_ledger l ON l.subscriber_id = s.id
+            AND l.id > own.id WHERE own.subscriber_id = s.id AND own.run_id = $1) ORDER BY s.id LIMIT $3");
     SILENCE = sql!("UPDATE subscriber SET remote_flag_run = $2 WHERE remote_flag_run = 0 AND id IN ", ids 1, "");
     LOCK_FLAGS = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock_shared(77, 1))");
     USED_SINCE = sql!("SELECT COUNT(*) FROM target_group_use WHERE group_id = $1 AND at >= $2");
@@ -142,7 +142,7 @@ pub async fn later_values(db: &Db, undo: &Undo<'_>) -> Result<Vec<i64>, StoreErr
 
 /// People behind `after` whom the run made mailable again and whom its undo silences again, in the order of their ids.
 pub async fn lifted(db: &Db, of: &Run, after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
-    let args = args![of.id, after, of.applied_at.unwrap_or(i64::MAX), limit];
+    let args = args![of.id, after, limit];
     Ok(db.read().all::<(i64,)>(LIFTED, args).await?.into_iter().map(|(id,)| id).collect())
 }
 

@@ -140,6 +140,8 @@ pub struct Changes {
     /// Rows of an upload whose address several people have, and addresses that it silenced.
     pub several: i64,
     pub silenced: i64,
+    /// Notes of an undo: what stays as it is.
+    pub kept: i64,
     pub plan_joins: i64,
     pub plan_leaves: i64,
     pub plan_updates: i64,
@@ -172,6 +174,7 @@ pub async fn changes(mut read: Read<'_>, run_id: i64) -> Result<Changes, StoreEr
             "misfit" => c.misfits = n,
             "several" => c.several = n,
             "silenced" => c.silenced = n,
+            "kept" => c.kept = n,
             "plan_join" => c.plan_joins = n,
             "plan_leave" => c.plan_leaves = n,
             "plan_update" => c.plan_updates = n,

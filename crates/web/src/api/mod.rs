@@ -22,6 +22,7 @@ pub mod schedules;
 pub mod settings;
 pub mod subscribers;
 pub mod tokens;
+pub mod undo;
 pub mod uploads;
 pub mod users;
 pub mod why;
@@ -86,6 +87,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(runs::changes))
         .routes(routes!(runs::approve))
         .routes(routes!(runs::discard))
+        .routes(routes!(undo::undo))
         .routes(routes!(runs::events))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::get, schedules::patch))

@@ -47,7 +47,7 @@ pub struct RunView {
     #[schema(value_type = std::collections::BTreeMap<String, i64>)]
     pub counts: Counts,
     pub plan_only: bool,
-    /// The held run that an approval decides, or the run that this one tries again.
+    /// The held run that an approval decides, the run that an undo takes back, or the run that this one tries again.
     #[schema(format = "uuid")]
     pub parent_run: Option<String>,
     pub attempt: i64,
@@ -169,7 +169,7 @@ pub(super) async fn views_of(app: &App, rows: &[Run]) -> Result<Vec<RunView>, Er
     Ok(shown.collect())
 }
 
-async fn load(app: &App, id: &Id) -> Result<Run, Error> {
+pub(super) async fn load(app: &App, id: &Id) -> Result<Run, Error> {
     let id = id.of(Kind::SyncRun)?;
     found(runs::get(app.db.read(), id.id).await?, id, |r| r.created_at)
 }

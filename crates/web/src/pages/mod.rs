@@ -60,6 +60,7 @@ mod table;
 mod text;
 pub mod toast;
 mod tokens;
+mod undo;
 mod upload;
 mod upload_show;
 mod users;
@@ -104,6 +105,7 @@ pub fn router() -> Router<App> {
         .route("/sync-runs/{id}/progress", get(run::progress))
         .route("/sync-runs/{id}/live", get(run_live::stream).layer(Extension(Watchers::default())))
         .route("/sync-runs/{id}/decide", post(decide::submit))
+        .route("/sync-runs/{id}/undo", post(undo::submit))
         .route("/admin/bridges", get(bridges::show))
         .route("/admin/bridges/new", get(bridge_form::kinds))
         .route("/admin/bridges/new/{kind}", get(bridge_form::new).post(bridge_form::create))

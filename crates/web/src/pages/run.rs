@@ -16,6 +16,7 @@ use super::run_changes::{self, Asked, Shown, Tab};
 use super::runs_table::what;
 use super::shell::{Page, Reader};
 use super::text::{self, Chip, Here, When, filters};
+use super::undo::{self, Offer};
 use crate::error::Error;
 
 /// What moves while a run is under way: sent as it changes, or asked for as a fragment.
@@ -78,6 +79,8 @@ struct RunPage {
     books: Option<Counts>,
     plan_only: bool,
     approval: bool,
+    undo: bool,
+    offer: Option<Offer>,
     tabs: Vec<Tab>,
     shown: Shown,
     joined: Vec<(String, When)>,
@@ -119,6 +122,8 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
         books: (people && !open && run.state() != RunState::Failed).then(|| run.counts()),
         plan_only: run.plan_only,
         approval: run.kind() == RunKind::Approval,
+        undo: run.kind() == RunKind::Undo,
+        offer: undo::offer(&reader, run).await?,
         joined: triggers
             .iter()
             .skip(1)

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use rialto_core::address::Address;
 use rialto_core::consent::Cause;
-use rialto_core::run::RunState;
+use rialto_core::run::{RunKind, RunState};
 use rialto_core::upload::SOURCE;
 use rialto_store::fields::{self, Field};
 use rialto_store::views::changes::{self, Review};
@@ -196,7 +196,10 @@ async fn finish(app: &App, fields: &[Field], pairs: Vec<(Side, Side)>, links: Ve
 
 /// Today's values of some people of the run's bridge, and its fields.
 async fn today(app: &App, row: &RunRow, ids: &[i64]) -> Result<(Vec<Field>, HashMap<i64, Profile>), Error> {
-    let Some(bridge_id) = row.run.bridge_id.or(row.run.upload_id.map(|_| SOURCE)) else { return Ok((Vec::new(), HashMap::new())) };
+    let undo = row.run.kind() == RunKind::Undo;
+    let Some(bridge_id) = row.run.bridge_id.or((undo || row.run.upload_id.is_some()).then_some(SOURCE)) else {
+        return Ok((Vec::new(), HashMap::new()));
+    };
     let fields = fields::list(app.db.read(), bridge_id).await?;
     let profiles = people::profiles(&app.db, bridge_id, &fields, ids).await?;
     Ok((fields, profiles))

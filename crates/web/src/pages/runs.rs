@@ -40,11 +40,13 @@ struct Runs {
     filtered: bool,
 }
 
-const KINDS: [(&str, &str); 5] = [
+const KINDS: [(&str, &str); 7] = [
     ("", "Any kind"),
     ("people", "People of a target group"),
     ("lists", "Lists of a bridge"),
+    ("upload", "Upload of a file"),
     ("approval", "Approved changes"),
+    ("undo", "Undo of a run"),
     ("test", "Test of a bridge"),
 ];
 

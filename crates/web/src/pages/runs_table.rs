@@ -15,6 +15,7 @@ pub fn what(r: &RunRow) -> String {
         RunKind::Lists => format!("Lists of {}", r.bridge_name),
         RunKind::Test => format!("Test of {}", r.bridge_name),
         RunKind::Approval => format!("Approved changes to {group}"),
+        RunKind::Undo if r.run.plan_only => format!("Plan of an undo in {group}"),
         RunKind::Undo => format!("Undo in {group}"),
         RunKind::People | RunKind::Upload if r.run.plan_only => format!("Plan for {group}"),
         RunKind::People | RunKind::Upload => format!("People of {group}"),

@@ -63,6 +63,7 @@ const OPERATIONS: &[Operation] = &[
     ("GET", "/sync-runs/{id}/events", &[], None),
     ("POST", "/sync-runs/{id}/approve", &[Permission::GroupsApprove], None),
     ("POST", "/sync-runs/{id}/discard", &[Permission::GroupsApprove], None),
+    ("POST", "/sync-runs/{id}/undo", &[Permission::GroupsApprove], None),
     ("GET", "/schedules", &[], None),
     ("GET", "/schedules/{id}", &[], None),
     ("PATCH", "/schedules/{id}", &[Permission::BridgesAdmin], Some(|| json!({"enabled": false}))),

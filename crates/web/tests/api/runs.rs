@@ -281,3 +281,28 @@ async fn a_sign_in_asks_neither_a_bridge_that_is_off_nor_a_kind_without_the_trig
         assert_eq!(run["bridge"], on, "{}", test.name);
     }
 }
+
+#[tokio::test]
+async fn an_undo_is_planned_asked_for_and_refused_where_nothing_was_done() {
+    for test in Test::on_both().await {
+        let (marketer, viewer) = (test.token(Role::Marketer).await, test.token(Role::Viewer).await);
+        let (bridge, all) = seeded(&test, 1).await;
+        let run = ended(&test, bridge, all[0].id, RunState::Succeeded).await;
+        let path = format!("/sync-runs/{run}/undo");
+        let nothing = test.api(&marketer, "POST", &path, None).await;
+        assert_eq!(nothing.status, StatusCode::CONFLICT);
+        assert!(nothing.text.contains("changed no members"), "{}", nothing.text);
+        let mut tx = test.app.db.write().await.unwrap();
+        tx.run("UPDATE sync_run SET applied_at = created_at WHERE kind = 'people'", vec![]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(test.api(&viewer, "POST", &path, None).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(test.api(&marketer, "POST", &path, Some(json!({"plan": true}))).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let plan = test.api(&marketer, "POST", &path, Some(json!({"plan_only": true}))).await;
+        assert_eq!(plan.status, StatusCode::ACCEPTED, "{}", plan.text);
+        let plan = plan.json()["run"].clone();
+        assert_eq!((&plan["kind"], &plan["plan_only"], &plan["parent_run"]), (&json!("undo"), &json!(true), &json!(run)));
+        assert_eq!(test.api(&marketer, "POST", &path, None).await.status, StatusCode::CONFLICT, "while the plan is under way");
+        let early = test.api(&marketer, "POST", &format!("/sync-runs/{}/undo", plan["id"].as_str().unwrap()), None).await;
+        assert_eq!(early.status, StatusCode::CONFLICT, "a plan, and one under way");
+    }
+}

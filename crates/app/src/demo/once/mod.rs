@@ -4,6 +4,7 @@ mod api;
 mod b12;
 mod b2;
 mod b3;
+mod b4;
 mod imis;
 mod m3;
 mod others;
@@ -90,6 +91,7 @@ async fn walk(world: World, report: &mut Report) {
     report.step("B7", "A dead worker leaves nothing stuck, and order holds", p6::heals(&world).await);
     report.step("B2", "Large removals wait for a person, and an unproven read removes nobody", b2::walk(&world).await);
     report.step("B3", "A plan writes nothing, approval removes exactly what was shown, discard keeps", b3::walk(&world).await);
+    report.step("B4", "A run is undone: what it did is back, and nobody becomes mailable", b4::walk(&world).await);
     report.step("B12", "The books of every run balance, and the counts add up to what the remote holds", b12::walk(&world).await);
     report.step(
         "U1",

@@ -60,7 +60,7 @@ test('a removal is taken back, and stays so until Resume', async () => {
   await page.getByRole('button', { name: 'Undo: put 5 people back' }).click();
   await page.waitForURL((url) => url.href !== plan && /\/sync-runs\//.test(url.pathname));
   await runEnds(page);
-  await page.getByText('5 people were put back').waitFor();
+  await page.getByText('People: 5 put back').waitFor();
   await accessible(page, 'an undo');
   assert.equal(await members(page), whole);
   await page.getByText('Syncs of this group only plan.').waitFor();
@@ -92,7 +92,7 @@ test('on a phone, dark, without JavaScript: the whole way', async () => {
   await sure.waitFor({ timeout: 20_000 });
   await sound(page);
   await sure.click();
-  await page.getByText('2 people were put back').waitFor({ timeout: 20_000 });
+  await page.getByText('People: 2 put back').waitFor({ timeout: 20_000 });
   await sound(page);
   await page.context().close();
 });

@@ -238,15 +238,15 @@ fn sentence(job: &Job<'_>, tally: &Tally, moves: &Members, mailings: i64) -> Str
             "All that it did was changed again since; it stays as it is.".into()
         };
     }
-    let (put, removed, restored) = if job.run.plan_only {
-        ("would be put back", "would be removed", "would get earlier values back")
-    } else {
-        ("were put back", "were removed", "got earlier values back")
-    };
-    let mut text = format!("{} people {put}, {} {removed}, {} {restored}.", figure(joins), figure(leaves), figure(back));
-    if tally.silenced > 0 {
-        text += &format!(" {} are silent again, as before.", figure(tally.silenced));
-    }
+    let did = |plan: &'static str, done: &'static str| if job.run.plan_only { plan } else { done };
+    let acts = [
+        (joins, did("would be put back", "put back")),
+        (leaves, did("would be removed", "removed")),
+        (back, did("would get earlier values back", "with earlier values again")),
+        (tally.silenced.unsigned_abs(), did("would be silent again", "silent again, as before")),
+    ];
+    let told: Vec<String> = acts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", figure(*n))).collect();
+    let mut text = format!("{}People: {}.", if job.run.plan_only { "" } else { "Taken back. " }, told.join(", "));
     if stays > 0 {
         text += &format!(" Of {} people something stays, because it was changed since or would make them mailable.", figure(stays));
     }

@@ -58,6 +58,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (20, "personas", Text::Both(include_str!("../migrations/0020_personas.sql"))),
     (21, "fetched writebacks", Text::Both(include_str!("../migrations/0021_fetched_writebacks.sql"))),
     (22, "timing", Text::Both(include_str!("../migrations/0022_timing.sql"))),
+    (23, "open writebacks", Text::Both(include_str!("../migrations/0023_open_writebacks.sql"))),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

@@ -142,7 +142,7 @@ pub(super) async fn fetch(State(app): State<App>, Visitor(door): Visitor, Params
         Fetched::Off => return Err(Error::Conflict(format!("The bridge {} is switched off: nothing goes out to it.", door.name))),
         Fetched::Pushed => {
             return Err(Error::Conflict(format!(
-                "Rialto delivers the writebacks of {} itself. Choose Fetched by the remote system in its Writeback Settings first.",
+                "Rialto delivers the writebacks of {} itself. Choose in its Writeback Settings that the remote system fetches them.",
                 door.name
             )));
         }

@@ -28,11 +28,12 @@ async function settings(page) {
 async function somebody(page) {
   await page.goto('/target-groups');
   const groups = await page.locator('main tbody td a[href^="/target-groups/"]').evaluateAll((all) => all.map((a) => a.getAttribute('href')));
-  await page.goto(groups.find((href) => /^\/target-groups\/[0-9a-f-]{36}$/.test(href)));
+  const group = groups.find((href) => /^\/target-groups\/[0-9a-f-]{36}$/.test(href));
+  await page.goto(group);
   await page.getByRole('button', { name: /^Resync/ }).click();
   await page.waitForURL(/\/sync-runs\//);
   await runEnds(page);
-  await page.goto('/subscribers?verdict=mailable');
+  await page.goto(`${group}/subscribers?line=mailable`);
   return page.locator('main td a[href^="/subscribers/"]').first().getAttribute('href');
 }
 

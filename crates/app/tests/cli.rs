@@ -1,5 +1,8 @@
 //! The command line from outside: what it refuses, how it ends, and the walk through the loop.
 
+#[path = "cli/upload.rs"]
+mod upload;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;

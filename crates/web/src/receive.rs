@@ -2,7 +2,7 @@
 //! in memory, except of an XLSX file, whose size is bounded.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use futures::{Stream, StreamExt};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use rialto_connectors::upload::{Found, MAX_FILE, MAX_XLSX, Sniffer, Unreadable, look_at_xlsx};
@@ -16,6 +16,14 @@ use crate::error::Error;
 
 /// Where the page's form sends its file.
 pub const PAGE: &str = "/subscribers/upload";
+
+/// Where requests of the API send theirs.
+const API: [&str; 2] = ["/api/v1/uploads", "/api/v1/unsubscriber-uploads"];
+
+/// Whether the body of this request is a file, which comes for as long as it takes.
+pub fn brings_a_file(method: &Method, path: &str) -> bool {
+    method == Method::POST && (path == PAGE || API.contains(&path))
+}
 
 /// Longest field beside the file, in bytes, and how many there may be.
 const FIELD: u64 = 8 << 10;

@@ -1,5 +1,6 @@
 //! The whole pipeline against the sandbox, each test on SQLite and on PostgreSQL.
 
+mod beside_upload;
 mod books;
 mod categories;
 mod chores;

@@ -66,7 +66,7 @@ async fn world(test: rialto_testkit::TestDb, sandbox: Running) -> World {
 }
 
 impl World {
-    fn who(&self) -> Actor {
+    pub fn who(&self) -> Actor {
         Actor { at: rialto_core::Instant(self.time.fetch_add(1_000_000, Ordering::SeqCst)), ..actor() }
     }
 

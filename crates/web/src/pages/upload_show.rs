@@ -26,6 +26,8 @@ use crate::error::Error;
 
 /// Faulty lines shown on the page; all that are kept stand on the page of the plan's run.
 const FAULTS: i64 = 50;
+/// Those that stand open, so that what is to be decided stays in sight; the rest is one press away.
+const OPEN_FAULTS: usize = 5;
 
 const USES: [(&str, &str); 4] = [("ignore", "Nothing"), ("address", "E-mail address"), ("field", "A field"), ("id", "Rialto ID")];
 

@@ -252,15 +252,17 @@ async fn write(job: &Job<'_>, tally: &mut Tally, rows: &[Pending]) -> Result<(),
     Ok(())
 }
 
-/// Another sync may have brought some of the new people meanwhile.
+/// Another sync may have brought some of the new people meanwhile, or an upload somebody with their address.
 async fn look_again(job: &Job<'_>, rows: &mut [Dirty<'_>]) -> Result<(), Trouble> {
     let keys: Vec<&str> = rows.iter().map(|d| d.row.remote_id.as_str()).collect();
     let known: HashMap<String, Known> = people::lookup(&job.parts.db, job.remote.bridge.id, &keys).await?;
-    let addresses: Vec<&str> = rows.iter().filter(|d| d.adopt).map(|d| d.row.address.canonical.as_str()).collect();
-    let uploaded = if addresses.is_empty() { HashMap::new() } else { people::adoptable(&job.parts.db, &addresses).await? };
+    let new = rows.iter().filter(|d| !known.contains_key(&d.row.remote_id) && !d.row.address.canonical.is_empty());
+    let addresses: Vec<&str> = new.map(|d| d.row.address.canonical.as_str()).collect();
+    let mut uploaded = if addresses.is_empty() { HashMap::new() } else { people::adoptable(&job.parts.db, &addresses).await? };
     for dirty in rows.iter_mut() {
         let own = known.get(&dirty.row.remote_id).copied();
-        let adopted = uploaded.get(&dirty.row.address.canonical).filter(|_| dirty.adopt && own.is_none()).copied();
+        // The first who bears the address takes the record over.
+        let adopted = if own.is_none() { uploaded.remove(&dirty.row.address.canonical) } else { None };
         (dirty.known, dirty.adopt) = (own.or(adopted), adopted.is_some());
         dirty.suppress = classify(dirty.row, dirty.known, job.remote.leaves_out()).suppress;
     }

@@ -140,7 +140,7 @@ async fn take(job: &Job<'_>, tally: &mut Tally, fields: (&[FieldSpec], &Owned), 
         plan(tally, specs, &placed);
         return Ok(());
     }
-    write(job, tally, specs, placed).await
+    write(job, tally, (specs, owned), placed).await
 }
 
 /// What is worth telling of a row that goes through.
@@ -223,7 +223,8 @@ fn plan(tally: &mut Tally, specs: &[FieldSpec], placed: &[Placing]) {
     }
 }
 
-async fn write(job: &Job<'_>, tally: &mut Tally, specs: &[FieldSpec], placed: Vec<Placing>) -> Result<(), Trouble> {
+async fn write(job: &Job<'_>, tally: &mut Tally, fields: (&[FieldSpec], &Owned), placed: Vec<Placing>) -> Result<(), Trouble> {
+    let (specs, owned) = fields;
     let (mut dirty, clean): (Vec<Placing>, Vec<Placing>) = placed.into_iter().partition(|p| p.dirty);
     for p in &clean {
         if let Some(id) = p.target.id {
@@ -242,7 +243,7 @@ async fn write(job: &Job<'_>, tally: &mut Tally, specs: &[FieldSpec], placed: Ve
         }
         let later = rest.split_off(tally.slicer.rows.min(rest.len()));
         let (rows, fresh): (Vec<uploads::Row>, Vec<bool>) = std::mem::replace(&mut rest, later).into_iter().unzip();
-        let (ids, rows) = write_slice(job, tally, specs, rows).await?;
+        let (ids, rows) = write_slice(job, tally, (specs, owned), rows).await?;
         for ((id, row), fresh) in ids.into_iter().zip(&rows).zip(fresh) {
             // Brought by another upload meanwhile, somebody is not ours to count as new.
             tally.counts.created += i64::from(fresh && row.id.is_none());
@@ -267,7 +268,7 @@ fn seen(tally: &mut Tally, id: i64, changed: bool) {
 async fn write_slice(
     job: &Job<'_>,
     tally: &mut Tally,
-    specs: &[FieldSpec],
+    (specs, owned): (&[FieldSpec], &Owned),
     mut rows: Vec<uploads::Row>,
 ) -> Result<(Vec<i64>, Vec<uploads::Row>), Trouble> {
     let slice = Slice { run_id: job.run.id, worker: &job.lease.worker, fields: specs, now: job.parts.clock.now() };
@@ -278,9 +279,9 @@ async fn write_slice(
                 tally.slicer.learn(rows.len(), began.elapsed().as_millis() as u64);
                 return Ok((ids, rows));
             }
-            Err(e) if attempt < MAX_TRIES && e.is_race() => {
+            Err(e) if attempt < MAX_TRIES && (e.is_race() || matches!(e, StoreError::Conflict(_))) => {
                 tracing::info!(run = job.run.id, error = %e, "a slice of an upload is written again");
-                look_again(job, &mut rows).await?;
+                look_again(job, (specs, owned), &mut rows).await?;
             }
             Err(StoreError::TakenOver) => return Err(Trouble::Interrupted),
             Err(e) => return Err(e.into()),
@@ -290,11 +291,13 @@ async fn write_slice(
 }
 
 /// Another upload, or a sync, may have brought some of the new people meanwhile.
-async fn look_again(job: &Job<'_>, rows: &mut [uploads::Row]) -> Result<(), Trouble> {
+async fn look_again(job: &Job<'_>, (specs, owned): (&[FieldSpec], &Owned), rows: &mut [uploads::Row]) -> Result<(), Trouble> {
     let fresh: Vec<&str> = rows.iter().filter(|r| r.id.is_none()).map(|r| r.address.canonical.as_str()).collect();
     let bearers = uploads::lookup(&job.parts.db, &fresh).await?;
     for row in rows.iter_mut().filter(|r| r.id.is_none()) {
-        row.id = bearers.get(&row.address.canonical).and_then(|b| b.own);
+        let target = place::by_address(bearers.get(&row.address.canonical).copied().unwrap_or_default());
+        row.id = target.id;
+        place::leave_owned(&mut row.values, specs, place::of_bridge(owned, target.bridge));
     }
     Ok(())
 }

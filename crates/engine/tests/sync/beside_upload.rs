@@ -1,9 +1,13 @@
-//! Uploads with overlapping people at the same time: nobody twice, and every book balances.
+//! Uploads with overlapping people, and a sync that brings the same addresses, all at the same time: nobody twice, and every book balances.
+
+use std::collections::BTreeMap;
 
 use rialto_connectors::upload::Sniffer;
-use rialto_core::run::Trigger;
+use rialto_core::Address;
+use rialto_core::run::{RunKind, Trigger};
 use rialto_core::upload::{UploadMode, guess};
 use rialto_engine::Engine;
+use rialto_store::runs::{self, NewRun, Subject};
 use rialto_store::uploads::{self, For, New, Writer};
 use rialto_store::{args, membership};
 
@@ -80,6 +84,43 @@ async fn two_uploads_with_overlapping_people_make_nobody_twice() {
             let created = w.run(asked.0).await.counts().created + w.run(asked.1).await.counts().created;
             assert_eq!(created, 4_000, "{}: each is made by one of the two", w.name);
             assert_eq!(twice(&w, &[a, b].concat()).await, Vec::<String>::new(), "{}", w.name);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn uploads_beside_a_sync_of_the_same_addresses_make_nobody_twice() {
+    for people in [900, 1_100, 1_300] {
+        for w in worlds(people).await {
+            let mut bearers: BTreeMap<String, usize> = BTreeMap::new();
+            for person in w.sandbox.sandbox.list_members("NEWSLETTER") {
+                let address = Address::read(person.email.as_deref());
+                if address.state == rialto_core::AddressState::Usable {
+                    *bearers.entry(address.canonical).or_default() += 1;
+                }
+            }
+            // A household is nobody's to join: only those who bear their address alone.
+            let alone: Vec<String> = bearers.into_iter().filter(|(_, n)| *n == 1).map(|(a, _)| a).collect();
+            let third = alone.len() / 3;
+            assert!(third > 50, "{third}");
+            let a: Vec<String> = alone[..2 * third].iter().cloned().chain(new_people(0..300)).collect();
+            let b: Vec<String> = alone[third..].iter().cloned().chain(new_people(100..400)).collect();
+            let (first, second) = (bring(&w, "Fair", &a).await, bring(&w, "Desk", &b).await);
+            at_once(&w).await;
+            let asked = (apply(&w, first).await, apply(&w, second).await);
+            let subject = Subject::Group { group_id: w.group("NEWSLETTER").await.id, bridge_id: w.bridge };
+            let mut tx = w.db.write().await.unwrap();
+            let sync = NewRun::of(RunKind::People, subject, Trigger::Resync);
+            let sync = runs::request(&mut tx, sync, &w.who()).await.unwrap().run_id;
+            tx.commit().await.unwrap();
+            at_once(&w).await;
+            balances(&w, asked.0, a.len()).await;
+            balances(&w, asked.1, b.len()).await;
+            let run = w.run(sync).await;
+            assert_eq!(run.state, "succeeded", "{}: {} {}", w.name, run.reason, run.error_kind);
+            assert_eq!(w.members("NEWSLETTER").await, w.remote("NEWSLETTER"), "{}", w.name);
+            assert_eq!(twice(&w, &[a, b].concat()).await, Vec::<String>::new(), "{}", w.name);
+            w.waterfall("NEWSLETTER").await;
         }
     }
 }

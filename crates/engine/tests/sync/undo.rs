@@ -51,11 +51,13 @@ fn edit(w: &World, (what, whom): (u8, u8)) {
     let one = || first(&list.iter().skip(usize::from(whom) % list.len().max(1)).cloned().collect(), 1).first().cloned();
     let Some((m, s)) = one() else { return };
     match what {
-        0 => drop(sandbox.remove_from_list(LIST, &Who::Ids(vec![(m, s)]))),
+        0 => {
+            sandbox.remove_from_list(LIST, &Who::Ids(vec![(m, s)]));
+        }
         1 => {
             let outside: BTreeSet<String> = w.remote("ALL_MEMBERS").difference(&list).cloned().collect();
             let ids = first(&outside.iter().skip(usize::from(whom) % outside.len().max(1)).cloned().collect(), 2);
-            drop(sandbox.add_to_list(LIST, &Who::Ids(ids)));
+            sandbox.add_to_list(LIST, &Who::Ids(ids));
         }
         2 => drop(sandbox.set_email(&m, s, Some(&format!("moved{whom}@new.example")))),
         3 => drop(sandbox.set_email(&m, s, Some("not an address"))),

@@ -48,6 +48,10 @@ statements! {
     );
     /// When the run began to read; a run that nobody keeps (a test's) began now.
     BEGAN = sql!("SELECT COALESCE((SELECT started_at FROM sync_run WHERE id = $1), 9223372036854775807)");
+    /// Syncs bring new people side by side, an upload by itself: each sees whom the other has brought. Before all other locks.
+    LOCK_NEW = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock_shared(78, 1))");
+    UPLOADED_SOME = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM subscriber WHERE bridge_id = 0 LIMIT 1) AS found");
+    UPLOADED = sql!("SELECT id FROM subscriber WHERE bridge_id = 0 AND remote_id IN ", texts 1, "");
     LOCK_FLAGS = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock_shared(77, 1))");
     /// Their own decisions were on the way to the remote while it was read: what it said may be ours, or older than ours. One that may
     /// have arrived without our knowing hides the remote's word only while the person is silent by their own.
@@ -128,6 +132,7 @@ pub async fn write_slice(db: &Db, slice: Slice<'_>, rows: &[Dirty<'_>], in_hand:
 }
 
 async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Dirty<'_>], first_person: i64, first_entry: i64) -> Result<Written, StoreError> {
+    look_for_uploaded(tx, rows).await?;
     tx.one::<(i64,)>(LOCK_FLAGS, args![]).await?;
     let (began,): (i64,) = tx.one(BEGAN, args![slice.run_id]).await?;
     let ours = told_meanwhile(tx, rows, began).await?;
@@ -154,6 +159,26 @@ async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Dirty<'_>], first_perso
     let hushed: Vec<i64> = numbered.iter().filter(|(_, d)| d.suppress).map(|(id, _)| *id).collect();
     open_causes(tx, slice, &hushed, first_entry, "Unsubscribed from remote system").await?;
     Ok(Written { ids: numbered.iter().map(|(id, _)| *id).collect(), created: fresh.len(), suppressed: hushed.len() })
+}
+
+/// # Errors
+/// `Conflict` when an upload has brought somebody with the address of a new person meanwhile: look up again.
+async fn look_for_uploaded(tx: &mut Tx, rows: &[Dirty<'_>]) -> Result<(), StoreError> {
+    let fresh: Vec<&str> =
+        rows.iter().filter(|d| d.known.is_none()).map(|d| d.row.address.canonical.as_str()).filter(|c| !c.is_empty()).collect();
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    tx.one::<(i64,)>(LOCK_NEW, args![]).await?;
+    if tx.one::<(i64,)>(UPLOADED_SOME, args![]).await?.0 == 0 {
+        return Ok(());
+    }
+    let found: Vec<(i64,)> = tx.all(UPLOADED, args![json!(fresh).to_string()]).await?;
+    let taken_over: HashSet<i64> = rows.iter().filter(|d| d.adopt).filter_map(|d| d.known).map(|k| k.id).collect();
+    if found.iter().all(|(id,)| taken_over.contains(id)) {
+        return Ok(());
+    }
+    Err(StoreError::Conflict("An upload has brought one of the new people meanwhile.".into()))
 }
 
 /// People among those to be silenced whose own decision was told to the remote after the run began to read: a "no" that was read may be

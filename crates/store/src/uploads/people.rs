@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use rialto_core::fields::{FieldType, Value};
 use rialto_core::hash::ContentHash;
 use rialto_core::person::{FieldSpec, Mapped};
-use rialto_core::upload::{Bearers, SOURCE, fold};
+use rialto_core::upload::{Bearers, Joins, SOURCE, fold, joins};
 use rialto_core::{Address, Instant};
 use serde_json::{Map, Value as Json};
 
@@ -28,6 +28,8 @@ statements! {
         postgres "SELECT CAST(COALESCE(json_agg(json_build_array(s.canonical, s.id, s.bridge_id)), '[]'::json) AS TEXT) FROM subscriber s
             WHERE s.canonical IN (SELECT value FROM json_array_elements_text($1::json))"
     );
+    /// An upload brings new people by itself, so that it sees whom syncs have brought. Before all other locks.
+    LOCK_NEW = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock(78, 1))");
     LIVE = sql!("SELECT id FROM bridge WHERE deleted_at IS NULL");
     PLACES = sql!("SELECT id, created_at, bridge_id, canonical FROM subscriber WHERE id IN ", ids 1, "");
     OWNED = sql!("SELECT f.bridge_id, f.name, f.label, f.display_name FROM bridge_field f JOIN bridge b ON b.id = f.bridge_id
@@ -46,11 +48,16 @@ const MAX_FIELDS: usize = 300;
 pub async fn lookup(db: &Db, canonicals: &[&str]) -> Result<HashMap<String, Bearers>, StoreError> {
     let list = Json::from(canonicals).to_string();
     let (text,): (String,) = db.read().one(BEARERS, args![list]).await?;
-    let rows: Vec<(String, i64, i64)> = serde_json::from_str(&text).map_err(|e| StoreError::Corrupt(e.to_string()))?;
-    if rows.is_empty() {
+    if text == "[]" {
         return Ok(HashMap::new());
     }
-    let live: HashSet<i64> = db.read().all::<(i64,)>(LIVE, args![]).await?.into_iter().map(|(id,)| id).collect();
+    bearers(&text, db.read().all(LIVE, args![]).await?)
+}
+
+/// From rows of address, record and source, and the bridges that are not deleted.
+fn bearers(text: &str, live: Vec<(i64,)>) -> Result<HashMap<String, Bearers>, StoreError> {
+    let rows: Vec<(String, i64, i64)> = serde_json::from_str(text).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+    let live: HashSet<i64> = live.into_iter().map(|(id,)| id).collect();
     let mut found: HashMap<String, Bearers> = HashMap::new();
     let mut of_bridge: HashMap<(String, i64), usize> = HashMap::new();
     for (canonical, id, bridge) in rows {
@@ -172,18 +179,40 @@ pub struct Slice<'a> {
     pub now: Instant,
 }
 
-/// Writes rows whole or not at all; answers their ids. A unique violation means that somebody else brought one of the new people
-/// meanwhile: look up again. `TakenOver` when the run is no longer the worker's.
+/// Writes rows whole or not at all; answers their ids. A unique violation or `Conflict` means that somebody else, a sync perhaps, brought
+/// one of the new people meanwhile: look up again. `TakenOver` when the run is no longer the worker's.
 pub async fn write(db: &Db, slice: Slice<'_>, rows: &[Row], in_hand: &mut InHand) -> Result<Vec<i64>, StoreError> {
     let fresh = rows.iter().filter(|r| r.id.is_none()).count() as i64;
     let first = if fresh > 0 { in_hand.people(db, fresh).await? } else { 0 };
     let mut tx = db.write().await?;
+    if fresh > 0 {
+        tx.one::<(i64,)>(LOCK_NEW, args![]).await?;
+    }
     if !runs::is_mine(&mut tx, slice.run_id, slice.worker).await? {
         return Err(StoreError::TakenOver);
     }
+    look_for_brought(&mut tx, rows).await?;
     let ids = write_in(&mut tx, slice, rows, first).await?;
     tx.commit().await?;
     Ok(ids)
+}
+
+/// # Errors
+/// `Conflict` when a new person is not new any more.
+async fn look_for_brought(tx: &mut Tx, rows: &[Row]) -> Result<(), StoreError> {
+    let fresh: Vec<&str> = rows.iter().filter(|r| r.id.is_none()).map(|r| r.address.canonical.as_str()).collect();
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let (text,): (String,) = tx.one(BEARERS, args![Json::from(fresh).to_string()]).await?;
+    if text == "[]" {
+        return Ok(());
+    }
+    let found = bearers(&text, tx.all(LIVE, args![]).await?)?;
+    if found.values().all(|b| joins(*b).0 == Joins::New) {
+        return Ok(());
+    }
+    Err(StoreError::Conflict("A sync or another upload has brought one of the new people meanwhile.".into()))
 }
 
 async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Row], first: i64) -> Result<Vec<i64>, StoreError> {
@@ -244,6 +273,9 @@ pub async fn silence(
     let fresh = people.iter().filter(|p| p.id.is_none()).count() as i64;
     let first = if fresh > 0 { in_hand.people(db, fresh).await? } else { 0 };
     let mut tx = db.write().await?;
+    if fresh > 0 {
+        tx.one::<(i64,)>(LOCK_NEW, args![]).await?;
+    }
     if !runs::is_mine(&mut tx, slice.run_id, slice.worker).await? {
         return Err(StoreError::TakenOver);
     }

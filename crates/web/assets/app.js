@@ -25,9 +25,13 @@
   let opener;
   const home = location.href.split('#')[0];
   const follow = (href) => history.pushState({ dialog: href, depth: (history.state?.depth ?? 0) + 1 }, '', href);
-  async function show(href, from) {
-    const answer = await fetch(href, { headers: { accept: 'text/html' } }).catch(() => undefined);
-    const read = answer?.ok && !answer.redirected && new DOMParser().parseFromString(await answer.text(), 'text/html');
+  async function show(href, from, form) {
+    const headers = { accept: 'text/html' };
+    const posted = form && { method: 'POST', body: new URLSearchParams(new FormData(form)) };
+    const answer = await fetch(href, { headers, ...posted }).catch(() => undefined);
+    // A form is answered by the page at its own address; whoever is led elsewhere goes there.
+    const here = answer?.ok && (form ? answer.url === href : !answer.redirected);
+    const read = here && new DOMParser().parseFromString(await answer.text(), 'text/html');
     const main = read && $('main', read);
     if (!main) return location.assign(href);
     $('dialog')?.remove();
@@ -72,6 +76,16 @@
     if (menu) shut(menu);
     if (link.dataset.dialog === 'page') follow(link.href);
     show(link.href, menu ? $('summary', menu) : link);
+  });
+
+  document.addEventListener('submit', (event) => {
+    const form = event.target.closest('form[data-dialog]');
+    if (!form) return;
+    event.preventDefault();
+    const menu = form.closest('details.menu');
+    if (menu) shut(menu);
+    follow(form.action);
+    show(form.action, menu ? $('summary', menu) : form, form);
   });
 
   // Tabs that do not fit show the one that is open.

@@ -193,7 +193,14 @@ fn lines(w: &Waterfall, group: &str, run: Option<&Last>) -> Vec<Line> {
         row("−", "Rejected", w.rejected, noted("rejected"), "rows without a readable key", false),
         row("−", "Duplicate", w.duplicate, noted("duplicate"), "the same key twice in one read; the first counts", false),
         // Whoever is left out is not brought over: there is nobody to show.
-        row("−", "Left out", w.left_out, None, "said no, in a system whose no means: do not bring over", false),
+        row(
+            "−",
+            "Left out",
+            w.left_out,
+            None,
+            "said no: Do Not Email in the remote system, or no to this interest; they are not brought over",
+            false,
+        ),
     ];
     if w.kept != 0 {
         lines.push(row(

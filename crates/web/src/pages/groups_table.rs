@@ -93,7 +93,7 @@ pub fn actions(reader: &Reader, r: &GroupRow, back: &str) -> Vec<Action> {
     // Where Info starts a sync it is a request to change something.
     let syncs = may_sync && rialto_connectors::has_trigger(&r.bridge_kind, Trigger::Info);
     let info = format!("{href}/info");
-    let mut actions = vec![if syncs { Action::post("Info", info) } else { Action::look("Info", info) }];
+    let mut actions = vec![if syncs { Action::begin("Info", info) } else { Action::look("Info", info) }];
     if may_sync && can_sync(r) && r.open_run().is_none() {
         actions.push(Action::post("Sync", format!("{href}/resync")));
         actions.push(Action::post("Plan only", format!("{href}/plan")));

@@ -129,6 +129,8 @@ enum ActionKind {
     Dialog,
     /// The same, with an address that can be kept.
     Look,
+    /// The same, by a form: opening it does something.
+    Begin,
     /// A form with nothing but a button.
     Post,
 }
@@ -151,8 +153,17 @@ impl Action {
         Self { label: label.into(), href: href.into(), kind: ActionKind::Post }
     }
 
+    /// Opens a dialog by a form; its page can be read at the same address.
+    pub fn begin(label: impl Into<String>, href: impl Into<String>) -> Self {
+        Self { label: label.into(), href: href.into(), kind: ActionKind::Begin }
+    }
+
     pub fn is_post(&self) -> bool {
-        self.kind == ActionKind::Post
+        matches!(self.kind, ActionKind::Post | ActionKind::Begin)
+    }
+
+    pub fn begins(&self) -> bool {
+        self.kind == ActionKind::Begin
     }
 
     pub fn is_dialog(&self) -> bool {

@@ -217,7 +217,7 @@ test('the settings of a bridge: cycles, limits, and what can never be switched o
   const always = page.getByLabel('Unsubscribe, Resubscribe, Invalid email address');
   assert.ok(await always.isChecked() && await always.isDisabled());
   await page.getByText('Always told: it is what people decided').waitFor();
-  const limit = page.getByLabel(/day/i).first();
+  const limit = page.locator('#per_day');
   await limit.fill('many');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByText('Enter a whole number.').waitFor();

@@ -18,15 +18,15 @@ use rialto_connectors::{
 };
 use rialto_core::consent::{Cause, Lifter};
 use rialto_core::writeback::WritebackKind;
-use rialto_engine::{Engine, Parts, Settings as Behaviour};
+use rialto_engine::Engine;
 use rialto_store::bridges::{self, Entered};
 use rialto_store::consent::{self, Act, Step};
-use rialto_store::{Db, Wake, writebacks};
+use rialto_store::{Db, writebacks};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::peak_mib;
-use crate::load::{actor, clock, outbound, vault};
+use crate::load::{actor, clock, parts, vault};
 use crate::queue::{BATCH, GROUNDS, PEOPLE, people};
 
 /// Requests at once.
@@ -135,14 +135,7 @@ async fn drain(db: &Db, bridge: i64, number: i64) -> Result<f64> {
     writebacks::run_now(&mut tx, bridge, now.plus_seconds(600), &rialto_store::Actor { at: now, ..actor() }).await?;
     tx.commit().await?;
     let before = sent(db, bridge).await?;
-    let parts = Parts {
-        db: db.clone(),
-        vault: vault(),
-        clock: clock(),
-        wake: Wake::default(),
-        outbound: outbound()?,
-        settings: Behaviour::default(),
-    };
+    let parts = parts(db)?;
     let began = Instant::now();
     Engine::new(parts, "bench").write_back(&CancellationToken::new()).await?;
     let rate = number as f64 / began.elapsed().as_secs_f64();

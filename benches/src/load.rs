@@ -56,6 +56,18 @@ pub fn connector(base: &str) -> Result<Arc<dyn Connector>> {
     (kind.open)(&settings(base), &secrets, &outbound()?).map_err(|e| anyhow!("{e:?}"))
 }
 
+/// What an engine under measurement is made of.
+pub fn parts(db: &Db) -> Result<Parts> {
+    Ok(Parts {
+        db: db.clone(),
+        vault: vault(),
+        clock: clock(),
+        wake: Wake::default(),
+        outbound: outbound()?,
+        settings: Settings::default(),
+    })
+}
+
 pub fn vault() -> Vault {
     Vault::new([7; 32], Random::new(|out| out.fill(9)))
 }
@@ -79,14 +91,7 @@ pub async fn add_bridge(db: &Db, base: &str) -> Result<(i64, bool)> {
 pub async fn sync(base: &str, url: &str) -> Result<Measured> {
     let db = Db::open(url).await?;
     let (bridge_id, new) = add_bridge(&db, base).await?;
-    let parts = Parts {
-        db: db.clone(),
-        vault: vault(),
-        clock: clock(),
-        wake: Wake::default(),
-        outbound: outbound()?,
-        settings: Settings::default(),
-    };
+    let parts = parts(&db)?;
     let engine = Engine::new(parts, "bench");
     if new {
         carry_out(&engine, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id }, Trigger::Cli)).await?;

@@ -5,15 +5,15 @@ use std::fmt::Write;
 
 use anyhow::{Result, ensure};
 use rialto_core::writeback::WritebackKind;
-use rialto_engine::{Engine, Parts, Settings};
+use rialto_engine::Engine;
 use rialto_store::bridges::{self, Entered as Connection};
 use rialto_store::groups::{self, Described};
 use rialto_store::personas::{self, Entered};
-use rialto_store::{Actor, Db, Wake, args, writebacks};
+use rialto_store::{Actor, Db, args, writebacks};
 use tokio::time::Instant;
 
 use crate::child::peak_mib;
-use crate::load::{actor, clock, outbound, vault};
+use crate::load::{actor, clock, parts, vault};
 
 const PEOPLE: i64 = 1_000_000;
 const PERSONAS: i64 = 20;
@@ -26,14 +26,7 @@ pub const HEAD: &str = "| database | sorted first s | all places changed s | one
 pub async fn measure(name: &str, url: &str) -> Result<String> {
     let db = Db::open(url).await?;
     let (bridge, sources) = house(&db).await?;
-    let parts = Parts {
-        db: db.clone(),
-        vault: vault(),
-        clock: clock(),
-        wake: Wake::default(),
-        outbound: outbound()?,
-        settings: Settings::default(),
-    };
+    let parts = parts(&db)?;
     let engine = Engine::new(parts, "bench");
     let mut ids = Vec::new();
     let mut tx = db.write().await?;

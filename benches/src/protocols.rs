@@ -12,17 +12,17 @@ use axum::response::Response;
 use futures::StreamExt;
 use rialto_connectors::Connector;
 use rialto_core::run::{RunKind, Trigger};
-use rialto_engine::{Engine, Parts, Settings};
+use rialto_engine::Engine;
 use rialto_sandbox::{imis, membersuite};
 use rialto_store::bridges::{self, Entered};
 use rialto_store::runs::{NewRun, Subject};
-use rialto_store::{Db, Wake, groups};
+use rialto_store::{Db, groups};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::Instant;
 
-use crate::load::{actor, carry_out, clock, outbound, vault};
+use crate::load::{actor, carry_out, outbound, parts, vault};
 
 /// As the parts are called with.
 const PROTOCOLS: [&str; 4] = ["personify360", "membersuite", "imis", "imis-2017"];
@@ -205,14 +205,7 @@ pub async fn sync(remote: &str, url: &str) -> Result<()> {
     let mut tx = db.write().await?;
     let bridge_id = bridges::create(&mut tx, &vault(), &remote.kind, &entered, &actor()).await?;
     tx.commit().await?;
-    let parts = Parts {
-        db: db.clone(),
-        vault: vault(),
-        clock: clock(),
-        wake: Wake::default(),
-        outbound: outbound()?,
-        settings: Settings::default(),
-    };
+    let parts = parts(&db)?;
     let engine = Engine::new(parts, "bench");
     carry_out(&engine, NewRun::of(RunKind::Lists, Subject::Lists { bridge_id }, Trigger::Cli)).await?;
     let all = groups::of_bridge(db.read(), bridge_id).await?;

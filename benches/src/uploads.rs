@@ -13,10 +13,10 @@ use rialto_core::fields::Cell;
 use rialto_core::person::{Mapped, RemotePerson, map};
 use rialto_core::run::{RunState, Trigger};
 use rialto_core::upload::{SOURCE, UploadMode};
-use rialto_engine::{Engine, Parts, Settings};
+use rialto_engine::Engine;
 use rialto_store::people::{self, Bound, insert_rows};
 use rialto_store::uploads::{self, For, New};
-use rialto_store::{Db, Wake, fields, runs};
+use rialto_store::{Db, fields, runs};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
@@ -115,14 +115,7 @@ pub async fn insert(url: &str, rows: u64) -> Result<()> {
 /// One upload as a program would bring it: the file received, planned, applied.
 pub async fn upload(url: &str, path: &str) -> Result<()> {
     let db = Db::open(url).await?;
-    let parts = Parts {
-        db: db.clone(),
-        vault: load::vault(),
-        clock: load::clock(),
-        wake: Wake::default(),
-        outbound: load::outbound()?,
-        settings: Settings::default(),
-    };
+    let parts = load::parts(&db)?;
     let engine = Engine::new(parts, "bench");
     let began = tokio::time::Instant::now();
     let mut file = std::fs::File::open(path)?;

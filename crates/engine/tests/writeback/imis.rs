@@ -14,13 +14,13 @@ use rialto_sandbox::imis::{Activity, Options, Running};
 use rialto_sandbox::{Fault, FaultRule};
 use rialto_store::bridges::{self, Entered};
 use rialto_store::consent::{self, Act, Grounds, Step};
-use rialto_store::runs::{self, NewRun, Subject};
+use rialto_store::runs::{NewRun, Subject};
 use rialto_store::writebacks::{self, Destination, Writeback};
 use rialto_store::{Actor, Db, args, groups};
 use rialto_testkit::{actor, both, clock, vault};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{RESUBSCRIBE, UNSUBSCRIBE, mark, parts};
+use crate::support::{RESUBSCRIBE, UNSUBSCRIBE, mark, parts, succeeds};
 
 const EVERYBODY: &str = "$/HigherLogic/MailingLists/All Contacts";
 const HOUR: i64 = 3_600;
@@ -84,12 +84,7 @@ impl Imis {
     }
 
     async fn run(&self, new: NewRun) {
-        let mut tx = self.db.write().await.unwrap();
-        let id = runs::request(&mut tx, new, &self.who()).await.unwrap().run_id;
-        tx.commit().await.unwrap();
-        self.engine.run_until_idle().await.unwrap();
-        let run = runs::get(self.db.read(), id).await.unwrap().unwrap();
-        assert_eq!(run.state, "succeeded", "{} {}", run.reason, run.advice);
+        succeeds(&self.engine, new, &self.who()).await;
     }
 
     /// What can go now goes.

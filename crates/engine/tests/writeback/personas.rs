@@ -10,13 +10,13 @@ use rialto_engine::Engine;
 use rialto_sandbox::imis::{Field, Options, Running, Table};
 use rialto_store::bridges::{self, Entered as Connection};
 use rialto_store::personas::{self, Entered};
-use rialto_store::runs::{self, NewRun, Subject};
+use rialto_store::runs::{NewRun, Subject};
 use rialto_store::writebacks::{self, Destination, Writeback};
 use rialto_store::{Actor, Db, groups, membership};
 use rialto_testkit::{actor, both, clock, vault};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::parts;
+use crate::support::{parts, succeeds};
 
 const TABLE: &str = "INFORMZ_PERSONA";
 const DAY: i64 = 86_400;
@@ -82,12 +82,7 @@ impl Imis {
     }
 
     async fn run(&self, new: NewRun) {
-        let mut tx = self.db.write().await.unwrap();
-        let id = runs::request(&mut tx, new, &self.who()).await.unwrap().run_id;
-        tx.commit().await.unwrap();
-        self.engine.run_until_idle().await.unwrap();
-        let run = runs::get(self.db.read(), id).await.unwrap().unwrap();
-        assert_eq!(run.state, "succeeded", "{} {}", run.reason, run.advice);
+        succeeds(&self.engine, new, &self.who()).await;
     }
 
     async fn persona(&self, name: &str, description: &str, group: i64) -> i64 {

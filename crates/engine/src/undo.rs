@@ -95,8 +95,8 @@ async fn keep_own_words(job: &Job<'_>, moves: &mut Members) -> Result<(), StoreE
 
 async fn name_members(job: &Job<'_>, tally: &mut Tally, moves: &Members) -> Result<(), Trouble> {
     let kept = "a later run, or they themselves, changed the membership since. It stays as it is.";
+    tally.stays |= &moves.kept;
     for (kind, people) in [("plan_join", &moves.joins), ("plan_leave", &moves.leaves), ("kept", &moves.kept)] {
-        tally.stays |= if kind == "kept" { people.clone() } else { RoaringTreemap::new() };
         if kind != "kept" && !job.run.plan_only {
             continue;
         }

@@ -188,6 +188,37 @@ pub fn table(bridge_id: i64) -> String {
     format!("profile_{bridge_id}")
 }
 
+/// An expression: the row `p` of a profile table as a JSON object with keys `f<number>`. PostgreSQL tells all its columns, `subscriber_id` among
+/// them: it takes no more than 100 arguments a function. SQLite writes decimals with 15 digits by itself; two of 17 may be the same then.
+pub(crate) fn profile_object(sqlite: bool, fields: impl Iterator<Item = (i64, Option<FieldType>)>) -> String {
+    if !sqlite {
+        return "row_to_json(p)".to_owned();
+    }
+    let columns: Vec<String> = fields
+        .map(|(n, kind)| match kind {
+            Some(FieldType::Decimal) => {
+                format!("'f{n}', CASE typeof(p.f{n}) WHEN 'real' THEN json(printf('%!.17g', p.f{n})) ELSE p.f{n} END")
+            }
+            _ => format!("'f{n}', p.f{n}"),
+        })
+        .collect();
+    format!("json_object({})", columns.join(", "))
+}
+
+/// A field as `profile_object` takes it.
+pub(crate) fn typed(spec: &FieldSpec) -> (i64, Option<FieldType>) {
+    (i64::from(spec.number), Some(spec.kind))
+}
+
+/// A bracketed statement: the ids of a JSON list that is the argument of this number.
+pub(crate) fn listed_ids(sqlite: bool, argument: usize) -> String {
+    if sqlite {
+        format!("(SELECT value FROM json_each(${argument}))")
+    } else {
+        format!("(SELECT value::bigint FROM json_array_elements_text(${argument}::json))")
+    }
+}
+
 fn column_type(kind: FieldType) -> &'static str {
     match kind {
         FieldType::Text => "TEXT",

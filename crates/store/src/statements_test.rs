@@ -78,6 +78,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("writebacks::hand", crate::writebacks::HAND_ALL),
         ("writebacks::polled", crate::writebacks::POLLED_ALL),
         ("writebacks::timing", crate::writebacks::TIMING_ALL),
+        ("people::locks", crate::people::locks::ALL),
         ("undo", crate::undo::ALL),
         ("undo::values", crate::undo::VALUES_ALL),
     ]

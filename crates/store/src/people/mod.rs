@@ -1,6 +1,7 @@
 //! People as the bridges know them: looked up in sets by key, compared by content hash, written in short transactions.
 
 mod bulk;
+pub(crate) mod locks;
 mod write;
 
 use std::collections::HashMap;

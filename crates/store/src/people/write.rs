@@ -8,11 +8,11 @@ use rialto_core::person::{FieldSpec, Mapped};
 use serde_json::json;
 
 use super::bulk::{Bound, insert_rows};
-use super::{Known, flag_to};
+use super::{Known, flag_to, locks};
 use crate::args;
 use crate::db::{Db, Tx};
 use crate::error::StoreError;
-use crate::fields::table;
+use crate::fields::{listed_ids, profile_object, table, typed};
 use crate::ids;
 use crate::sql::{sql, statements};
 
@@ -48,11 +48,8 @@ statements! {
     );
     /// When the run began to read; a run that nobody keeps (a test's) began now.
     BEGAN = sql!("SELECT COALESCE((SELECT started_at FROM sync_run WHERE id = $1), 9223372036854775807)");
-    /// Syncs bring new people side by side, an upload by itself: each sees whom the other has brought. Before all other locks.
-    LOCK_NEW = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock_shared(78, 1))");
     UPLOADED_SOME = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM subscriber WHERE bridge_id = 0 LIMIT 1) AS found");
     UPLOADED = sql!("SELECT id FROM subscriber WHERE bridge_id = 0 AND remote_id IN ", texts 1, "");
-    LOCK_FLAGS = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock_shared(77, 1))");
     /// Their own decisions were on the way to the remote while it was read: what it said may be ours, or older than ours. One that may
     /// have arrived without our knowing hides the remote's word only while the person is silent by their own.
     TOLD = sql!("SELECT w.subscriber_id FROM writeback w WHERE w.subscriber_id IN ", ids 1, " AND w.kind IN ('unsubscribe', 'resubscribe')
@@ -133,7 +130,7 @@ pub async fn write_slice(db: &Db, slice: Slice<'_>, rows: &[Dirty<'_>], in_hand:
 
 async fn write_in(tx: &mut Tx, slice: Slice<'_>, rows: &[Dirty<'_>], first_person: i64, first_entry: i64) -> Result<Written, StoreError> {
     look_for_uploaded(tx, rows).await?;
-    tx.one::<(i64,)>(LOCK_FLAGS, args![]).await?;
+    locks::flags(tx).await?;
     let (began,): (i64,) = tx.one(BEGAN, args![slice.run_id]).await?;
     let ours = told_meanwhile(tx, rows, began).await?;
     let rows: Vec<Dirty<'_>> =
@@ -169,7 +166,7 @@ async fn look_for_uploaded(tx: &mut Tx, rows: &[Dirty<'_>]) -> Result<(), StoreE
     if fresh.is_empty() {
         return Ok(());
     }
-    tx.one::<(i64,)>(LOCK_NEW, args![]).await?;
+    locks::new_people_beside(tx).await?;
     if tx.one::<(i64,)>(UPLOADED_SOME, args![]).await?.0 == 0 {
         return Ok(());
     }
@@ -357,22 +354,13 @@ pub fn profile_json(fields: &[FieldSpec], values: &[Value]) -> serde_json::Map<S
 
 /// Keeps what stood there before this run; a person changed twice in one run keeps the first.
 pub(crate) fn before_text(sqlite: bool, bridge_id: i64, fields: &[FieldSpec]) -> String {
-    let profile = table(bridge_id);
-    let (list, object) = if sqlite {
-        let fields: Vec<String> = fields.iter().map(|f| format!("'f{0}', p.f{0}", f.number)).collect();
-        (
-            "SELECT value FROM json_each($2)",
-            format!("json_object('address', s.address, 'flag', s.remote_flag_seen, 'profile', json_object({}))", fields.join(", ")),
-        )
-    } else {
-        (
-            "SELECT value::bigint FROM json_array_elements_text($2::json)",
-            "CAST(json_build_object('address', s.address, 'flag', s.remote_flag_seen, 'profile', row_to_json(p)) AS TEXT)".to_owned(),
-        )
-    };
+    let (profile, list) = (table(bridge_id), listed_ids(sqlite, 2));
+    let values = profile_object(sqlite, fields.iter().map(typed));
+    let build = if sqlite { "json_object" } else { "json_build_object" };
+    let object = format!("CAST({build}('address', s.address, 'flag', s.remote_flag_seen, 'profile', {values}) AS TEXT)");
     format!(
         "INSERT INTO person_change (run_id, subscriber_id, before_values) SELECT CAST($1 AS BIGINT), s.id, {object}
-        FROM subscriber s LEFT JOIN {profile} p ON p.subscriber_id = s.id WHERE s.id IN ({list}) ON CONFLICT DO NOTHING"
+        FROM subscriber s LEFT JOIN {profile} p ON p.subscriber_id = s.id WHERE s.id IN {list} ON CONFLICT DO NOTHING"
     )
 }
 

@@ -14,7 +14,7 @@ use crate::db::{Db, Read, Tx};
 use crate::error::StoreError;
 use crate::groups::Group;
 use crate::membership::{self, Op};
-use crate::people::{Slice, open_causes};
+use crate::people::{Slice, locks, open_causes};
 use crate::runs::{self, Run};
 use crate::sql::{sql, statements};
 use crate::{groups, ids, uploads};
@@ -33,7 +33,6 @@ statements! {
         AND s.remote_flag_run = 0 AND NOT EXISTS (SELECT 1 FROM consent_ledger own JOIN consent_ledger l ON l.subscriber_id = s.id
             AND l.id > own.id WHERE own.subscriber_id = s.id AND own.run_id = $1) ORDER BY s.id LIMIT $3");
     SILENCE = sql!("UPDATE subscriber SET remote_flag_run = $2 WHERE remote_flag_run = 0 AND id IN ", ids 1, "");
-    LOCK_FLAGS = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock_shared(77, 1))");
     USED_SINCE = sql!("SELECT COUNT(*) FROM target_group_use WHERE group_id = $1 AND at >= $2");
     LAST = sql!("SELECT id, created_at FROM sync_run WHERE parent_run = $1 AND kind = 'undo' AND plan_only = FALSE AND applied_at IS NOT NULL
         ORDER BY id DESC LIMIT 1");
@@ -150,7 +149,7 @@ pub async fn lifted(db: &Db, of: &Run, after: i64, limit: i64) -> Result<Vec<i64
 /// `TakenOver` when the run is no longer the worker's.
 pub async fn silence(db: &Db, undo: &Undo<'_>, people: &[i64]) -> Result<(), StoreError> {
     let mut tx = mine(db, undo).await?;
-    tx.one::<(i64,)>(LOCK_FLAGS, args![]).await?;
+    locks::flags(&mut tx).await?;
     let list = serde_json::Value::from(people).to_string();
     if tx.run(SILENCE, args![list, undo.run_id]).await? != people.len() as u64 {
         return Err(StoreError::Conflict("Somebody decided about one of these people at the same moment. Undo again.".into()));

@@ -11,7 +11,7 @@ use super::{Undo, mine};
 use crate::args;
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::fields::table;
+use crate::fields::{listed_ids, profile_object, table, typed};
 use crate::people::{before_text, upsert_json};
 use crate::sql::{sql, statements};
 
@@ -126,16 +126,11 @@ fn stood(text: &str, undo: &Undo<'_>) -> Result<Map<String, Json>, StoreError> {
 }
 
 async fn today(db: &Db, undo: &Undo<'_>, ids: &str) -> Result<HashMap<i64, Today>, StoreError> {
-    let profile = table(undo.source());
-    let (object, list) = if db.is_sqlite() {
-        let fields: Vec<String> = undo.fields.iter().map(|f| format!("'f{0}', p.f{0}", f.number)).collect();
-        (format!("json_object({})", fields.join(", ")), "SELECT value FROM json_each($1)")
-    } else {
-        ("row_to_json(p)".to_owned(), "SELECT value::bigint FROM json_array_elements_text($1::json)")
-    };
+    let object = profile_object(db.is_sqlite(), undo.fields.iter().map(typed));
+    let (profile, list) = (table(undo.source()), listed_ids(db.is_sqlite(), 1));
     let text = format!(
         "SELECT s.id, s.remote_id, s.address, s.canonical, s.address_state, s.remote_flag_run, s.hash, CAST({object} AS TEXT) AS profile
-        FROM subscriber s LEFT JOIN {profile} p ON p.subscriber_id = s.id WHERE s.id IN ({list})"
+        FROM subscriber s LEFT JOIN {profile} p ON p.subscriber_id = s.id WHERE s.id IN {list}"
     );
     let rows: Vec<Today> = db.read().all_built(text, args![ids]).await?;
     Ok(rows.into_iter().map(|t| (t.id, t)).collect())

@@ -16,6 +16,7 @@ use crate::consent::{self, Act, Grounds, Step};
 use crate::db::{Db, Read, Tx};
 use crate::error::StoreError;
 use crate::fields::{self, Field, table};
+use crate::people::locks;
 use crate::people::{COLUMNS, InHand, insert_rows, person_cells, profile_cells, profile_columns};
 use crate::runs;
 use crate::sql::{sql, statements};
@@ -28,8 +29,6 @@ statements! {
         postgres "SELECT CAST(COALESCE(json_agg(json_build_array(s.canonical, s.id, s.bridge_id)), '[]'::json) AS TEXT) FROM subscriber s
             WHERE s.canonical IN (SELECT value FROM json_array_elements_text($1::json))"
     );
-    /// An upload brings new people by itself, so that it sees whom syncs have brought. Before all other locks.
-    LOCK_NEW = sql!(sqlite "SELECT 1", postgres "SELECT COUNT(pg_advisory_xact_lock(78, 1))");
     LIVE = sql!("SELECT id FROM bridge WHERE deleted_at IS NULL");
     PLACES = sql!("SELECT id, created_at, bridge_id, canonical FROM subscriber WHERE id IN ", ids 1, "");
     OWNED = sql!("SELECT f.bridge_id, f.name, f.label, f.display_name FROM bridge_field f JOIN bridge b ON b.id = f.bridge_id
@@ -148,14 +147,9 @@ pub async fn stored(db: &Db, specs: &[FieldSpec], ids: &[i64]) -> Result<HashMap
     if there.is_empty() {
         return Ok(HashMap::new());
     }
-    let columns: Vec<String> = there.iter().map(|f| format!("'f{0}', p.f{0}", f.number)).collect();
-    // PostgreSQL takes no more than 100 arguments a function.
-    let (object, list) = if db.is_sqlite() {
-        (format!("json_object({})", columns.join(", ")), "SELECT value FROM json_each($1)")
-    } else {
-        ("row_to_json(p)".to_owned(), "SELECT value::bigint FROM json_array_elements_text($1::json)")
-    };
-    let text = format!("SELECT p.subscriber_id, CAST({object} AS TEXT) FROM {} p WHERE p.subscriber_id IN ({list})", table(SOURCE));
+    let object = fields::profile_object(db.is_sqlite(), there.iter().map(|f| fields::typed(f)));
+    let (profile, list) = (table(SOURCE), fields::listed_ids(db.is_sqlite(), 1));
+    let text = format!("SELECT p.subscriber_id, CAST({object} AS TEXT) FROM {profile} p WHERE p.subscriber_id IN {list}");
     let rows: Vec<(i64, String)> = db.read().all_built(text, args![Json::from(ids).to_string()]).await?;
     rows.into_iter().map(|(id, text)| Ok((id, serde_json::from_str(&text).map_err(|e| StoreError::Corrupt(e.to_string()))?))).collect()
 }
@@ -186,7 +180,7 @@ pub async fn write(db: &Db, slice: Slice<'_>, rows: &[Row], in_hand: &mut InHand
     let first = if fresh > 0 { in_hand.people(db, fresh).await? } else { 0 };
     let mut tx = db.write().await?;
     if fresh > 0 {
-        tx.one::<(i64,)>(LOCK_NEW, args![]).await?;
+        locks::new_people_alone(&mut tx).await?;
     }
     if !runs::is_mine(&mut tx, slice.run_id, slice.worker).await? {
         return Err(StoreError::TakenOver);
@@ -274,7 +268,7 @@ pub async fn silence(
     let first = if fresh > 0 { in_hand.people(db, fresh).await? } else { 0 };
     let mut tx = db.write().await?;
     if fresh > 0 {
-        tx.one::<(i64,)>(LOCK_NEW, args![]).await?;
+        locks::new_people_alone(&mut tx).await?;
     }
     if !runs::is_mine(&mut tx, slice.run_id, slice.worker).await? {
         return Err(StoreError::TakenOver);

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use rialto_core::fields::FieldType;
+
 use crate::args;
 use crate::db::{Db, Read};
 use crate::error::StoreError;
-use crate::fields::{Field, table};
+use crate::fields::{Field, listed_ids, profile_object, table};
 use crate::sql::{sql, statements};
 
 use super::members::Member;
@@ -122,19 +124,10 @@ pub async fn profiles(db: &Db, bridge_id: i64, fields: &[Field], ids: &[i64]) ->
     if fields.is_empty() || ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let profile = table(bridge_id);
-    let text = if db.is_sqlite() {
-        let columns: Vec<String> = fields.iter().map(|f| format!("'f{0}', p.f{0}", f.number)).collect();
-        format!(
-            "SELECT p.subscriber_id, json_object({}) FROM {profile} p WHERE p.subscriber_id IN (SELECT value FROM json_each($1))",
-            columns.join(", ")
-        )
-    } else {
-        format!(
-            "SELECT p.subscriber_id, CAST(row_to_json(p) AS TEXT) FROM {profile} p
-            WHERE p.subscriber_id IN (SELECT value::bigint FROM json_array_elements_text($1::json))"
-        )
-    };
+    let typed = fields.iter().map(|f| (f.number, FieldType::from_name(&f.kind)));
+    let (profile, object) = (table(bridge_id), profile_object(db.is_sqlite(), typed));
+    let ids_of = listed_ids(db.is_sqlite(), 1);
+    let text = format!("SELECT p.subscriber_id, CAST({object} AS TEXT) FROM {profile} p WHERE p.subscriber_id IN {ids_of}");
     let rows: Vec<(i64, String)> = db.read().all_built(text, args![serde_json::Value::from(ids).to_string()]).await?;
     rows.into_iter().map(|(id, text)| Ok((id, read_profile(&text)?))).collect()
 }

@@ -11,4 +11,5 @@ mod schema;
 mod seed;
 mod support;
 mod throttle;
+mod undo;
 mod writebacks;

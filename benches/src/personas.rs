@@ -13,7 +13,7 @@ use rialto_store::{Actor, Db, args, writebacks};
 use tokio::time::Instant;
 
 use crate::child::peak_mib;
-use crate::load::{actor, clock, parts, vault};
+use crate::load::{actor, parts, vault};
 
 const PEOPLE: i64 = 1_000_000;
 const PERSONAS: i64 = 20;

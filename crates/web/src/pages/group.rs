@@ -162,7 +162,7 @@ pub async fn lines_of(reader: &Reader, row: &GroupRow) -> Result<Vec<Line>, Erro
     };
     let last = last.map(|r| Last { href: links::run(r.created_at, r.id), withheld });
     let href = links::group(row.group.created_at, row.group.id);
-    let mut lines = row.group.waterfall().map(|w| lines(&w, &href, last.as_ref())).unwrap_or_default();
+    let mut lines = row.group.waterfall().map(|w| lines(&w, &row.group.kind, &href, last.as_ref())).unwrap_or_default();
     if let Some(first) = lines.first_mut().filter(|_| row.group.is_derived()) {
         first.label = "Who belong by its definition";
     }
@@ -175,7 +175,16 @@ struct Last {
     withheld: bool,
 }
 
-fn lines(w: &Waterfall, group: &str, run: Option<&Last>) -> Vec<Line> {
+/// Who is read and not brought over.
+fn left_out(kind: &str) -> &'static str {
+    if kind == "interest" {
+        "did not choose this interest here, gave it up, or Do Not Email"
+    } else {
+        "Do Not Email in the remote system: not brought over"
+    }
+}
+
+fn lines(w: &Waterfall, kind: &str, group: &str, run: Option<&Last>) -> Vec<Line> {
     let whole = w.read.max(w.members).max(1);
     let row = |sign, label, figure: i64, href: Option<String>, help, sum| Line {
         sign,
@@ -193,14 +202,7 @@ fn lines(w: &Waterfall, group: &str, run: Option<&Last>) -> Vec<Line> {
         row("−", "Rejected", w.rejected, noted("rejected"), "rows without a readable key", false),
         row("−", "Duplicate", w.duplicate, noted("duplicate"), "the same key twice in one read; the first counts", false),
         // Whoever is left out is not brought over: there is nobody to show.
-        row(
-            "−",
-            "Left out",
-            w.left_out,
-            None,
-            "said no: Do Not Email in the remote system, or no to this interest; they are not brought over",
-            false,
-        ),
+        row("−", "Left out", w.left_out, None, left_out(kind), false),
     ];
     if w.kept != 0 {
         lines.push(row(

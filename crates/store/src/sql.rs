@@ -107,6 +107,12 @@ macro_rules! sql {
             postgres: concat!($a, "= ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text($", $n, "::json)))", $b),
         }
     };
+    ($a:literal, among texts $n:literal, $b:literal) => {
+        $crate::sql::Sql {
+            sqlite: concat!($a, "IN (SELECT value FROM json_each($", $n, "))", $b),
+            postgres: concat!($a, "= ANY (ARRAY(SELECT json_array_elements_text($", $n, "::json)))", $b),
+        }
+    };
     ($a:literal, texts $n:literal, $b:literal) => {
         $crate::sql::Sql {
             sqlite: concat!($a, "(SELECT value FROM json_each($", $n, "))", $b),

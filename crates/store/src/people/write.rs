@@ -49,7 +49,7 @@ statements! {
     /// When the run began to read; a run that nobody keeps (a test's) began now.
     BEGAN = sql!("SELECT COALESCE((SELECT started_at FROM sync_run WHERE id = $1), 9223372036854775807)");
     UPLOADED_SOME = sql!("SELECT COUNT(*) FROM (SELECT 1 FROM subscriber WHERE bridge_id = 0 LIMIT 1) AS found");
-    UPLOADED = sql!("SELECT id FROM subscriber WHERE bridge_id = 0 AND remote_id IN ", texts 1, "");
+    UPLOADED = sql!("SELECT id FROM subscriber WHERE bridge_id = 0 AND remote_id ", among texts 1, "");
     /// Their own decisions were on the way to the remote while it was read: what it said may be ours, or older than ours. One that may
     /// have arrived without our knowing hides the remote's word only while the person is silent by their own.
     TOLD = sql!("SELECT w.subscriber_id FROM writeback w WHERE w.subscriber_id IN ", ids 1, " AND w.kind IN ('unsubscribe', 'resubscribe')

@@ -18,7 +18,7 @@ use crate::sql::{sql, statements};
 statements! {
     LOG = sql!("SELECT subscriber_id, before_values FROM person_change WHERE run_id = $1 AND subscriber_id > $2 ORDER BY subscriber_id LIMIT $3");
     LATER = sql!("SELECT subscriber_id, before_values FROM person_change WHERE run_id = $2 AND subscriber_id IN ", ids 1, "");
-    SILENT = sql!("SELECT DISTINCT canonical FROM suppression WHERE canonical <> '' AND canonical IN ", texts 1, "");
+    SILENT = sql!("SELECT DISTINCT canonical FROM suppression WHERE canonical <> '' AND canonical ", among texts 1, "");
     OWN = sql!("SELECT DISTINCT subscriber_id FROM suppression WHERE subscriber_id <> 0 AND subscriber_id IN ", ids 1, "");
     /// A changed hash: somebody wrote there meanwhile. Without the hash, the next sync writes the remote's values again.
     BACK = sql!(

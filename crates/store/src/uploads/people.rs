@@ -27,7 +27,7 @@ statements! {
         sqlite "SELECT json_group_array(json_array(s.canonical, s.id, s.bridge_id)) FROM subscriber s
             WHERE s.canonical IN (SELECT value FROM json_each($1))",
         postgres "SELECT CAST(COALESCE(json_agg(json_build_array(s.canonical, s.id, s.bridge_id)), '[]'::json) AS TEXT) FROM subscriber s
-            WHERE s.canonical IN (SELECT value FROM json_array_elements_text($1::json))"
+            WHERE s.canonical = ANY (ARRAY(SELECT json_array_elements_text($1::json)))"
     );
     LIVE = sql!("SELECT id FROM bridge WHERE deleted_at IS NULL");
     PLACES = sql!("SELECT id, created_at, bridge_id, canonical FROM subscriber WHERE id IN ", ids 1, "");
@@ -35,7 +35,7 @@ statements! {
         WHERE f.bridge_id > 0 AND f.gone_at IS NULL AND b.deleted_at IS NULL");
     FIELDS = sql!("SELECT number, position, name, label, kind, length, shown, gone_at, display_name, default_value, comment FROM bridge_field
         WHERE bridge_id = 0 ORDER BY position, number");
-    SILENT = sql!("SELECT canonical FROM suppression WHERE cause = 'upload' AND canonical <> '' AND canonical IN ", texts 1, "");
+    SILENT = sql!("SELECT canonical FROM suppression WHERE cause = 'upload' AND canonical <> '' AND canonical ", among texts 1, "");
     LOCK_SOURCE = sql!(sqlite "SELECT id FROM bridge WHERE id = 0", postgres "SELECT id FROM bridge WHERE id = 0 FOR UPDATE");
     NEW_FIELD = sql!("INSERT INTO bridge_field (bridge_id, number, position, name, label, kind) VALUES (0, $1, $1, $2, $2, 'text')");
 }

@@ -117,6 +117,9 @@ pub fn fold(name: &str) -> String {
 /// Heads of exports of Rialto that say something about a person which no upload changes.
 const OF_EXPORTS: [&str; 9] = ["source", "bridge", "remote id", "may be mailed", "consent", "reason", "came", "member of", "member since"];
 
+/// Heads of exports of a run's people: in another file they may well be a field.
+const OF_RUNS: [&str; 3] = ["membership", "remote says", "changed fields"];
+
 /// Heads that mean an e-mail address.
 const ADDRESSES: [&str; 12] = [
     "e-mail",
@@ -156,7 +159,12 @@ pub fn guess(heads: &[String], samples: &[Vec<String>], known: &[String]) -> Map
             Use::Address
         } else if Some(n) == id {
             Use::Id
-        } else if OF_EXPORTS.contains(&folded.as_str()) || head.trim().is_empty() || taken.contains(folded) || head.chars().count() > 80 {
+        } else if OF_EXPORTS.contains(&folded.as_str())
+            || (id.is_some() && OF_RUNS.contains(&folded.as_str()))
+            || head.trim().is_empty()
+            || taken.contains(folded)
+            || head.chars().count() > 80
+        {
             Use::Ignore
         } else if let Some(name) = known.iter().find(|k| fold(k) == *folded) {
             taken.push(folded.clone());
@@ -260,6 +268,12 @@ mod tests {
         let m = guess(&texts(&["Rialto ID", "Address", "Remote ID", "May be mailed", "City"]), &[], &[]);
         assert_eq!(m.columns, [Use::Id, Use::Address, Use::Ignore, Use::Ignore, Use::Ignore]);
         assert_eq!(m.check(5), Ok(()));
+        // An export of a run's people, where somebody has uploaded a field of such a name.
+        let known = texts(&["Membership"]);
+        let m = guess(&texts(&["Rialto ID", "Person", "Membership", "Changed fields"]), &[], &known);
+        assert_eq!(m.columns, [Use::Id, Use::Ignore, Use::Ignore, Use::Ignore]);
+        let m = guess(&texts(&["E-mail", "Membership"]), &[], &known);
+        assert_eq!(m.columns, [Use::Address, field("Membership")]);
     }
 
     #[test]

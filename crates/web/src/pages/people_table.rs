@@ -85,16 +85,24 @@ pub fn field_column(field: &Field, filled: bool) -> Column<Person> {
     Column::new(format!("f{number}"), field.title().to_owned(), cell).wide().on_request()
 }
 
-/// The columns of an export of people: those that the reader sees, the record itself, which an upload of the file finds again, and what
-/// lists show as marks, in words.
+/// The columns of an export of people: those that the reader sees, and in place of marks what they say.
 pub fn export_columns(shown: Vec<Column<Person>>) -> Vec<Column<Person>> {
-    let id = |p: &Person| PublicId::new(Kind::Subscriber, Instant(p.member.created_at), p.member.id).to_string();
-    let mut columns = vec![Column::new("id", ID_COLUMN, move |p: &Person| Cell::Text(id(p)))];
-    columns.extend(shown.into_iter().filter(|c| c.key != "mailable"));
+    told_columns(shown.into_iter().filter(|c| c.key != "mailable").collect(), |p| Some(p))
+}
+
+/// Columns of an export of lines that are about people: the record itself, which an upload of the file finds again, and at the end what
+/// stands today about consent and membership. Blank where a line is about nobody who is here.
+pub fn told_columns<T: 'static>(shown: Vec<Column<T>>, of: fn(&T) -> Option<&Person>) -> Vec<Column<T>> {
+    let told = move |key, name, tell: fn(&Person) -> String| {
+        Column::new(key, name, move |line: &T| Cell::Text(of(line).map(tell).unwrap_or_default()))
+    };
+    let mut columns =
+        vec![told("id", ID_COLUMN, |p| PublicId::new(Kind::Subscriber, Instant(p.member.created_at), p.member.id).to_string())];
+    columns.extend(shown);
     columns.extend([
-        Column::new("consent", "Consent", |p: &Person| Cell::Text(if is_mailable(p) { "yes" } else { "no" }.into())),
-        Column::new("reason", "Reason", |p: &Person| Cell::Text(reasons(p))),
-        Column::new("groups", "Member of", |p: &Person| Cell::Text(p.groups.join("; "))),
+        told("consent", "Consent", |p| if is_mailable(p) { "yes" } else { "no" }.to_owned()),
+        told("reason", "Reason", reasons),
+        told("groups", "Member of", |p| p.groups.join("; ")),
     ]);
     columns
 }

@@ -9,6 +9,7 @@ use rialto_store::views::changes::{self, By, Place};
 use rialto_store::views::runs::{self as view, Changes, NoteRow, RunRow};
 
 use super::links;
+use super::people_table::{Person, persons, told_columns, with_groups};
 use super::run_review::{self, Moved, Reviewed};
 use super::shell::Reader;
 use super::table::{Cell, Column, LIMIT, Order, Sorting, Table, Turn, Turned, chosen, csv};
@@ -67,6 +68,8 @@ pub struct Line {
     remote_id: String,
     why: String,
     reviewed: Option<Reviewed>,
+    /// The person as they stand today, for an export.
+    told: Option<Person>,
 }
 
 /// The page of the current tab.
@@ -254,6 +257,7 @@ async fn people(app: &App, row: &RunRow, what: (ChangeKind, i64), asked: &Asked,
             remote_id: remote_id.unwrap_or_default(),
             why: String::new(),
             reviewed,
+            told: None,
         }
     });
     Ok(Turned { rows: rows.collect(), before: page.before, behind: page.behind })
@@ -277,19 +281,34 @@ fn note(n: NoteRow, reviewed: Option<Reviewed>) -> Line {
         address: address.unwrap_or_default(),
         remote_id: n.remote_id,
         reviewed,
+        told: None,
     }
 }
 
-/// All lines of a tab as a download, with the columns the reader sees and in the order of the page.
+/// Adds what only exports tell.
+async fn with_people(app: &App, mut lines: Vec<Line>) -> Result<Vec<Line>, Error> {
+    let found = lines.iter().filter_map(|l| l.reviewed.as_ref()?.person.clone()).collect();
+    let told = with_groups(app, persons(app, found).await?).await?;
+    let mut told: HashMap<i64, Person> = told.into_iter().map(|p| (p.member.id, p)).collect();
+    for line in &mut lines {
+        line.told = line.reviewed.as_ref().and_then(|r| r.person.as_ref()).and_then(|p| told.remove(&p.id));
+    }
+    Ok(lines)
+}
+
+/// All lines of a tab as a download, with the columns the reader sees and in the order of the page; of people also who they are here.
 pub fn export(reader: &Reader, row: RunRow, tab: Tab, asked: Asked) -> Response {
-    let columns = chosen(reader, tab.source.table(), columns(reader, tab.source));
+    let mut columns = chosen(reader, tab.source.table(), columns(reader, tab.source));
+    if !tab.source.of_rows() {
+        columns = told_columns(columns, |l| l.told.as_ref());
+    }
     let (app, name) = (reader.app.clone(), format!("sync-run-{}", tab.key));
     let slices = async_stream::try_stream! {
         let mut after = Some(String::new());
         while let Some(place) = after {
             let found = lines(&app, &row, &tab, &asked, Turn::new(&place, "", csv::SLICE)).await?;
             after = found.rows.last().filter(|_| found.behind).map(|l| l.place.clone());
-            yield found.rows;
+            yield if tab.source.of_rows() { found.rows } else { with_people(&app, found.rows).await? };
         }
     };
     csv::download(&name, columns, slices)

@@ -165,6 +165,14 @@ async fn a_held_run_names_everybody_with_what_is_and_what_would_be() {
         let csv = test.get(&format!("/sync-runs/{id}/export.csv?show=withheld"), &cookie).await.text;
         let line = csv.lines().find(|l| l.contains("R-1")).unwrap_or_else(|| panic!("{csv}"));
         assert!(line.contains("Member → Not a member") && line.contains("City: Linz → Graz"), "{line}");
+        // Who they are here today, as in every export of people: an upload of the file finds them by it.
+        let head = csv.lines().next().unwrap();
+        assert!(head.starts_with("\u{feff}Rialto ID,") || head.starts_with("Rialto ID,"), "{head}");
+        assert!(head.ends_with(",Consent,Reason,Member of"), "{head}");
+        let record = PublicId::parse(line.split(',').next().unwrap(), Kind::Subscriber).expect("the id of the record").id;
+        assert!(record == 1 && line.contains(",yes,,"), "{line}");
+        let suppressed = test.get(&format!("/sync-runs/{id}/export.csv?show=suppressed"), &cookie).await.text;
+        assert!(suppressed.contains(",no,Unsubscribed from remote system,"), "{suppressed}");
 
         // Once discarded, it says so.
         run(&test, "UPDATE sync_run SET state = 'discarded' WHERE id = $1", args![number]).await;

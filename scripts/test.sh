@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 . scripts/postgres.sh
 exec </dev/null
+# A whole run leaves no use for what speeds up the next edit, and it takes half of the disk.
+export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
 trap postgres_stop EXIT
 trap 'exit 130' INT TERM
 
@@ -28,7 +30,7 @@ say "tests on SQLite and PostgreSQL"
 cargo test --workspace --locked
 
 say "pages in Chromium"
-cargo build --locked -p rialto
+# The binary of the tests above: one built by itself has other features, and compiles everything again.
 target=${CARGO_TARGET_DIR:-target}
 RIALTO_TEST_BINARY=$(realpath "$target/debug/rialto") RIALTO_TEST_CHROMIUM=$chromium npm --prefix e2e test --silent
 

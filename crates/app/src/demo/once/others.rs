@@ -125,7 +125,7 @@ impl<'w> MemberSuite<'w> {
         Ok(checks)
     }
 
-    /// M5, pushed.
+    /// M5, pushed and fetched.
     pub async fn told(&self) -> anyhow::Result<Checks> {
         let mut checks = Checks::default();
         let (world, sandbox) = (self.other.world, &self.remote.sandbox);
@@ -140,7 +140,41 @@ impl<'w> MemberSuite<'w> {
         told::resubscribe(world, &id).await?;
         self.other.cycle().await?;
         checks.equal("a resubscribe unticks it", ticked(), Some(false));
+        self.fetched(&id, &mut checks).await?;
         Ok(checks)
+    }
+
+    /// M5 by the queue that MemberSuite polls; afterwards writebacks are pushed again.
+    async fn fetched(&self, id: &str, checks: &mut Checks) -> anyhow::Result<()> {
+        let (world, sandbox) = (self.other.world, &self.remote.sandbox);
+        let bridge = format!("/bridges/{}", self.other.id);
+        let settings = format!("{bridge}/writeback-settings");
+        let before = world.api.get(&settings).await?;
+        world.api.put(&settings, json!({"kinds": before["kinds"], "delivery": "polled"})).await?;
+        let made = world.api.post(&format!("{bridge}/fetch-token"), json!({})).await?;
+        let job = membersuite::PollerSettings {
+            address: format!("{}/remote/{}/writebacks", world.base, self.other.id),
+            token: text(&made, "token")?.to_owned(),
+            every_seconds: None,
+            fault: None,
+        };
+        sandbox.set_poller(Some(job)).map_err(anyhow::Error::msg)?;
+        world.unsubscribe(id).await?;
+        world.api.post(&format!("{bridge}/run-writebacks"), json!({})).await?;
+        let last = async || anyhow::Ok(told::writebacks(world, id).await?.last().map(|w| w["state"].clone()));
+        let ticked = || sandbox.person(id).map(|p| p.do_not_email);
+        checks.equal("one that is to be fetched waits for MemberSuite", last().await?, Some(json!("new")));
+        checks.equal("and nothing is pushed", ticked(), Some(false));
+        let poll = sandbox.poll(None).await.context("the job is set up")?;
+        checks.equal("MemberSuite fetches it and acknowledges it", (poll.fetched, poll.taken), (1, 1));
+        checks.equal("then it is Sent", last().await?, Some(json!("sent")));
+        checks.equal("and Do Not Email is ticked", ticked(), Some(true));
+        sandbox.set_poller(None).map_err(anyhow::Error::msg)?;
+        world.api.put(&settings, json!({"kinds": before["kinds"], "delivery": "push"})).await?;
+        told::resubscribe(world, id).await?;
+        self.other.cycle().await?;
+        checks.equal("pushed again afterwards", ticked(), Some(false));
+        Ok(())
     }
 }
 

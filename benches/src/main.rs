@@ -12,6 +12,7 @@ mod public;
 mod queue;
 mod raw;
 mod table;
+mod tokens;
 mod uploads;
 
 use std::process::Stdio;

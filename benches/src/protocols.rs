@@ -1,5 +1,5 @@
-//! People read over each protocol by its connector, beside a bare client that sends the very same requests and throws the answers away;
-//! then the whole sync of them. The simulated remote is a process of its own.
+//! People read over each protocol by its connector, beside a bare client that sends the very same requests and throws the answers away,
+//! as bytes or once its library has gone through them; then the whole sync of them. The simulated remote is a process of its own.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -29,8 +29,8 @@ const PROTOCOLS: [&str; 4] = ["personify360", "membersuite", "imis", "imis-2017"
 /// Each measured so often, in turn; the middle one counts.
 const ROUNDS: usize = 5;
 
-pub const HEAD: &str = "| protocol | requests | bare client, people/s | connector, people/s (ratio) | synced into SQLite, people/s (ratio) | \
-     into PostgreSQL |\n|---|---|---|---|---|---|";
+pub const HEAD: &str = "| protocol | requests | bytes fetched, people/s | pages fetched, people/s | connector, people/s (of bytes, of pages) | \
+     synced into SQLite, people/s | into PostgreSQL |\n|---|---|---|---|---|---|---|";
 
 /// A protocol's remote: where it answers, and what a bridge to it needs.
 #[derive(Serialize, Deserialize)]
@@ -46,8 +46,10 @@ struct Remote {
 struct Reads {
     people: u64,
     requests: usize,
-    /// Seconds of each round.
-    bare: Vec<f64>,
+    /// Seconds of each round: what comes is thrown away.
+    bytes: Vec<f64>,
+    /// What comes is gone through as JSON or XML and thrown away.
+    pages: Vec<f64>,
     connector: Vec<f64>,
 }
 
@@ -97,10 +99,11 @@ pub async fn read(remote: &str) -> Result<()> {
     let root = url::Url::parse(base)?;
     let origin = root.origin().ascii_serialization();
     let (requests, people) = record(&remote, &origin).await?;
-    let mut reads = Reads { people, requests: requests.len(), bare: Vec::new(), connector: Vec::new() };
+    let mut reads = Reads { people, requests: requests.len(), bytes: Vec::new(), pages: Vec::new(), connector: Vec::new() };
     let connector = open(&remote)?;
     for _ in 0..ROUNDS {
-        reads.bare.push(replay(&origin, &requests).await?);
+        reads.bytes.push(replay(&origin, &requests, |_| Ok(0)).await?);
+        reads.pages.push(replay(&origin, &requests, crate::tokens::read).await?);
         let began = Instant::now();
         ensure!(all(&*connector, &remote.list).await? == people, "other people than before");
         reads.connector.push(began.elapsed().as_secs_f64());
@@ -182,17 +185,14 @@ fn asked(origin: &str, parts: &axum::http::request::Parts, body: Bytes) -> Resul
     Ok(request)
 }
 
-/// The same requests once more, one after another; the answers are thrown away. Seconds.
-async fn replay(origin: &str, requests: &[Sent]) -> Result<f64> {
+/// The same requests once more, one after another; the answers are looked at like this and thrown away. Seconds.
+async fn replay(origin: &str, requests: &[Sent], look: impl Fn(&[u8]) -> Result<usize>) -> Result<f64> {
     let client = bare()?;
     let began = Instant::now();
     for (parts, body) in requests {
         let answer = client.execute(asked(origin, parts, body.clone())?).await?;
         ensure!(answer.status().is_success(), "{} was answered with {}", parts.uri, answer.status());
-        let mut bytes = answer.bytes_stream();
-        while let Some(some) = bytes.next().await {
-            some?;
-        }
+        look(&answer.bytes().await?)?;
     }
     Ok(began.elapsed().as_secs_f64())
 }
@@ -225,16 +225,18 @@ pub async fn all_of_them(server: &str, people: u64) -> Result<()> {
         let (mut child, remote) = start(protocol, people).await?;
         let reads: Reads = serde_json::from_str(&part(&["protocol-read", &remote]).await?)?;
         ensure!(reads.people == people, "{} people in place of {people}", reads.people);
-        let bare = people as f64 / middle(reads.bare);
+        let bytes = people as f64 / middle(reads.bytes);
+        let pages = people as f64 / middle(reads.pages);
         let connector = people as f64 / middle(reads.connector);
         let mut synced = Vec::new();
         for name in ["sqlite", "postgres"] {
             let purpose = format!("protocol_{}", protocol.replace('-', "_"));
             let db = crate::database(name, server, folder.path(), &purpose, people).await?;
             let rate: f64 = part(&["protocol-sync", &remote, &db]).await?.trim().parse()?;
-            synced.push(format!("{rate:.0} ({:.2})", rate / bare));
+            synced.push(format!("{rate:.0}"));
         }
-        println!("| {protocol} | {} | {bare:.0} | {connector:.0} ({:.2}) | {} |", reads.requests, connector / bare, synced.join(" | "));
+        let ratios = format!("{:.2}, {:.2}", connector / bytes, connector / pages);
+        println!("| {protocol} | {} | {bytes:.0} | {pages:.0} | {connector:.0} ({ratios}) | {} |", reads.requests, synced.join(" | "));
         child.kill().await?;
     }
     Ok(())

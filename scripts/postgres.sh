@@ -52,7 +52,7 @@ postgres_start() {
     port=$(free_port)
     local options="-c listen_addresses=127.0.0.1 -p $port -k '' -c max_connections=400 -c shared_buffers=128MB"
     # Tests may lose data with the machine; measurements must pay for durable commits.
-    if [ -z "${PG_DURABLE:-}" ]; then options="$options -c fsync=off -c synchronous_commit=off -c full_page_writes=off"; fi
+    if [ -z "${PG_DURABLE:-}" ]; then options="$options -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=128MB -c min_wal_size=32MB"; fi
     if (cd / && as_postgres "$PG_BIN/pg_ctl" -D "$PG_FOLDER/data" -l "$log" -w -t 60 -o "$options" start >/dev/null </dev/null); then
       export RIALTO_TEST_POSTGRES="postgres://postgres@127.0.0.1:$port"
       return 0

@@ -1,7 +1,7 @@
 //! Dev-only: the databases under test, a clock moved by hand, repeatable randomness.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rialto_core::{Clock, Random};
 use rialto_store::{Db, Vault};
@@ -12,12 +12,25 @@ pub const POSTGRES: &str = "RIALTO_TEST_POSTGRES";
 /// 2026-01-05 08:00 UTC, a Monday.
 pub const START: i64 = 1_767_600_000_000_000;
 
-/// A database of its own. On SQLite it vanishes with this value; on PostgreSQL a later run of tests drops it.
+/// A database of its own. On SQLite it vanishes with this value; on PostgreSQL the next test drops it.
 pub struct TestDb {
     pub db: Db,
     pub url: String,
     pub name: &'static str,
     _folder: Option<tempfile::TempDir>,
+    _dropped: Option<Dropped>,
+}
+
+/// Databases on PostgreSQL that no test uses any more: hundreds of them would take gigabytes of disk.
+static DONE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Hands its database over to be dropped.
+struct Dropped(String);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        DONE.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.0));
+    }
 }
 
 /// A fresh database on SQLite and one on PostgreSQL. A missing PostgreSQL is a failure, never a skip.
@@ -29,7 +42,7 @@ pub async fn sqlite() -> TestDb {
     let folder = tempfile::tempdir().expect("a folder for the test database");
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
     let db = Db::open(&url).await.expect("SQLite opens and migrates");
-    TestDb { db, url, name: "sqlite", _folder: Some(folder) }
+    TestDb { db, url, name: "sqlite", _folder: Some(folder), _dropped: None }
 }
 
 pub async fn postgres() -> TestDb {
@@ -38,8 +51,13 @@ pub async fn postgres() -> TestDb {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let admin = sqlx::PgPool::connect(&format!("{server}/postgres")).await.expect("PostgreSQL answers");
     let number = NEXT.fetch_add(1, Ordering::SeqCst);
+    let mut done = std::mem::take(&mut *DONE.lock().unwrap_or_else(PoisonError::into_inner));
     if number == 0 {
-        clear(&admin).await;
+        done.extend(left_behind(&admin).await);
+    }
+    for name in done {
+        // Another process may be at it too: what cannot be dropped stays.
+        let _ = sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).execute(&admin).await;
     }
     let now: i64 = sqlx::query_scalar(NOW).fetch_one(&admin).await.expect("PostgreSQL knows the time");
     let name = format!("rialto_test_{now}_{}_{number}", std::process::id());
@@ -49,21 +67,20 @@ pub async fn postgres() -> TestDb {
     admin.close().await;
     let url = format!("{server}/{name}");
     let db = Db::open(&url).await.expect("PostgreSQL migrates");
-    TestDb { db, url, name: "postgres", _folder: None }
+    TestDb { db, url, name: "postgres", _folder: None, _dropped: Some(Dropped(name)) }
 }
 
 const NOW: &str = "SELECT extract(epoch FROM now())::bigint";
 
-/// Databases of tests that ended an hour ago or more: the seconds in the name say when they were made. Nobody else's match.
-const LEFT_BEHIND: &str = "SELECT datname::text FROM pg_database WHERE datname ~ '^rialto_test_[0-9]{10}_[0-9]+_[0-9]+$'
-    AND split_part(datname, '_', 3)::bigint < extract(epoch FROM now()) - 3600 LIMIT 200";
+/// Databases of tests, by the process that made them. Nobody else's match.
+const OF_TESTS: &str = "SELECT datname::text, split_part(datname, '_', 4)::bigint FROM pg_database
+    WHERE datname ~ '^rialto_test_[0-9]{10}_[0-9]+_[0-9]+$' LIMIT 1000";
 
-/// Drops what earlier runs left behind. Another process may be at it too: what cannot be dropped stays.
-async fn clear(admin: &sqlx::PgPool) {
-    let names: Vec<String> = sqlx::query_scalar(LEFT_BEHIND).fetch_all(admin).await.unwrap_or_default();
-    for name in names {
-        let _ = sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).execute(admin).await;
-    }
+/// Databases of processes of this machine that have ended.
+async fn left_behind(admin: &sqlx::PgPool) -> Vec<String> {
+    let all: Vec<(String, i64)> = sqlx::query_as(OF_TESTS).fetch_all(admin).await.unwrap_or_default();
+    let ended = |pid: &i64| !std::path::Path::new(&format!("/proc/{pid}")).exists() && std::path::Path::new("/proc/self").exists();
+    all.into_iter().filter(|(_, pid)| ended(pid)).map(|(name, _)| name).collect()
 }
 
 /// A clock and the hand that moves it (microseconds since 1970-01-01).

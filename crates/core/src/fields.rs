@@ -133,7 +133,7 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-fn date_time(text: &str) -> Option<String> {
+pub(crate) fn date_time(text: &str) -> Option<String> {
     let whole = match text.parse::<jiff::Timestamp>() {
         Ok(at) => at.to_zoned(jiff::tz::TimeZone::UTC).datetime(),
         Err(_) => text.parse::<jiff::civil::DateTime>().ok()?,

@@ -2,9 +2,12 @@
 //! No I/O, no async, no SQL, no HTTP: everything here is a pure function of its arguments.
 
 pub mod address;
+pub mod audience;
 pub mod books;
 pub mod compound;
 pub mod consent;
+pub mod data_sync;
+pub mod event;
 pub mod fields;
 pub mod figure;
 pub mod freshness;

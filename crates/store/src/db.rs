@@ -222,6 +222,10 @@ macro_rules! queries {
 impl Read<'_> {
     queries!(Read(Db::Sqlite { read, .. }) => read, Read(Db::Postgres(pool)) => pool);
 
+    pub fn is_sqlite(self) -> bool {
+        self.0.is_sqlite()
+    }
+
     /// One row of arrays, which only PostgreSQL has.
     pub(crate) async fn columns<T: for<'r> FromRow<'r, PgRow> + Send + Unpin>(self, sql: Sql, args: Vec<Arg>) -> Result<T, StoreError> {
         let Db::Postgres(pool) = self.0 else { return Err(StoreError::Unsupported("arrays need PostgreSQL".into())) };

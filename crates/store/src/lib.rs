@@ -1,9 +1,11 @@
 //! The only crate with SQL. One text over SQLite and PostgreSQL; rules of the house in `README.md` beside this crate.
 
+pub mod audiences;
 pub mod audit;
 pub mod bridges;
 pub mod compound;
 pub mod consent;
+pub mod data_syncs;
 mod db;
 mod error;
 pub mod fetch_tokens;
@@ -26,6 +28,7 @@ pub mod seed;
 pub mod sessions;
 pub mod settings;
 pub mod sql;
+pub mod streams;
 pub mod throttle;
 pub mod tokens;
 pub mod undo;

@@ -59,6 +59,14 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (21, "fetched writebacks", Text::Both(include_str!("../migrations/0021_fetched_writebacks.sql"))),
     (22, "timing", Text::Both(include_str!("../migrations/0022_timing.sql"))),
     (23, "open writebacks", Text::Both(include_str!("../migrations/0023_open_writebacks.sql"))),
+    (
+        24,
+        "streams",
+        Text::Two {
+            sqlite: include_str!("../migrations/0024_streams.sqlite.sql"),
+            postgres: include_str!("../migrations/0024_streams.postgres.sql"),
+        },
+    ),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

@@ -7,6 +7,10 @@ use crate::sql::Sql;
 
 fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
     vec![
+        ("audiences", crate::audiences::ALL),
+        ("audiences::fields", crate::audiences::FIELDS_ALL),
+        ("audiences::usage", crate::audiences::USAGE_ALL),
+        ("audiences::write", crate::audiences::WRITE_ALL),
         ("audit", crate::audit::ALL),
         ("bridges", crate::bridges::ALL),
         ("compound", crate::compound::ALL),
@@ -15,6 +19,10 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("consent", crate::consent::ALL),
         ("consent::act", crate::consent::ACT_ALL),
         ("consent::book", crate::consent::BOOK_ALL),
+        ("data_syncs", crate::data_syncs::ALL),
+        ("data_syncs::books", crate::data_syncs::BOOKS_ALL),
+        ("data_syncs::labels", crate::data_syncs::LABELS_ALL),
+        ("data_syncs::pairs", crate::data_syncs::PAIRS_ALL),
         ("fetch_tokens", crate::fetch_tokens::ALL),
         ("fields", crate::fields::ALL),
         ("folders", crate::folders::ALL),
@@ -41,6 +49,11 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("idempotency", crate::idempotency::ALL),
         ("sessions", crate::sessions::ALL),
         ("settings", crate::settings::ALL),
+        ("streams", crate::streams::ALL),
+        ("streams::alarms", crate::streams::ALARMS_ALL),
+        ("streams::log", crate::streams::LOG_ALL),
+        ("streams::rejected", crate::streams::REJECTED_ALL),
+        ("streams::seen", crate::streams::SEEN_ALL),
         ("throttle", crate::throttle::ALL),
         ("tokens", crate::tokens::ALL),
         ("uploads", crate::uploads::ALL),

@@ -155,6 +155,76 @@ async fn insert_few_values(tx: &mut Transaction<'static, Sqlite>, sets: &[Rows<'
     Ok(())
 }
 
+/// The type of a column of generated profile tables.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Typed {
+    Int,
+    Float,
+    Bool,
+    Text,
+    /// `YYYY-MM-DD HH:MM:SS` as text.
+    Moment,
+    /// `YYYY-MM-DD` as text.
+    Date,
+}
+
+/// Inserts rows or, where the first column's value is there already, sets the others. `columns` are generated identifiers, never input; the
+/// first is the table's key, and no key stands twice among the rows.
+pub async fn upsert_rows(tx: &mut Tx, table: &str, columns: &[(String, Typed)], cells: &[Bound<'_>]) -> Result<(), StoreError> {
+    let Some(((key, _), others)) = columns.split_first() else { return Ok(()) };
+    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let set: Vec<String> = others.iter().map(|(name, _)| format!("{name} = excluded.{name}")).collect();
+    let tail = format!(" ON CONFLICT ({key}) DO UPDATE SET {}", set.join(", "));
+    let tx = match tx {
+        Tx::Sqlite(tx) => return insert_values(tx, table, &names.join(", "), columns.len(), cells, &tail).await,
+        Tx::Postgres(tx) => tx,
+    };
+    let array = |(at, (_, typed)): (usize, &(String, Typed))| format!("${}::{}", at + 1, typed.array());
+    let arrays: Vec<String> = columns.iter().enumerate().map(array).collect();
+    let values: Vec<String> = columns.iter().enumerate().map(|(at, (_, typed))| format!("c{at}{}", typed.cast())).collect();
+    let aliases: Vec<String> = (0..columns.len()).map(|at| format!("c{at}")).collect();
+    let text = format!(
+        "INSERT INTO {table} ({}) SELECT {} FROM unnest({}) AS u({}){tail}",
+        names.join(", "),
+        values.join(", "),
+        arrays.join(", "),
+        aliases.join(", ")
+    );
+    let mut query = sqlx::query::<sqlx::Postgres>(AssertSqlSafe(text));
+    for (at, (_, typed)) in columns.iter().enumerate() {
+        let column = cells.iter().skip(at).step_by(columns.len());
+        query = match typed {
+            Typed::Int => query.bind(column.map(|c| if let Bound::Int(n) = c { Some(*n) } else { None }).collect::<Vec<_>>()),
+            Typed::Float => query.bind(column.map(|c| if let Bound::Float(n) = c { Some(*n) } else { None }).collect::<Vec<_>>()),
+            Typed::Bool => query.bind(column.map(|c| if let Bound::Bool(b) = c { Some(*b) } else { None }).collect::<Vec<_>>()),
+            Typed::Text | Typed::Moment | Typed::Date => {
+                query.bind(column.map(|c| if let Bound::Text(t) = *c { Some(t) } else { None }).collect::<Vec<_>>())
+            }
+        };
+    }
+    query.execute(&mut **tx).await?;
+    Ok(())
+}
+
+impl Typed {
+    fn array(self) -> &'static str {
+        match self {
+            Self::Int => "bigint[]",
+            Self::Float => "float8[]",
+            Self::Bool => "boolean[]",
+            Self::Text | Self::Moment | Self::Date => "text[]",
+        }
+    }
+
+    fn cast(self) -> &'static str {
+        match self {
+            Self::Moment => "::timestamp",
+            Self::Date => "::date",
+            _ => "",
+        }
+    }
+}
+
 type SqliteQuery<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
 
 fn bind_values<'a>(mut query: SqliteQuery<'static>, cells: impl Iterator<Item = &'a Bound<'a>>) -> SqliteQuery<'static> {

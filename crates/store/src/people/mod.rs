@@ -13,7 +13,7 @@ use crate::db::{Db, Read};
 use crate::error::StoreError;
 use crate::sql::{Arg, Sql, sql, statements};
 
-pub use bulk::{Bound, Rows, insert_few, insert_rows, insert_together};
+pub use bulk::{Bound, Rows, Typed, insert_few, insert_rows, insert_together, upsert_rows};
 #[cfg(test)]
 pub(crate) use write::ALL as WRITE_ALL;
 pub use write::{COLUMNS, Dirty, InHand, Slice, Written, person_cells, profile_cells, profile_columns, profile_json, write_slice};

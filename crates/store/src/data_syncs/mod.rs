@@ -1,0 +1,264 @@
+//! Data syncs of the kind profile enrichment (L3, L5): what goes from which business unit into which list or extension. They are edited only
+//! while disabled (LO-05); another destination has the field matching reviewed (LO-06).
+
+mod books;
+mod labels;
+mod pairs;
+
+use rialto_core::data_sync::{MatchBy, Mode};
+use serde_json::json;
+
+use crate::args;
+use crate::audiences::{self, Of};
+use crate::audit::{self, Actor};
+use crate::db::{Read, Tx};
+use crate::error::StoreError;
+use crate::groups::fold;
+use crate::ids;
+use crate::sql::{sql, statements};
+use crate::streams;
+
+pub use books::{Batch, Minute, clean as clean_books, history, record};
+pub use labels::{Label, all as labels, create as create_label, find as find_label, of_sync as labels_of, remove as remove_label};
+pub use pairs::{Stored as StoredPair, pairs};
+#[cfg(test)]
+pub(crate) use {books::ALL as BOOKS_ALL, labels::ALL as LABELS_ALL, pairs::ALL as PAIRS_ALL};
+
+statements! {
+    LIST = sql!("SELECT s.*, a.name AS audience_name, o.source AS source, o.stream_id AS stream_id, t.name AS stream_name
+        FROM data_sync s JOIN audience a ON a.id = s.audience_id JOIN stream_source o ON o.id = s.source_id JOIN stream t ON t.id = o.stream_id
+        WHERE s.deleted_at IS NULL ORDER BY s.name_folded, s.id");
+    GET = sql!("SELECT s.*, a.name AS audience_name, o.source AS source, o.stream_id AS stream_id, t.name AS stream_name
+        FROM data_sync s JOIN audience a ON a.id = s.audience_id JOIN stream_source o ON o.id = s.source_id JOIN stream t ON t.id = o.stream_id
+        WHERE s.id = $1 AND s.deleted_at IS NULL");
+    OF_STREAM = sql!("SELECT s.*, a.name AS audience_name, o.source AS source, o.stream_id AS stream_id, t.name AS stream_name
+        FROM data_sync s JOIN audience a ON a.id = s.audience_id JOIN stream_source o ON o.id = s.source_id JOIN stream t ON t.id = o.stream_id
+        WHERE o.stream_id = $1 AND s.enabled AND NOT o.retired ORDER BY s.id");
+    INSERT = sql!("INSERT INTO data_sync (id, created_at, name, name_folded, folder, description, audience_id, source_id, mode, match_by, match_bridge,
+            match_field, position) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
+    UPDATE = sql!("UPDATE data_sync SET name = $2, name_folded = $3, folder = $4, description = $5, audience_id = $6, source_id = $7, mode = $8,
+            match_by = $9, match_bridge = $10, match_field = $11, position = $12, review = $13, trouble = '' WHERE id = $1");
+    LOCK = sql!(
+        sqlite "SELECT id FROM data_sync WHERE id = $1",
+        postgres "SELECT id FROM data_sync WHERE id = $1 FOR UPDATE"
+    );
+    SWITCH = sql!("UPDATE data_sync SET enabled = $2, trouble = '' WHERE id = $1");
+    DELETE = sql!("UPDATE data_sync SET enabled = FALSE, deleted_at = $2 WHERE id = $1");
+    /// Only where it stands: a worker that lost its lease moves nothing.
+    ADVANCE = sql!("UPDATE data_sync SET position = $3, last_event_at = COALESCE($4, last_event_at) WHERE id = $1 AND position = $2 AND enabled");
+    ADVANCE_MANY = sql!("UPDATE data_sync SET position = $3 WHERE position = $2 AND enabled AND id ", among 1, "");
+    TROUBLE = sql!("UPDATE data_sync SET trouble = $2 WHERE id = $1 AND trouble <> $2");
+}
+
+/// A data sync with the names of what it joins.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct DataSync {
+    pub id: i64,
+    pub created_at: i64,
+    pub name: String,
+    pub folder: String,
+    pub description: String,
+    pub audience_id: i64,
+    pub source_id: i64,
+    mode: String,
+    pub match_by: Option<String>,
+    pub match_bridge: Option<i64>,
+    pub match_field: Option<i64>,
+    /// The destination was changed since the field matching was looked at.
+    pub review: bool,
+    pub enabled: bool,
+    /// The stream's position up to which it is through.
+    pub position: i64,
+    pub last_event_at: Option<i64>,
+    /// Why it does not get on, as a sentence; empty for nothing.
+    pub trouble: String,
+    pub audience_name: String,
+    /// The business unit.
+    pub source: String,
+    pub stream_id: i64,
+    pub stream_name: String,
+}
+
+impl DataSync {
+    pub fn mode(&self) -> Mode {
+        if self.mode == Mode::Delete.name() { Mode::Delete } else { Mode::Upsert }
+    }
+
+    pub fn match_by(&self) -> Option<MatchBy> {
+        self.match_by.as_deref().and_then(MatchBy::from_name)
+    }
+
+    /// Whose rows it writes.
+    pub fn of(&self, numeric_key: bool) -> Of {
+        Of { audience_id: self.audience_id, source_id: self.source_id, sync_id: self.id, numeric: numeric_key }
+    }
+}
+
+/// How rows meet subscribers, by which field of the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Match {
+    pub by: MatchBy,
+    pub bridge: Option<i64>,
+    /// Number of the field.
+    pub field: i64,
+}
+
+/// A data sync as entered. The field matching was checked by the caller (`rialto_core::data_sync::Matching`).
+#[derive(Clone, Debug)]
+pub struct Entered<'a> {
+    pub name: &'a str,
+    pub folder: &'a str,
+    pub description: &'a str,
+    pub labels: &'a [i64],
+    pub audience_id: i64,
+    pub source_id: i64,
+    pub mode: Mode,
+    pub matched: Option<Match>,
+    /// Fields of the source and numbers of fields of the destination, in order.
+    pub pairs: &'a [(String, i64)],
+}
+
+pub async fn list(mut read: Read<'_>) -> Result<Vec<DataSync>, StoreError> {
+    read.all(LIST, args![]).await
+}
+
+pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<DataSync>, StoreError> {
+    read.opt(GET, args![id]).await
+}
+
+/// Enabled ones of a stream whose business unit is read.
+pub async fn of_stream(mut read: Read<'_>, stream_id: i64) -> Result<Vec<DataSync>, StoreError> {
+    read.all(OF_STREAM, args![stream_id]).await
+}
+
+/// Makes a data sync, disabled, at the oldest event that is kept; answers its id.
+pub async fn create(tx: &mut Tx, entered: &Entered<'_>, who: &Actor) -> Result<i64, StoreError> {
+    let id = ids::next(tx, "data_sync").await?;
+    audiences::lock(tx, entered.audience_id).await?;
+    let start = start(tx, entered).await?;
+    let (by, bridge, field) = matched(tx, entered).await?;
+    let row = args![
+        id,
+        who.at,
+        entered.name,
+        fold(entered.name),
+        entered.folder,
+        entered.description,
+        entered.audience_id,
+        entered.source_id,
+        entered.mode.name(),
+        by,
+        bridge,
+        field,
+        start
+    ];
+    tx.run(INSERT, row).await?;
+    pairs::replace(tx, id, entered.pairs).await?;
+    labels::replace(tx, id, entered.labels).await?;
+    audiences::add_version(tx, entered.audience_id, id).await?;
+    audit::write(tx, who, "data_sync.create", "data_sync", Some(id), detail(entered)).await?;
+    Ok(id)
+}
+
+/// Where reading begins.
+async fn start(tx: &mut Tx, entered: &Entered<'_>) -> Result<i64, StoreError> {
+    let source = streams::source_in(tx, entered.source_id).await?;
+    Ok(streams::get_in(tx, source.stream_id).await?.kept_from)
+}
+
+async fn matched(tx: &mut Tx, entered: &Entered<'_>) -> Result<(Option<&'static str>, Option<i64>, Option<i64>), StoreError> {
+    let Some(m) = entered.matched else { return Ok((None, None, None)) };
+    audiences::decide_match(tx, entered.audience_id, m.by, m.bridge).await?;
+    Ok((Some(m.by.name()), m.bridge, Some(m.field)))
+}
+
+fn detail(entered: &Entered<'_>) -> serde_json::Value {
+    json!({"name": entered.name, "destination": entered.audience_id, "source": entered.source_id, "mode": entered.mode.name(), "mapping": entered.pairs})
+}
+
+async fn held(tx: &mut Tx, id: i64) -> Result<DataSync, StoreError> {
+    tx.one::<(i64,)>(LOCK, args![id]).await?;
+    tx.one(GET, args![id]).await
+}
+
+/// Changes a data sync. `Conflict` while it is enabled (LO-05). Another destination, source or mode begins anew; `reviewed` says that the
+/// field matching was looked at with the destination that stands there now (LO-06).
+pub async fn update(tx: &mut Tx, id: i64, entered: &Entered<'_>, reviewed: bool, who: &Actor) -> Result<(), StoreError> {
+    let before = held(tx, id).await?;
+    if before.enabled {
+        return Err(StoreError::Conflict("Disable the data sync first: it can be changed only while it is disabled.".into()));
+    }
+    let elsewhere = before.audience_id != entered.audience_id;
+    let anew = elsewhere || before.source_id != entered.source_id || before.mode() != entered.mode;
+    let position = if anew { start(tx, entered).await? } else { before.position };
+    let (by, bridge, field) = matched(tx, entered).await?;
+    let review = (elsewhere || before.review) && !reviewed;
+    let row = args![
+        id,
+        entered.name,
+        fold(entered.name),
+        entered.folder,
+        entered.description,
+        entered.audience_id,
+        entered.source_id,
+        entered.mode.name(),
+        by,
+        bridge,
+        field,
+        position,
+        review
+    ];
+    tx.run(UPDATE, row).await?;
+    if elsewhere {
+        audiences::drop_version(tx, before.audience_id, id).await?;
+        audiences::add_version(tx, entered.audience_id, id).await?;
+    } else if anew {
+        // Versions of another source say nothing of this one's.
+        audiences::drop_version(tx, entered.audience_id, id).await?;
+        audiences::add_version(tx, entered.audience_id, id).await?;
+    }
+    pairs::replace(tx, id, entered.pairs).await?;
+    labels::replace(tx, id, entered.labels).await?;
+    audit::write(tx, who, "data_sync.update", "data_sync", Some(id), detail(entered)).await
+}
+
+/// Enables or disables a data sync. `Conflict` while its field matching must be reviewed. The position stays: enabled again, it catches up.
+pub async fn switch(tx: &mut Tx, id: i64, enabled: bool, who: &Actor) -> Result<(), StoreError> {
+    let before = held(tx, id).await?;
+    if before.enabled == enabled {
+        return Ok(());
+    }
+    if enabled && before.review {
+        return Err(StoreError::Conflict(
+            "The destination was changed. Review the field matching and save it, then enable the data sync.".into(),
+        ));
+    }
+    tx.run(SWITCH, args![id, enabled]).await?;
+    let action = if enabled { "data_sync.enable" } else { "data_sync.disable" };
+    audit::write(tx, who, action, "data_sync", Some(id), json!({"name": before.name})).await
+}
+
+/// Deletes a data sync; what it has written stays. Its history stays too.
+pub async fn remove(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError> {
+    let before = held(tx, id).await?;
+    if before.enabled {
+        return Err(StoreError::Conflict("Disable the data sync first.".into()));
+    }
+    tx.run(DELETE, args![id, who.at]).await?;
+    audit::write(tx, who, "data_sync.delete", "data_sync", Some(id), json!({"name": before.name})).await
+}
+
+/// Moves a data sync on. False when it does not stand where the caller believes, or was disabled: then nothing of the transaction holds.
+pub async fn advance(tx: &mut Tx, id: i64, from: i64, to: i64, last_event: Option<rialto_core::Instant>) -> Result<bool, StoreError> {
+    Ok(tx.run(ADVANCE, args![id, from, to, last_event]).await? > 0)
+}
+
+/// Moves several on that stand at one place and had nothing to do.
+pub async fn advance_many(tx: &mut Tx, ids: &[i64], from: i64, to: i64) -> Result<(), StoreError> {
+    tx.run(ADVANCE_MANY, args![json!(ids).to_string(), from, to]).await.map(drop)
+}
+
+/// Says why a data sync does not get on; empty for nothing.
+pub async fn set_trouble(tx: &mut Tx, id: i64, words: &str) -> Result<(), StoreError> {
+    tx.run(TROUBLE, args![id, words]).await.map(drop)
+}

@@ -1,0 +1,245 @@
+//! Stream connections (L1): where profile events come from, which business units they read, and the log that every data sync reads from its
+//! own position (docs/adr/0150).
+
+mod alarms;
+mod log;
+mod rejected;
+mod seen;
+
+use std::collections::BTreeMap;
+
+use rialto_core::Instant;
+use serde_json::json;
+
+use crate::args;
+use crate::audit::{self, Actor};
+use crate::db::{Read, Tx};
+use crate::error::StoreError;
+use crate::groups::fold;
+use crate::ids;
+use crate::sql::{sql, statements};
+use crate::vault::Vault;
+
+pub use alarms::{Alarm, open as alarms, raise, settle};
+pub use log::{Chunk, append, at_of, chunk, clean, pass_over, state as log_state};
+pub use rejected::{Refused, Rejected, State as RejectedState, dismiss, keep, of_stream, of_sync, open_of_sync, settle as settle_rejected};
+pub use seen::{SeenField, merge as merge_seen, of_source as seen_of_source};
+#[cfg(test)]
+pub(crate) use {alarms::ALL as ALARMS_ALL, log::ALL as LOG_ALL, rejected::ALL as REJECTED_ALL, seen::ALL as SEEN_ALL};
+
+statements! {
+    LIST = sql!("SELECT * FROM stream ORDER BY name_folded, id");
+    GET = sql!("SELECT * FROM stream WHERE id = $1");
+    BY_NAME = sql!("SELECT COUNT(*) FROM stream WHERE name_folded = $1 AND id <> $2");
+    INSERT = sql!("INSERT INTO stream (id, created_at, kind, name, name_folded, settings, secrets, enabled) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+    UPDATE = sql!("UPDATE stream SET name = $2, name_folded = $3, settings = $4, secrets = $5, enabled = $6, trouble = '' WHERE id = $1");
+    TOKEN = sql!("UPDATE stream SET token_hash = $2 WHERE id = $1");
+    SOURCES = sql!("SELECT * FROM stream_source WHERE stream_id = $1 ORDER BY source");
+    SOURCE = sql!("SELECT * FROM stream_source WHERE id = $1");
+    INSERT_SOURCE = sql!("INSERT INTO stream_source (id, stream_id, source) VALUES ($1, $2, $3)
+        ON CONFLICT (stream_id, source) DO UPDATE SET retired = FALSE");
+    RETIRE_SOURCE = sql!("UPDATE stream_source SET retired = TRUE WHERE id = $1");
+    LEASE = sql!("UPDATE stream SET worker = $2, lease_until = $3 WHERE id = $1 AND (worker = $2 OR lease_until < $4)");
+    RELEASE = sql!("UPDATE stream SET worker = '', lease_until = 0 WHERE id = $1 AND worker = $2");
+    TROUBLE = sql!("UPDATE stream SET trouble = $2 WHERE id = $1 AND trouble <> $2");
+    USED = sql!("SELECT s.name FROM data_sync s JOIN stream_source o ON o.id = s.source_id WHERE o.stream_id = $1 AND s.deleted_at IS NULL
+        ORDER BY s.id LIMIT 1");
+    GONE_LOG = sql!("DELETE FROM stream_log WHERE stream_id = $1");
+    GONE_REJECTED = sql!("DELETE FROM stream_rejected WHERE stream_id = $1");
+    GONE_ALARMS = sql!("DELETE FROM stream_alarm WHERE stream_id = $1");
+    GONE_FIELDS = sql!("DELETE FROM stream_field WHERE source_id IN (SELECT id FROM stream_source WHERE stream_id = $1)");
+    GONE_TOMBSTONES = sql!("DELETE FROM audience_tombstone WHERE source_id IN (SELECT id FROM stream_source WHERE stream_id = $1)");
+    PAST = sql!("SELECT COUNT(*) FROM data_sync s JOIN stream_source o ON o.id = s.source_id WHERE o.stream_id = $1");
+    GONE_SOURCES = sql!("DELETE FROM stream_source WHERE stream_id = $1");
+    GONE = sql!("DELETE FROM stream WHERE id = $1");
+}
+
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Stream {
+    pub id: i64,
+    pub created_at: i64,
+    /// `http` or `nats`.
+    pub kind: String,
+    pub name: String,
+    settings: String,
+    secrets: String,
+    pub enabled: bool,
+    /// SHA-256 of what opens the inbox; empty for none.
+    pub token_hash: String,
+    /// Events ever taken.
+    pub next_position: i64,
+    /// Position before which the log was thrown away.
+    pub kept_from: i64,
+    /// Of the broker's own count, the last one taken.
+    pub remote_position: i64,
+    pub last_event_at: Option<i64>,
+    pub foreign_events: i64,
+    /// What stands in the way, as a sentence; empty for nothing.
+    pub trouble: String,
+    pub worker: String,
+    pub lease_until: i64,
+}
+
+impl Stream {
+    pub fn settings(&self) -> Result<BTreeMap<String, String>, StoreError> {
+        read_map(&self.settings)
+    }
+
+    /// Which secrets are set; never their values.
+    pub fn secret_names(&self) -> Result<Vec<String>, StoreError> {
+        Ok(read_map(&self.secrets)?.into_keys().collect())
+    }
+
+    /// The secrets in clear, for the engine to connect with.
+    pub fn secrets(&self, vault: &Vault) -> Result<BTreeMap<String, String>, StoreError> {
+        let context = context(self.id);
+        read_map(&self.secrets)?.into_iter().map(|(k, v)| Ok((k, vault.open(&context, &v)?))).collect()
+    }
+}
+
+/// A business unit of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Source {
+    pub id: i64,
+    pub stream_id: i64,
+    /// As events name it; compared whole.
+    pub source: String,
+    /// No longer read.
+    pub retired: bool,
+}
+
+/// A connection as entered; checked by the caller. Secrets not named keep their stored value.
+#[derive(Clone, Debug, Default)]
+pub struct Entered {
+    pub name: String,
+    pub settings: BTreeMap<String, String>,
+    pub secrets: BTreeMap<String, String>,
+    pub sources: Vec<String>,
+    pub enabled: bool,
+}
+
+fn read_map(text: &str) -> Result<BTreeMap<String, String>, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt("a stream connection's settings are no JSON object of texts".into()))
+}
+
+fn write_map(map: &BTreeMap<String, String>) -> String {
+    json!(map).to_string()
+}
+
+fn context(id: i64) -> String {
+    format!("stream {id}")
+}
+
+fn sealed(vault: &Vault, id: i64, secrets: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, StoreError> {
+    secrets.iter().map(|(name, value)| Ok((name.clone(), vault.seal(&context(id), value)?))).collect()
+}
+
+pub async fn list(mut read: Read<'_>) -> Result<Vec<Stream>, StoreError> {
+    read.all(LIST, args![]).await
+}
+
+pub async fn get(mut read: Read<'_>, id: i64) -> Result<Option<Stream>, StoreError> {
+    read.opt(GET, args![id]).await
+}
+
+/// Its business units, also those that are no longer read.
+pub async fn sources(mut read: Read<'_>, stream_id: i64) -> Result<Vec<Source>, StoreError> {
+    read.all(SOURCES, args![stream_id]).await
+}
+
+pub async fn source(mut read: Read<'_>, id: i64) -> Result<Option<Source>, StoreError> {
+    read.opt(SOURCE, args![id]).await
+}
+
+pub(crate) async fn source_in(tx: &mut Tx, id: i64) -> Result<Source, StoreError> {
+    tx.one(SOURCE, args![id]).await
+}
+
+pub(crate) async fn get_in(tx: &mut Tx, id: i64) -> Result<Stream, StoreError> {
+    tx.one(GET, args![id]).await
+}
+
+async fn name_is_free(tx: &mut Tx, name: &str, own: i64) -> Result<(), StoreError> {
+    if tx.one::<(i64,)>(BY_NAME, args![fold(name), own]).await?.0 > 0 {
+        return Err(StoreError::Conflict(format!("There is a stream connection named {name} already.")));
+    }
+    Ok(())
+}
+
+/// Makes a connection; answers its id.
+pub async fn create(tx: &mut Tx, vault: &Vault, kind: &str, entered: &Entered, who: &Actor) -> Result<i64, StoreError> {
+    let id = ids::next(tx, "stream").await?;
+    name_is_free(tx, &entered.name, 0).await?;
+    let secrets = sealed(vault, id, &entered.secrets)?;
+    let (settings, secrets) = (write_map(&entered.settings), write_map(&secrets));
+    tx.run(INSERT, args![id, who.at, kind, &entered.name, fold(&entered.name), settings, secrets, entered.enabled]).await?;
+    set_sources(tx, id, &entered.sources).await?;
+    audit::write(tx, who, "stream.create", "stream", Some(id), json!({"kind": kind, "name": entered.name, "sources": entered.sources}))
+        .await?;
+    Ok(id)
+}
+
+/// Changes a connection. When it names another server, secrets that were not entered again are dropped: a stored one must not travel.
+pub async fn update(tx: &mut Tx, vault: &Vault, id: i64, entered: &Entered, who: &Actor) -> Result<(), StoreError> {
+    let before = get_in(tx, id).await?;
+    name_is_free(tx, &entered.name, id).await?;
+    let moved = before.settings()?.get("url") != entered.settings.get("url");
+    let mut secrets = if moved { BTreeMap::new() } else { read_map(&before.secrets)? };
+    secrets.extend(sealed(vault, id, &entered.secrets)?);
+    let row = args![id, &entered.name, fold(&entered.name), write_map(&entered.settings), write_map(&secrets), entered.enabled];
+    tx.run(UPDATE, row).await?;
+    set_sources(tx, id, &entered.sources).await?;
+    let detail = json!({"name": entered.name, "enabled": entered.enabled, "sources": entered.sources, "moved": moved});
+    audit::write(tx, who, "stream.update", "stream", Some(id), detail).await
+}
+
+async fn set_sources(tx: &mut Tx, id: i64, wanted: &[String]) -> Result<(), StoreError> {
+    let known: Vec<Source> = tx.all(SOURCES, args![id]).await?;
+    for source in wanted {
+        let number = ids::next(tx, "stream_source").await?;
+        tx.run(INSERT_SOURCE, args![number, id, source]).await?;
+    }
+    for gone in known.iter().filter(|k| !k.retired && !wanted.contains(&k.source)) {
+        tx.run(RETIRE_SOURCE, args![gone.id]).await?;
+    }
+    Ok(())
+}
+
+/// Keeps the hash of a new token; the one before opens nothing any more.
+pub async fn set_token(tx: &mut Tx, id: i64, token_hash: &str, who: &Actor) -> Result<(), StoreError> {
+    let before = get_in(tx, id).await?;
+    tx.run(TOKEN, args![id, token_hash]).await?;
+    let action = if before.token_hash.is_empty() { "stream_token.make" } else { "stream_token.replace" };
+    audit::write(tx, who, action, "stream", Some(id), json!({})).await
+}
+
+/// Deletes a connection with its log. `Conflict` while a data sync reads it, or ever did: its history says what came by it.
+pub async fn remove(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError> {
+    let stream = get_in(tx, id).await?;
+    if let Some((name,)) = tx.opt::<(String,)>(USED, args![id]).await? {
+        return Err(StoreError::Conflict(format!("The data sync {name} reads this connection. Delete it first.")));
+    }
+    if tx.one::<(i64,)>(PAST, args![id]).await?.0 > 0 {
+        return Err(StoreError::Conflict(
+            "Data syncs have read this connection, and their history rests on it. Switch it off instead.".into(),
+        ));
+    }
+    for text in [GONE_LOG, GONE_REJECTED, GONE_ALARMS, GONE_FIELDS, GONE_TOMBSTONES, GONE_SOURCES, GONE] {
+        tx.run(text, args![id]).await?;
+    }
+    audit::write(tx, who, "stream.delete", "stream", Some(id), json!({"name": stream.name})).await
+}
+
+/// Takes or keeps the lease on a connection; false while another worker has it.
+pub async fn lease(tx: &mut Tx, id: i64, worker: &str, until: Instant, now: Instant) -> Result<bool, StoreError> {
+    Ok(tx.run(LEASE, args![id, worker, until, now]).await? > 0)
+}
+
+pub async fn release(tx: &mut Tx, id: i64, worker: &str) -> Result<(), StoreError> {
+    tx.run(RELEASE, args![id, worker]).await.map(drop)
+}
+
+/// Says what stands in the way of a connection; empty for nothing.
+pub async fn set_trouble(tx: &mut Tx, id: i64, words: &str) -> Result<(), StoreError> {
+    tx.run(TROUBLE, args![id, words]).await.map(drop)
+}

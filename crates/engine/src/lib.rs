@@ -11,6 +11,7 @@ mod personas;
 mod remote;
 mod schedules;
 pub mod send;
+pub mod streams;
 mod take_over;
 mod undo;
 mod upload;
@@ -114,7 +115,8 @@ impl Engine {
         let writebacks = writeback::keep(self.clone(), stop.clone());
         let checks = writeback::reconcile::keep(self.clone(), stop.clone());
         let personas = personas::keep(self.clone(), stop.clone());
-        tokio::join!(self.run(stop.clone()), writebacks, checks, personas, schedules::keep(self.clone(), stop));
+        let events = streams::keep(self.clone(), stop.clone());
+        tokio::join!(self.run(stop.clone()), writebacks, checks, personas, events, schedules::keep(self.clone(), stop));
     }
 
     /// Looks once whether a schedule is due or an occurrence can go on. Answers how many steps were taken.
@@ -137,6 +139,11 @@ impl Engine {
     /// Queues what changed about personas for the bridges whose hour has come; for the command line and tests.
     pub async fn look_at_personas(&self) -> Result<(), rialto_store::StoreError> {
         personas::all(self.parts(), &CancellationToken::new()).await
+    }
+
+    /// Applies the profile events that wait, and returns when none does; for the command line and tests.
+    pub async fn apply_events(&self) -> Result<(), rialto_store::StoreError> {
+        streams::until_idle(self, &CancellationToken::new()).await
     }
 
     /// Carries out all queued runs, one after another, then returns: for the command line and tests.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-/// Rings in two rooms, so that nobody sleeps because somebody else heard it.
+/// Rings in all rooms, so that nobody sleeps because somebody else heard it.
 #[derive(Clone, Default, Debug)]
 pub struct Wake(Arc<Rooms>);
 
@@ -12,12 +12,24 @@ pub struct Wake(Arc<Rooms>);
 struct Rooms {
     runs: Notify,
     outflow: Notify,
+    streams: Notify,
 }
 
 impl Wake {
     pub fn ring(&self) {
         self.0.runs.notify_one();
         self.0.outflow.notify_one();
+        self.0.streams.notify_one();
+    }
+
+    /// As `ring`, for events alone: they come by the thousand.
+    pub fn ring_streams(&self) {
+        self.0.streams.notify_one();
+    }
+
+    /// For the one that applies profile events.
+    pub async fn heard_streams(&self) {
+        self.0.streams.notified().await;
     }
 
     /// For the workers that carry out runs.

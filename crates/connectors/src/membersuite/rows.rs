@@ -1,6 +1,7 @@
 //! From the table of a search to people. A table tells its columns in a schema and leaves out nulls.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rialto_core::consent::Flag;
 use rialto_core::fields::Cell;
@@ -60,14 +61,24 @@ fn leaves(node: &Node, columns: &mut HashSet<String>) {
 /// Which columns pages of a read have had: a column that no row has is told from nulls by it where there is no schema.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Columns {
-    /// The fields asked for, in order.
-    fields: Vec<String>,
+    /// The fields asked for, in order, behind the three that are always wanted.
+    wanted: Vec<String>,
     had: HashSet<String>,
+    /// Where the row before had each of them: the next one mostly has it there too.
+    places: Vec<usize>,
 }
+
+/// Columns before the fields.
+const FIXED: [&str; 3] = [ID, ADDRESS, DO_NOT_EMAIL];
 
 impl Columns {
     pub(super) fn of(fields: &[String]) -> Self {
-        Self { fields: fields.iter().map(|field| field.to_ascii_lowercase()).collect(), had: HashSet::new() }
+        let wanted: Vec<String> = FIXED.into_iter().chain(fields.iter().map(String::as_str)).map(str::to_ascii_lowercase).collect();
+        Self { places: vec![0; wanted.len()], wanted, had: HashSet::new() }
+    }
+
+    fn fields(&self) -> &[String] {
+        self.wanted.get(FIXED.len()..).unwrap_or_default()
     }
 
     /// The people of a page, in the remote's order.
@@ -75,15 +86,23 @@ impl Columns {
         if table.rows.is_empty() {
             return Ok(Vec::new());
         }
-        for row in &table.rows {
-            for cell in &row.children {
-                if !self.had.contains(cell.name()) {
-                    self.had.insert(cell.name().to_ascii_lowercase());
+        self.remember(&table.rows);
+        self.check(&table)?;
+        let schema = table.columns.is_some();
+        Ok(table.rows.into_iter().map(|row| self.person(row, schema)).collect())
+    }
+
+    /// Rows of an answer share their names; a hostile one has no two alike.
+    fn remember(&mut self, rows: &[Node]) {
+        let mut seen: Vec<&Arc<str>> = Vec::new();
+        for cell in rows.iter().flat_map(|row| &row.children) {
+            if !seen.iter().any(|known| Arc::ptr_eq(known, &cell.written)) {
+                if seen.len() < 256 {
+                    seen.push(&cell.written);
                 }
+                self.had.insert(cell.name().to_ascii_lowercase());
             }
         }
-        self.check(&table)?;
-        Ok(table.rows.iter().map(|row| self.person(row, table.columns.as_ref())).collect())
     }
 
     fn has(&self, column: &str, table: &Table) -> bool {
@@ -104,27 +123,31 @@ impl Columns {
                 return missing(column);
             }
         }
-        match self.fields.iter().find(|field| table.columns.is_some() && !self.has(field, table)) {
+        match self.fields().iter().find(|field| table.columns.is_some() && !self.has(field, table)) {
             Some(field) => missing(field),
             None => Ok(()),
         }
     }
 
-    fn person(&self, row: &Node, columns: Option<&HashSet<String>>) -> RemotePerson {
-        let find = |name: &str| row.children.iter().find(|cell| cell.name().eq_ignore_ascii_case(name)).filter(|cell| !cell.is_nil());
-        let text = |name: &str| find(name).map(|cell| cell.text.clone());
-        let id = find(ID).filter(|cell| !cell.cut).map(|cell| cell.text.trim().to_owned()).filter(|id| !id.is_empty());
-        let cell = |name: &String| match find(name) {
-            Some(cell) => Cell::Text(cell.text.clone()),
-            None if columns.is_some() || self.had.contains(name) => Cell::Null,
+    fn person(&mut self, mut row: Node, schema: bool) -> RemotePerson {
+        for (name, place) in self.wanted.iter().zip(&mut self.places) {
+            let is = |cell: &Node| cell.name().eq_ignore_ascii_case(name);
+            if !row.children.get(*place).is_some_and(is) {
+                *place = row.children.iter().position(is).unwrap_or(usize::MAX);
+            }
+        }
+        let at = |wanted: usize| self.places.get(wanted).and_then(|place| row.children.get(*place)).filter(|cell| !cell.is_nil());
+        let id = at(0).filter(|cell| !cell.cut).map(|cell| cell.text.trim().to_owned()).filter(|id| !id.is_empty());
+        let address = at(1).map(|cell| cell.text.clone());
+        let flag = flag(at(2).map(|cell| cell.text.as_str()));
+        // A cell's text goes to the field that asked for it; no two fields have one name.
+        let mut cell = |(name, place): (&String, &usize)| match row.children.get_mut(*place).filter(|cell| !cell.is_nil()) {
+            Some(cell) => Cell::Text(std::mem::take(&mut cell.text)),
+            None if schema || self.had.contains(name) => Cell::Null,
             None => Cell::Absent,
         };
-        RemotePerson {
-            remote_id: id,
-            address: text(ADDRESS),
-            flag: flag(find(DO_NOT_EMAIL).map(|cell| cell.text.as_str())),
-            cells: self.fields.iter().map(cell).collect(),
-        }
+        let cells = self.wanted.iter().zip(&self.places).skip(FIXED.len()).map(&mut cell).collect();
+        RemotePerson { remote_id: id, address, flag, cells }
     }
 }
 

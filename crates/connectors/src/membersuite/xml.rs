@@ -2,6 +2,8 @@
 //! back as it came.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use quick_xml::Reader;
 use quick_xml::escape::escape;
@@ -19,6 +21,9 @@ const ATTRIBUTES: usize = 32;
 /// Bytes kept of one text; the rest is cut on a character boundary.
 const TEXT: usize = 64 << 10;
 
+/// Elements of a usual row.
+const ROW: usize = 16;
+
 /// An answer that breaks the contract.
 pub(super) fn protocol(detail: impl Into<String>) -> ConnectorError {
     ConnectorError::Protocol { detail: detail.into() }
@@ -27,8 +32,8 @@ pub(super) fn protocol(detail: impl Into<String>) -> ConnectorError {
 /// An element.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Node {
-    /// As it is written, with its prefix.
-    pub written: String,
+    /// As it is written, with its prefix. A table repeats its names by the thousand: they are shared.
+    pub written: Arc<str>,
     /// As they are written.
     pub attributes: Vec<(String, String)>,
     pub text: String,
@@ -111,6 +116,7 @@ struct Tree {
     open: Vec<Node>,
     root: Option<Node>,
     elements: usize,
+    names: HashSet<Arc<str>>,
 }
 
 /// Reads an answer. Bytes that are no UTF-8 become U+FFFD where they stand.
@@ -146,8 +152,9 @@ impl Tree {
         if self.open.is_empty() && self.root.is_some() {
             return Err(cut());
         }
-        let mut node = Node { written: element.name().into_inner().to_owned(), ..Node::default() };
-        for attribute in element.attributes() {
+        let mut node = Node { written: self.name(element.name().into_inner()), ..Node::default() };
+        let attributes = (!element.attributes_raw().is_empty()).then(|| element.attributes());
+        for attribute in attributes.into_iter().flatten() {
             let attribute = attribute.map_err(|_| cut())?;
             if node.attributes.len() >= ATTRIBUTES {
                 return Err(protocol("an element with too many attributes"));
@@ -168,6 +175,15 @@ impl Tree {
         Ok(())
     }
 
+    fn name(&mut self, written: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(written) {
+            return known.clone();
+        }
+        let new: Arc<str> = written.into();
+        self.names.insert(new.clone());
+        new
+    }
+
     /// What is declared by all open elements, the innermost first.
     fn scope(&self) -> Vec<(String, String)> {
         let mut scope: Vec<(String, String)> = Vec::new();
@@ -182,7 +198,13 @@ impl Tree {
     fn end(&mut self) -> Result<(), ConnectorError> {
         let done = self.open.pop().ok_or_else(cut)?;
         match self.open.last_mut() {
-            Some(parent) => parent.children.push(done),
+            Some(parent) => {
+                // Most elements hold a text; one that holds others holds a row's worth of them.
+                if parent.children.is_empty() {
+                    parent.children.reserve(ROW);
+                }
+                parent.children.push(done);
+            }
             None => self.root = Some(done),
         }
         Ok(())

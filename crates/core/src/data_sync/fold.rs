@@ -24,6 +24,17 @@ pub struct Books {
 }
 
 impl Books {
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.applied += other.applied;
+        self.older += other.older;
+        self.duplicates += other.duplicates;
+        self.other += other.other;
+        self.rejected += other.rejected;
+        self.values_rejected += other.values_rejected;
+        self.replayed += other.replayed;
+    }
+
     pub fn balance(&self) -> bool {
         self.read == self.applied + self.older + self.duplicates + self.other + self.rejected
     }
@@ -79,8 +90,9 @@ fn standing(mode: Mode, known: &Known, version: Version) -> Standing {
     if own.is_some_and(|own| own > version) || other.is_some_and(|other| other >= version) { Standing::Older } else { Standing::Newer }
 }
 
-/// Events in the order in which they came, against what is known of their keys by text.
-pub fn fold(matching: &Matching, mode: Mode, events: &[ProfileEvent], known: &HashMap<String, Known>) -> Folded {
+/// Events in the order in which they came, against what is known of their keys by text. `again`: they come from the rejected list, and a version
+/// that is there already may lack a value that fits by now.
+pub fn fold(matching: &Matching, mode: Mode, events: &[ProfileEvent], known: &HashMap<String, Known>, again: bool) -> Folded {
     let mut folded = Folded::default();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut now: HashMap<String, Known> = HashMap::new();
@@ -101,9 +113,9 @@ pub fn fold(matching: &Matching, mode: Mode, events: &[ProfileEvent], known: &Ha
         let key = key_text(&row.key);
         let state = now.entry(key.clone()).or_insert_with(|| known.get(&key).copied().unwrap_or_default());
         match standing(mode, state, event.version) {
-            Standing::Same => folded.books.duplicates += 1,
+            Standing::Same if !again => folded.books.duplicates += 1,
             Standing::Older => folded.books.older += 1,
-            Standing::Newer => {
+            Standing::Newer | Standing::Same => {
                 folded.books.applied += 1;
                 match mode {
                     Mode::Upsert => state.version = Some(event.version),

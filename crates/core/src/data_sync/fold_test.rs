@@ -62,11 +62,19 @@ fn a_delete_is_a_tombstone_at_its_version() {
     let known = |version: Option<u64>, deleted: Option<u64>| {
         HashMap::from([("a".to_owned(), Known { version: version.map(Version), deleted: deleted.map(Version) })])
     };
-    let upsert = |version, known: &HashMap<String, Known>| fold(&matching(), Mode::Upsert, &[event("a", version, None, None)], known).books;
+    let upsert =
+        |version, known: &HashMap<String, Known>| fold(&matching(), Mode::Upsert, &[event("a", version, None, None)], known, false).books;
     assert_eq!((upsert(4, &known(None, Some(5))).older, upsert(6, &known(None, Some(5))).applied), (1, 1));
-    let gone = |version, known: &HashMap<String, Known>| fold(&matching(), Mode::Delete, &[delete("a", version)], known).books;
+    let gone = |version, known: &HashMap<String, Known>| fold(&matching(), Mode::Delete, &[delete("a", version)], known, false).books;
     assert_eq!((gone(4, &known(Some(5), None)).older, gone(6, &known(Some(5), None)).applied), (1, 1));
     assert_eq!((gone(6, &known(None, Some(6))).duplicates, gone(5, &known(None, Some(6))).older), (1, 1));
+}
+
+#[test]
+fn a_replay_fills_what_the_same_version_left_out_and_overwrites_nothing_newer() {
+    let known = HashMap::from([("a".to_owned(), Known { version: Some(Version(5)), deleted: None })]);
+    let again = |version| fold(&matching(), Mode::Upsert, &[event("a", version, Some("Gold"), None)], &known, true).books;
+    assert_eq!((again(5).applied, again(4).older), (1, 1));
 }
 
 /// What a faithful receiver holds: of each field, the value of the newest event that has it among those that were newer when they came.
@@ -99,7 +107,7 @@ proptest! {
         let mut known: HashMap<String, Known> = HashMap::new();
         let mut state: BTreeMap<String, (u64, Option<String>, Option<i64>)> = BTreeMap::new();
         for batch in events.chunks(size) {
-            let folded = fold(&matching(), Mode::Upsert, batch, &known);
+            let folded = fold(&matching(), Mode::Upsert, batch, &known, false);
             prop_assert!(folded.books.balance());
             for (key, row) in folded.rows {
                 known.insert(key.clone(), Known { version: Some(row.version), deleted: None });

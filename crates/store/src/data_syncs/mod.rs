@@ -47,6 +47,7 @@ statements! {
     /// Only where it stands: a worker that lost its lease moves nothing.
     ADVANCE = sql!("UPDATE data_sync SET position = $3, last_event_at = COALESCE($4, last_event_at) WHERE id = $1 AND position = $2 AND enabled");
     ADVANCE_MANY = sql!("UPDATE data_sync SET position = $3 WHERE position = $2 AND enabled AND id ", among 1, "");
+    SKIP = sql!("UPDATE data_sync SET position = position + $2 WHERE id = $1");
     TROUBLE = sql!("UPDATE data_sync SET trouble = $2 WHERE id = $1 AND trouble <> $2");
 }
 
@@ -256,6 +257,11 @@ pub async fn advance(tx: &mut Tx, id: i64, from: i64, to: i64, last_event: Optio
 /// Moves several on that stand at one place and had nothing to do.
 pub async fn advance_many(tx: &mut Tx, ids: &[i64], from: i64, to: i64) -> Result<(), StoreError> {
     tx.run(ADVANCE_MANY, args![json!(ids).to_string(), from, to]).await.map(drop)
+}
+
+/// Moves a data sync past events that were thrown away.
+pub async fn skip(tx: &mut Tx, id: i64, events: i64) -> Result<(), StoreError> {
+    tx.run(SKIP, args![id, events]).await.map(drop)
 }
 
 /// Says why a data sync does not get on; empty for nothing.

@@ -1,0 +1,134 @@
+//! A chunk applied to one data sync: versions looked up, events folded, rows written, and the position moved on, all in one transaction
+//! (I3, I19). Whoever dies before it commits has done nothing; whoever dies after it has done all.
+
+use rialto_core::address::canonical;
+use rialto_core::audience::{FieldType, Seen};
+use rialto_core::data_sync::{self, Books, Folded, MatchBy, Matching, Mode, Pair, Target, Wanted};
+use rialto_core::event::ProfileEvent;
+use rialto_store::audiences::{self, KEY, Of, Written};
+use rialto_store::data_syncs::{self, Batch, DataSync};
+use rialto_store::streams::{self, Refused, Stream};
+use rialto_store::{StoreError, Tx};
+
+use super::chunk::{Decoded, Read, seen};
+use crate::Parts;
+
+/// A data sync made ready for events.
+pub(super) struct Ready {
+    pub matching: Matching,
+    pub of: Of,
+    columns: Vec<(u32, FieldType)>,
+    extension: bool,
+}
+
+impl Ready {
+    /// The inner `Err` says in sentences why its field matching does not hold any more.
+    pub(super) async fn of(parts: &Parts, sync: &DataSync) -> Result<Result<Self, String>, StoreError> {
+        let read = parts.db.read();
+        let audience = audiences::get(read, sync.audience_id).await?.ok_or(StoreError::NotFound)?;
+        let fields = audiences::fields(read, sync.audience_id).await?;
+        let targets = fields.iter().map(audiences::Field::target).collect::<Result<Vec<Target>, _>>()?;
+        let mut pairs = Vec::new();
+        for line in data_syncs::pairs(read, sync.id).await? {
+            let from = line.source.parse().map_err(|()| StoreError::Corrupt(format!("a field matching names {}", line.source)))?;
+            pairs.push(Pair { from, to: u32::try_from(line.target).unwrap_or(0) });
+        }
+        let link = sync.match_field.and_then(|n| u32::try_from(n).ok());
+        let wanted = Wanted { pairs: &pairs, targets: &targets, key: KEY as u32, link };
+        // Types were looked at when it was saved; from then on each value is looked at by itself.
+        let matching = match Matching::new(wanted, |_| Seen::default()) {
+            Ok(matching) => matching,
+            Err(faults) => return Ok(Err(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))),
+        };
+        let columns = matching.fields().iter().map(|f| (f.number, f.kind)).collect();
+        let of = sync.of(matching.key().kind != FieldType::Text);
+        Ok(Ok(Self { of, columns, extension: audience.is_extension(), matching }))
+    }
+}
+
+/// Applies the events of the data sync's business unit. False when it was moved or disabled meanwhile: then nothing was written.
+pub(super) async fn chunk(parts: &Parts, stream: &Stream, sync: &DataSync, ready: &Ready, decoded: &Decoded) -> Result<bool, StoreError> {
+    let now = parts.clock.now();
+    let mine: Vec<&Read> = decoded.events.iter().filter(|read| read.event.source == sync.source).collect();
+    let events: Vec<ProfileEvent> = mine.iter().map(|read| read.event.clone()).collect();
+    let mut tx = parts.db.write().await?;
+    // First, so that nobody else applies the same chunk at the same time.
+    if !data_syncs::advance(&mut tx, sync.id, decoded.from, decoded.to, Some(decoded.received)).await? {
+        return Ok(false);
+    }
+    let folded = write(&mut tx, sync, ready, &events, false).await?;
+    let refused: Vec<Refused> = folded.refused.iter().filter_map(|r| Some(refused(mine.get(r.event)?, r))).collect();
+    streams::keep(&mut tx, stream.id, Some(sync.id), &refused, now).await?;
+    streams::merge_seen(&mut tx, sync.source_id, &seen(events.iter()), now).await?;
+    let batch = Batch { sync_id: sync.id, books: folded.books, from: decoded.from, to: decoded.to };
+    data_syncs::record(&mut tx, &batch, now).await?;
+    tx.commit().await?;
+    count(&folded.books);
+    Ok(true)
+}
+
+fn refused(read: &Read, refused: &data_sync::Refused) -> Refused {
+    Refused {
+        event_id: read.event.id.clone(),
+        subject: read.event.subject.clone(),
+        field: refused.field.clone(),
+        reason: refused.why.clone(),
+        body: read.text.clone(),
+    }
+}
+
+/// Folds events against what the database knows, and writes what they come to. `again`: they were here before. The position is the caller's.
+pub(super) async fn write(tx: &mut Tx, sync: &DataSync, ready: &Ready, events: &[ProfileEvent], again: bool) -> Result<Folded, StoreError> {
+    let mode = sync.mode();
+    let keys = spelled(ready, data_sync::keys(mode, events));
+    let known = audiences::known(tx, &ready.of, &keys, mode == Mode::Upsert).await?;
+    let mut folded = data_sync::fold(&ready.matching, mode, events, &known, again);
+    if !folded.books.balance() {
+        return Err(StoreError::Corrupt("the books of a data sync do not balance".into()));
+    }
+    let rows = std::mem::take(&mut folded.rows);
+    match mode {
+        Mode::Upsert => {
+            let rows: Vec<Written> = rows
+                .into_iter()
+                .map(|(_, row)| {
+                    let link = ready.matching.link(&row).map(|text| text.map(|text| linked(sync, &text)));
+                    Written { key: row.key, version: row.version, link, values: row.values }
+                })
+                .collect();
+            audiences::upsert(tx, &ready.of, &ready.columns, &rows).await?;
+        }
+        Mode::Delete => {
+            let rows: Vec<_> = rows.into_iter().map(|(key, row)| (key, row.version)).collect();
+            if ready.extension {
+                audiences::delete(tx, &ready.of, &rows).await?;
+            } else {
+                let fields: Vec<u32> = ready.columns.iter().map(|(number, _)| *number).collect();
+                audiences::clear(tx, &ready.of, &fields, &rows).await?;
+            }
+        }
+    }
+    Ok(folded)
+}
+
+/// Subjects that can be keys: a number is looked up as one.
+fn spelled(ready: &Ready, keys: Vec<String>) -> Vec<String> {
+    if ready.of.numeric { keys.into_iter().filter(|key| key.parse::<i64>().is_ok()).collect() } else { keys }
+}
+
+/// As subscribers are found by it.
+fn linked(sync: &DataSync, text: &str) -> String {
+    if sync.match_by() == Some(MatchBy::Email) { canonical(text) } else { text.to_owned() }
+}
+
+fn count(books: &Books) {
+    for (outcome, n) in [
+        ("applied", books.applied),
+        ("older", books.older),
+        ("duplicate", books.duplicates),
+        ("other", books.other),
+        ("rejected", books.rejected),
+    ] {
+        metrics::counter!("rialto_profile_events_total", "outcome" => outcome).increment(u64::try_from(n).unwrap_or(0));
+    }
+}

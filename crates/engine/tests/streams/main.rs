@@ -1,0 +1,6 @@
+//! The profile stream from the log to the rows, each test on SQLite and on PostgreSQL.
+
+mod apply;
+mod model;
+mod replay;
+mod world;

@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use rialto_core::person::RemotePerson;
+use tokio::task::JoinHandle;
 
+use super::envelope::CallError;
 use super::rows::{Columns, Table};
 use super::search::Query;
 use super::service::{Service, Way, named};
-use super::xml::protocol;
+use super::xml::{Node, protocol};
 use super::{categories, lists};
 use crate::ahead::Out;
 use crate::{ConnectorError, Page};
@@ -32,13 +34,13 @@ pub(super) async fn read(service: Arc<Service>, code: String, fields: Vec<String
         return Err(ConnectorError::Rejected { detail: format!("there is no public search {code} any more") });
     };
     let query = Query::of(&saved.search, &shown(&service, &fields))?;
-    pages(&service, &query, &code, &fields, out).await
+    pages(service, query, &code, &fields, out).await
 }
 
 /// Those who have not opted out of a message category.
 pub(super) async fn interested(service: Arc<Service>, category: String, fields: Vec<String>, out: Out) -> Result<(), ConnectorError> {
     let query = Query::own(Some(categories::kept_in(&category)), &shown(&service, &fields));
-    pages(&service, &query, &category, &fields, out).await
+    pages(service, query, &category, &fields, out).await
 }
 
 /// Which columns are asked for: the address first.
@@ -49,16 +51,18 @@ fn shown(service: &Service, fields: &[String]) -> Vec<String> {
 }
 
 /// Executes a search page by page. `code`: under which its people were announced.
-async fn pages(service: &Service, query: &Query, code: &str, fields: &[String], out: Out) -> Result<(), ConnectorError> {
+async fn pages(service: Arc<Service>, query: Query, code: &str, fields: &[String], out: Out) -> Result<(), ConnectorError> {
     let most = service.settings.page_rows;
     let mut columns = Columns::of(fields);
     let mut course = Course::new(most, service.announced(code));
+    let mut pages = Pages { service, query: Arc::new(query), most, total: None, next: None };
     loop {
         course.ask().map_err(|e| named(e, OPERATION))?;
-        let value = service.call(OPERATION, &query.arguments(course.from, most), Way::Patient).await?;
+        let value = pages.get(course.from).await?;
         let read = || {
             let table = Table::read(value, most)?;
             let (total, rows) = (table.total, table.len());
+            pages.total = total;
             let people = columns.people(table)?;
             course.take(people, rows, total)
         };
@@ -69,6 +73,48 @@ async fn pages(service: &Service, query: &Query, code: &str, fields: &[String], 
         if step.end {
             return Ok(());
         }
+    }
+}
+
+/// Pages by the number of their first row. While one is read, the one that most likely follows is fetched: where the guess is wrong, nobody
+/// looks at it.
+struct Pages {
+    service: Arc<Service>,
+    query: Arc<Query>,
+    most: usize,
+    /// How many rows the search announced with its last page.
+    total: Option<u64>,
+    next: Option<Fetched>,
+}
+
+/// A page on its way; one that is not wanted any more is given up.
+struct Fetched {
+    from: u64,
+    work: JoinHandle<Result<Node, CallError>>,
+}
+
+impl Drop for Fetched {
+    fn drop(&mut self) {
+        self.work.abort();
+    }
+}
+
+impl Pages {
+    async fn get(&mut self, from: u64) -> Result<Node, ConnectorError> {
+        let mut page = self.next.take().filter(|next| next.from == from).unwrap_or_else(|| self.fetch(from));
+        // A full page ends with the row that begins the next one.
+        let after = from + (self.most as u64).saturating_sub(1);
+        if self.total.is_some_and(|total| after + 1 < total) && after > from {
+            self.next = Some(self.fetch(after));
+        }
+        let answer = (&mut page.work).await.map_err(|_| protocol("a page that cannot be read"))?;
+        Ok(answer?)
+    }
+
+    fn fetch(&self, from: u64) -> Fetched {
+        let (service, query, most) = (self.service.clone(), self.query.clone(), self.most);
+        let work = tokio::spawn(async move { service.call(OPERATION, &query.arguments(from, most), Way::Patient).await });
+        Fetched { from, work }
     }
 }
 

@@ -28,6 +28,10 @@ pub enum Kind {
     Persona = 11,
     Folder = 12,
     Upload = 17,
+    AudienceList = 18,
+    Stream = 19,
+    DataSync = 20,
+    Label = 21,
     Schedule = 40,
     Household = 50,
 }
@@ -47,6 +51,10 @@ impl Kind {
         Kind::Persona,
         Kind::Folder,
         Kind::Upload,
+        Kind::AudienceList,
+        Kind::Stream,
+        Kind::DataSync,
+        Kind::Label,
         Kind::Schedule,
         Kind::Household,
     ];

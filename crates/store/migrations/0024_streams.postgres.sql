@@ -124,6 +124,8 @@ CREATE TABLE data_sync (
   last_event_at BIGINT,
   -- Why it does not get on, as a sentence; empty for nothing.
   trouble TEXT NOT NULL DEFAULT '',
+  -- Its rejected events are to be taken once more.
+  replay BOOLEAN NOT NULL DEFAULT FALSE,
   deleted_at BIGINT,
   CHECK (NOT (enabled AND review)),
   CHECK (NOT enabled OR deleted_at IS NULL),

@@ -40,6 +40,12 @@ pub enum Error {
     /// The body is not of a type that is read here. Status 415.
     #[error("Send JSON, with content-type: application/json.")]
     NotJson,
+    /// What is sent to an inbox is no CloudEvent by its type. Status 415.
+    #[error("Send CloudEvents in JSON: content-type application/cloudevents+json for one, application/cloudevents-batch+json for several.")]
+    NotEvents,
+    /// Storage is away or too many are waiting. Status 503: the same may be sent again.
+    #[error("Nothing was taken: storage is away or too busy. Wait a few seconds, then send the same again.")]
+    Busy,
     #[error("The request is too large or was cut short.")]
     TooLarge,
     #[error("Sign in first.")]
@@ -80,7 +86,8 @@ impl Error {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotJson | Self::NotEvents => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unauthorized | Self::NoVisitor => StatusCode::UNAUTHORIZED,
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -189,6 +196,9 @@ impl IntoResponse for Error {
             log(source.as_ref());
         }
         let mut response = self.status().into_response();
+        if matches!(self, Self::Busy) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
         if let Self::TooMany { retry_after } = self {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after.max(1)));
         }

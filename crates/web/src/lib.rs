@@ -4,6 +4,7 @@ pub mod api;
 pub mod auth;
 pub mod error;
 pub mod health;
+pub mod inbox;
 pub mod pages;
 pub mod public;
 pub mod receive;
@@ -30,6 +31,7 @@ pub const BODY_LIMIT: usize = 1 << 20;
 pub fn router(app: App) -> Router {
     let public = public::router(&app);
     let remote = remote::router(&app);
+    let inbox = inbox::router(&app);
     Router::new()
         .merge(pages::router())
         .merge(auth::router())
@@ -46,6 +48,7 @@ pub fn router(app: App) -> Router {
         // Public pages and what remote systems fetch know neither sessions nor cookies. All have an id for the request.
         .merge(public)
         .merge(remote)
+        .merge(inbox)
         .layer(from_fn_with_state(app.clone(), request_id::give))
         .layer(CompressionLayer::new())
         .with_state(app)

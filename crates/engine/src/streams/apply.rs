@@ -2,49 +2,15 @@
 //! (I3, I19). Whoever dies before it commits has done nothing; whoever dies after it has done all.
 
 use rialto_core::address::canonical;
-use rialto_core::audience::{FieldType, Seen};
-use rialto_core::data_sync::{self, Books, Folded, MatchBy, Matching, Mode, Pair, Target, Wanted};
+use rialto_core::data_sync::{self, Books, Folded, MatchBy, Mode};
 use rialto_core::event::ProfileEvent;
-use rialto_store::audiences::{self, KEY, Of, Written};
-use rialto_store::data_syncs::{self, Batch, DataSync};
+use rialto_store::audiences::{self, Written};
+use rialto_store::data_syncs::{self, Batch, DataSync, Ready};
 use rialto_store::streams::{self, Refused, Stream};
 use rialto_store::{StoreError, Tx};
 
 use super::chunk::{Decoded, Read, seen};
 use crate::Parts;
-
-/// A data sync made ready for events.
-pub(super) struct Ready {
-    pub matching: Matching,
-    pub of: Of,
-    columns: Vec<(u32, FieldType)>,
-    extension: bool,
-}
-
-impl Ready {
-    /// The inner `Err` says in sentences why its field matching does not hold any more.
-    pub(super) async fn of(parts: &Parts, sync: &DataSync) -> Result<Result<Self, String>, StoreError> {
-        let read = parts.db.read();
-        let audience = audiences::get(read, sync.audience_id).await?.ok_or(StoreError::NotFound)?;
-        let fields = audiences::fields(read, sync.audience_id).await?;
-        let targets = fields.iter().map(audiences::Field::target).collect::<Result<Vec<Target>, _>>()?;
-        let mut pairs = Vec::new();
-        for line in data_syncs::pairs(read, sync.id).await? {
-            let from = line.source.parse().map_err(|()| StoreError::Corrupt(format!("a field matching names {}", line.source)))?;
-            pairs.push(Pair { from, to: u32::try_from(line.target).unwrap_or(0) });
-        }
-        let link = sync.match_field.and_then(|n| u32::try_from(n).ok());
-        let wanted = Wanted { pairs: &pairs, targets: &targets, key: KEY as u32, link };
-        // Types were looked at when it was saved; from then on each value is looked at by itself.
-        let matching = match Matching::new(wanted, |_| Seen::default()) {
-            Ok(matching) => matching,
-            Err(faults) => return Ok(Err(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))),
-        };
-        let columns = matching.fields().iter().map(|f| (f.number, f.kind)).collect();
-        let of = sync.of(matching.key().kind != FieldType::Text);
-        Ok(Ok(Self { of, columns, extension: audience.is_extension(), matching }))
-    }
-}
 
 /// Applies the events of the data sync's business unit. False when it was moved or disabled meanwhile: then nothing was written.
 pub(super) async fn chunk(parts: &Parts, stream: &Stream, sync: &DataSync, ready: &Ready, decoded: &Decoded) -> Result<bool, StoreError> {

@@ -11,12 +11,11 @@ use std::time::Duration;
 
 use rialto_core::Instant;
 use rialto_store::StoreError;
-use rialto_store::data_syncs::{self, DataSync};
+use rialto_store::data_syncs::{self, DataSync, Ready};
 use rialto_store::streams::{self, Stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, Parts};
-use apply::Ready;
 use chunk::Decoded;
 
 pub use replay::{Replayed, replay};
@@ -60,7 +59,7 @@ async fn look(engine: &Engine, stop: &CancellationToken, cleaned: &mut Instant) 
     let parts = engine.parts();
     let now = parts.clock.now();
     let clean = now.0.saturating_sub(cleaned.0) >= CLEAN_EVERY;
-    let mut worked = false;
+    let mut worked = once_more(parts).await?;
     for stream in streams::list(parts.db.read()).await? {
         if stop.is_cancelled() {
             break;
@@ -77,6 +76,20 @@ async fn look(engine: &Engine, stop: &CancellationToken, cleaned: &mut Instant) 
         *cleaned = now;
     }
     Ok(worked)
+}
+
+/// Takes rejected events once more, where that was asked for.
+async fn once_more(parts: &Parts) -> Result<bool, StoreError> {
+    let asked = data_syncs::to_replay(parts.db.read()).await?;
+    for sync in &asked {
+        if let Err(words) = replay(parts, sync).await? {
+            say(parts, sync, &words).await?;
+        }
+        let mut tx = parts.db.write().await?;
+        data_syncs::replayed(&mut tx, sync.id).await?;
+        tx.commit().await?;
+    }
+    Ok(!asked.is_empty())
 }
 
 /// Brings every data sync of a connection one chunk further: those that stand at one place read and decode it once.
@@ -119,7 +132,7 @@ async fn together(parts: &Parts, stream: &Stream, syncs: Vec<DataSync>, decoded:
 
 /// One data sync's turn. What is wrong with it alone stops it alone.
 async fn one(parts: &Parts, stream: &Stream, sync: &DataSync, decoded: Arc<Decoded>) -> Result<bool, StoreError> {
-    let ready = match Ready::of(parts, sync).await? {
+    let ready = match Ready::of(parts.db.read(), sync).await? {
         Ok(ready) => ready,
         Err(words) => return say(parts, sync, &words).await,
     };

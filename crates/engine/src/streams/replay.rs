@@ -2,11 +2,11 @@
 
 use rialto_core::data_sync::Books;
 use rialto_core::event;
-use rialto_store::data_syncs::{self, Batch, DataSync};
+use rialto_store::data_syncs::{self, Batch, DataSync, Ready};
 use rialto_store::streams::{self, Rejected, RejectedState};
 use rialto_store::{StoreError, Tx};
 
-use super::apply::{self, Ready};
+use super::apply;
 use crate::Parts;
 
 /// Events of one transaction.
@@ -25,7 +25,7 @@ pub struct Replayed {
 
 /// Replays all open ones of a data sync, in the order in which they came. The inner `Err` says what has to be mended first.
 pub async fn replay(parts: &Parts, sync: &DataSync) -> Result<Result<Replayed, String>, StoreError> {
-    let ready = match Ready::of(parts, sync).await? {
+    let ready = match Ready::of(parts.db.read(), sync).await? {
         Ok(ready) => ready,
         Err(words) => return Ok(Err(words)),
     };

@@ -4,6 +4,7 @@
 mod books;
 mod labels;
 mod pairs;
+mod ready;
 
 use rialto_core::data_sync::{MatchBy, Mode};
 use serde_json::json;
@@ -21,6 +22,7 @@ use crate::streams;
 pub use books::{Batch, Minute, clean as clean_books, history, record};
 pub use labels::{Label, all as labels, create as create_label, find as find_label, of_sync as labels_of, remove as remove_label};
 pub use pairs::{Stored as StoredPair, pairs};
+pub use ready::Ready;
 #[cfg(test)]
 pub(crate) use {books::ALL as BOOKS_ALL, labels::ALL as LABELS_ALL, pairs::ALL as PAIRS_ALL};
 
@@ -47,6 +49,11 @@ statements! {
     /// Only where it stands: a worker that lost its lease moves nothing.
     ADVANCE = sql!("UPDATE data_sync SET position = $3, last_event_at = COALESCE($4, last_event_at) WHERE id = $1 AND position = $2 AND enabled");
     ADVANCE_MANY = sql!("UPDATE data_sync SET position = $3 WHERE position = $2 AND enabled AND id ", among 1, "");
+    ASK_REPLAY = sql!("UPDATE data_sync SET replay = TRUE WHERE id = $1 AND deleted_at IS NULL");
+    REPLAYED = sql!("UPDATE data_sync SET replay = FALSE WHERE id = $1");
+    TO_REPLAY = sql!("SELECT s.*, a.name AS audience_name, o.source AS source, o.stream_id AS stream_id, t.name AS stream_name
+        FROM data_sync s JOIN audience a ON a.id = s.audience_id JOIN stream_source o ON o.id = s.source_id JOIN stream t ON t.id = o.stream_id
+        WHERE s.replay AND s.deleted_at IS NULL ORDER BY s.id");
     SKIP = sql!("UPDATE data_sync SET position = position + $2 WHERE id = $1");
     TROUBLE = sql!("UPDATE data_sync SET trouble = $2 WHERE id = $1 AND trouble <> $2");
 }
@@ -73,6 +80,8 @@ pub struct DataSync {
     pub last_event_at: Option<i64>,
     /// Why it does not get on, as a sentence; empty for nothing.
     pub trouble: String,
+    /// Its rejected events are about to be taken once more.
+    pub replay: bool,
     pub audience_name: String,
     /// The business unit.
     pub source: String,
@@ -257,6 +266,24 @@ pub async fn advance(tx: &mut Tx, id: i64, from: i64, to: i64, last_event: Optio
 /// Moves several on that stand at one place and had nothing to do.
 pub async fn advance_many(tx: &mut Tx, ids: &[i64], from: i64, to: i64) -> Result<(), StoreError> {
     tx.run(ADVANCE_MANY, args![json!(ids).to_string(), from, to]).await.map(drop)
+}
+
+/// Asks for its rejected events to be taken once more; the engine does it.
+pub async fn ask_replay(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError> {
+    if tx.run(ASK_REPLAY, args![id]).await? == 0 {
+        return Err(StoreError::NotFound);
+    }
+    audit::write(tx, who, "data_sync.replay", "data_sync", Some(id), json!({})).await
+}
+
+/// Those whose rejected events are to be taken once more.
+pub async fn to_replay(mut read: Read<'_>) -> Result<Vec<DataSync>, StoreError> {
+    read.all(TO_REPLAY, args![]).await
+}
+
+/// It is done.
+pub async fn replayed(tx: &mut Tx, id: i64) -> Result<(), StoreError> {
+    tx.run(REPLAYED, args![id]).await.map(drop)
 }
 
 /// Moves a data sync past events that were thrown away.

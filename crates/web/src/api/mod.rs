@@ -1,11 +1,15 @@
 //! The HTTP API under `/api/v1`. Its description is generated from these handlers.
 
 mod admin;
+pub mod audience_rows;
+pub mod audiences;
 pub mod bridge_fields;
 pub mod bridge_input;
 mod bridges;
 pub mod compound;
 pub mod consent;
+pub mod data_sync_history;
+pub mod data_syncs;
 mod document;
 pub mod extract;
 pub mod fetch_token;
@@ -15,11 +19,13 @@ pub mod groups;
 pub mod households;
 mod idempotency;
 pub mod interests;
+pub mod labels;
 pub mod personas;
 pub mod reconcile;
 mod runs;
 pub mod schedules;
 pub mod settings;
+pub mod streams;
 pub mod subscribers;
 pub mod tokens;
 pub mod undo;
@@ -132,6 +138,30 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(fetch_token::get, fetch_token::create, fetch_token::revoke))
         .routes(routes!(reconcile::get, reconcile::start))
         .routes(routes!(reconcile::repair))
+        .routes(routes!(audiences::list, audiences::create))
+        .routes(routes!(audiences::get, audiences::patch, audiences::delete))
+        .routes(routes!(audiences::extensions, audiences::extend))
+        .routes(routes!(audiences::add_field))
+        .routes(routes!(audiences::patch_field))
+        .routes(routes!(audience_rows::rows))
+        .routes(routes!(audience_rows::usage))
+        .routes(routes!(streams::list, streams::create))
+        .routes(routes!(streams::get, streams::patch, streams::delete))
+        .routes(routes!(streams::token))
+        .routes(routes!(streams::fields))
+        .routes(routes!(streams::settle))
+        .routes(routes!(data_syncs::list, data_syncs::create))
+        .routes(routes!(data_syncs::get, data_syncs::put, data_syncs::delete))
+        .routes(routes!(data_syncs::enable))
+        .routes(routes!(data_syncs::disable))
+        .routes(routes!(data_sync_history::history))
+        .routes(routes!(data_sync_history::rejected))
+        .routes(routes!(data_sync_history::replay))
+        .routes(routes!(data_sync_history::dismiss))
+        .routes(routes!(data_sync_history::preview))
+        .routes(routes!(data_sync_history::refused))
+        .routes(routes!(labels::list, labels::create))
+        .routes(routes!(labels::delete))
         .routes(routes!(settings::get, settings::patch))
         .routes(routes!(admin::audit));
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", v1)
@@ -142,6 +172,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     let (_, mut document) = described().split_for_parts();
     document::complete(&mut document);
     document.merge(crate::remote::document());
+    document.merge(crate::inbox::document());
     document
 }
 
@@ -149,6 +180,7 @@ pub fn router(app: &App) -> Router<App> {
     let (router, mut document) = described().split_for_parts();
     document::complete(&mut document);
     document.merge(crate::remote::document());
+    document.merge(crate::inbox::document());
     document.info.version = app.settings.version.to_owned();
     router.route("/api/v1/openapi.json", get(async move || Json(document))).layer(from_fn_with_state(app.clone(), idempotency::keep))
 }

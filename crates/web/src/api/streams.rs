@@ -1,0 +1,278 @@
+//! `/streams`: stream connections (L1): which business units they read, what has come, and what is in the way.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use rialto_core::Kind;
+use rialto_core::event::MAX_ATTRIBUTE;
+use rialto_core::permissions::Permission;
+use rialto_store::streams::{self, Entered, Stream};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::extract::{Body, Faults, Id, Problem, found, maybe_time, name, public, time};
+use crate::auth::{Caller, new_token};
+use crate::error::Error;
+use crate::state::App;
+
+/// Most business units of a connection.
+const SOURCES: usize = 100;
+
+#[derive(Serialize, ToSchema)]
+pub struct AlarmView {
+    pub id: i64,
+    /// `gap` or `retention`.
+    pub kind: String,
+    /// What happened and what to do.
+    pub detail: String,
+    #[schema(format = "date-time")]
+    pub at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct StreamView {
+    #[schema(format = "uuid")]
+    pub id: String,
+    /// `http`.
+    pub kind: String,
+    pub name: String,
+    pub enabled: bool,
+    /// Business units whose events are read, compared whole with `source`.
+    pub sources: Vec<String>,
+    /// Where events are sent.
+    pub address: String,
+    /// Whether there is a token that opens the inbox.
+    pub has_token: bool,
+    /// Events taken so far.
+    pub position: i64,
+    #[schema(format = "date-time")]
+    pub last_event_at: Option<String>,
+    /// Events of other business units that were passed over.
+    pub foreign_events: i64,
+    /// What stands in the way; empty for nothing.
+    pub trouble: String,
+    pub alarms: Vec<AlarmView>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct StreamList {
+    pub items: Vec<StreamView>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamInput {
+    pub name: String,
+    /// `http`: events are sent to Rialto.
+    #[serde(default = "http")]
+    pub kind: String,
+    /// Business units, as events name them in `source`.
+    pub sources: Vec<String>,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn http() -> String {
+    "http".into()
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamPatch {
+    pub name: Option<String>,
+    pub sources: Option<Vec<String>>,
+    pub enabled: Option<bool>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct StreamTokenView {
+    /// The token itself. It is not stored and never shown again; the one before opens nothing any more.
+    pub token: String,
+    /// Where events are sent with it, as `Authorization: Bearer …`.
+    pub address: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SourceFieldView {
+    /// The business unit.
+    pub source: String,
+    /// As a field matching names it: `attributes.tier`.
+    pub name: String,
+    /// What its values looked like: `integer`, `date or text`, `no value yet`.
+    pub types: String,
+    /// One of its latest values.
+    pub sample: String,
+    #[schema(format = "date-time")]
+    pub seen_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SourceFields {
+    pub items: Vec<SourceFieldView>,
+}
+
+pub(crate) async fn load(app: &App, id: &Id) -> Result<Stream, Error> {
+    let id = id.of(Kind::Stream)?;
+    found(streams::get(app.db.read(), id.id).await?, id, |s| s.created_at)
+}
+
+/// Where events are sent.
+pub(crate) fn address(app: &App, stream: &Stream) -> String {
+    format!("{}/api/v1/streams/{}/events", app.settings.public_url, public(Kind::Stream, stream.created_at, stream.id))
+}
+
+async fn view(app: &App, stream: Stream) -> Result<StreamView, Error> {
+    let sources = streams::sources(app.db.read(), stream.id).await?;
+    let alarms = streams::alarms(app.db.read(), stream.id).await?;
+    Ok(StreamView {
+        id: public(Kind::Stream, stream.created_at, stream.id),
+        address: address(app, &stream),
+        sources: sources.into_iter().filter(|s| !s.retired).map(|s| s.source).collect(),
+        has_token: !stream.token_hash.is_empty(),
+        kind: stream.kind,
+        name: stream.name,
+        enabled: stream.enabled,
+        position: stream.next_position,
+        last_event_at: maybe_time(stream.last_event_at),
+        foreign_events: stream.foreign_events,
+        trouble: stream.trouble,
+        alarms: alarms.into_iter().map(|a| AlarmView { id: a.id, kind: a.kind, detail: a.detail, at: time(a.created_at) }).collect(),
+    })
+}
+
+fn checked(stream_name: &str, kind: &str, sources: &[String], enabled: bool) -> Result<Entered, Error> {
+    let mut faults = Faults::default();
+    let stream_name = name(stream_name, "name", &mut faults);
+    if kind != "http" {
+        faults.add("kind", "Use http.");
+    }
+    if sources.is_empty() || sources.len() > SOURCES {
+        faults.add("sources", format!("Name 1 to {SOURCES} business units, as events name them in `source`."));
+    }
+    let mut kept: Vec<String> = Vec::new();
+    for (at, source) in sources.iter().enumerate() {
+        if source.trim().is_empty() || source.len() > MAX_ATTRIBUTE || source.contains('\0') {
+            faults.add(format!("sources[{at}]"), format!("A business unit has 1 to {MAX_ATTRIBUTE} bytes."));
+        } else if !kept.contains(source) {
+            kept.push(source.clone());
+        }
+    }
+    faults.none_or()?;
+    Ok(Entered { name: stream_name, sources: kept, enabled, ..Entered::default() })
+}
+
+async fn shown(app: &App, id: i64) -> Result<Json<StreamView>, Error> {
+    let stream = streams::get(app.db.read(), id).await?.ok_or(Error::NotFound)?;
+    Ok(Json(view(app, stream).await?))
+}
+
+/// All stream connections.
+#[utoipa::path(get, path = "/streams", tag = "streams", responses((status = 200, body = StreamList)))]
+pub async fn list(State(app): State<App>, _: Caller) -> Result<Json<StreamList>, Error> {
+    let mut items = Vec::new();
+    for stream in streams::list(app.db.read()).await? {
+        items.push(view(&app, stream).await?);
+    }
+    Ok(Json(StreamList { items }))
+}
+
+/// Makes a stream connection.
+#[utoipa::path(post, path = "/streams", tag = "streams", request_body = StreamInput,
+    responses((status = 201, body = StreamView), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn create(State(app): State<App>, caller: Caller, body: Body<StreamInput>) -> Result<(StatusCode, Json<StreamView>), Error> {
+    caller.require(Permission::ProfileStream)?;
+    let input = body.read()?;
+    let entered = checked(&input.name, &input.kind, &input.sources, input.enabled)?;
+    let mut tx = app.db.write().await?;
+    let id = streams::create(&mut tx, &app.vault, &input.kind, &entered, &caller.actor(&app)).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, shown(&app, id).await?))
+}
+
+#[utoipa::path(get, path = "/streams/{id}", tag = "streams", params(("id" = String, Path)),
+    responses((status = 200, body = StreamView), (status = 404, body = Problem)))]
+pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<StreamView>, Error> {
+    let stream = load(&app, &id).await?;
+    Ok(Json(view(&app, stream).await?))
+}
+
+/// Changes a connection. A business unit that is left out is no longer read; its data syncs stand still.
+#[utoipa::path(patch, path = "/streams/{id}", tag = "streams", params(("id" = String, Path)), request_body = StreamPatch,
+    responses((status = 200, body = StreamView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<StreamPatch>) -> Result<Json<StreamView>, Error> {
+    caller.require(Permission::ProfileStream)?;
+    let (stream, to) = (load(&app, &id).await?, body.read()?);
+    let before = streams::sources(app.db.read(), stream.id).await?.into_iter().filter(|s| !s.retired).map(|s| s.source).collect();
+    let entered = checked(
+        &to.name.unwrap_or_else(|| stream.name.clone()),
+        &stream.kind,
+        &to.sources.unwrap_or(before),
+        to.enabled.unwrap_or(stream.enabled),
+    )?;
+    let mut tx = app.db.write().await?;
+    streams::update(&mut tx, &app.vault, stream.id, &entered, &caller.actor(&app)).await?;
+    tx.commit().await?;
+    app.wake.ring_streams();
+    shown(&app, stream.id).await
+}
+
+/// Deletes a connection that no data sync has ever read.
+#[utoipa::path(delete, path = "/streams/{id}", tag = "streams", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn delete(State(app): State<App>, caller: Caller, id: Id) -> Result<StatusCode, Error> {
+    caller.require(Permission::ProfileStream)?;
+    let stream = load(&app, &id).await?;
+    let mut tx = app.db.write().await?;
+    streams::remove(&mut tx, stream.id, &caller.actor(&app)).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes the token that opens the inbox, or replaces it: the one before is refused from its next request on.
+#[utoipa::path(post, path = "/streams/{id}/token", tag = "streams", params(("id" = String, Path)),
+    responses((status = 201, body = StreamTokenView), (status = 404, body = Problem)))]
+pub async fn token(State(app): State<App>, caller: Caller, id: Id) -> Result<(StatusCode, Json<StreamTokenView>), Error> {
+    caller.require(Permission::ProfileStream)?;
+    let stream = load(&app, &id).await?;
+    let (token, hash) = new_token(&app.random);
+    let mut tx = app.db.write().await?;
+    streams::set_token(&mut tx, stream.id, &hash, &caller.actor(&app)).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(StreamTokenView { token, address: address(&app, &stream) })))
+}
+
+/// Fields that events have had, with types and samples: what a field matching offers.
+#[utoipa::path(get, path = "/streams/{id}/fields", tag = "streams", params(("id" = String, Path)),
+    responses((status = 200, body = SourceFields), (status = 404, body = Problem)))]
+pub async fn fields(State(app): State<App>, _: Caller, id: Id) -> Result<Json<SourceFields>, Error> {
+    let stream = load(&app, &id).await?;
+    let mut items = Vec::new();
+    for source in streams::sources(app.db.read(), stream.id).await? {
+        for field in streams::seen_of_source(app.db.read(), source.id).await? {
+            let (types, seen_at) = (field.seen().words(), time(field.seen_at));
+            items.push(SourceFieldView { source: source.source.clone(), name: field.name, types, sample: field.sample, seen_at });
+        }
+    }
+    Ok(Json(SourceFields { items }))
+}
+
+/// Puts an alarm aside.
+#[utoipa::path(post, path = "/streams/{id}/alarms/{number}/settle", tag = "streams",
+    params(("id" = String, Path), ("number" = i64, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub async fn settle(
+    State(app): State<App>,
+    caller: Caller,
+    axum::extract::Path((id, number)): axum::extract::Path<(String, String)>,
+) -> Result<StatusCode, Error> {
+    caller.require(Permission::ProfileStream)?;
+    let stream = load(&app, &Id(id)).await?;
+    let number: i64 = number.parse().map_err(|_| Error::NotFound)?;
+    let mut tx = app.db.write().await?;
+    streams::settle(&mut tx, stream.id, number, &caller.actor(&app)).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

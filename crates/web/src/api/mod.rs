@@ -170,17 +170,17 @@ fn described() -> OpenApiRouter<App> {
 /// The API's description (OpenAPI 3.1).
 pub fn document() -> utoipa::openapi::OpenApi {
     let (_, mut document) = described().split_for_parts();
+    document.merge(crate::inbox::document());
     document::complete(&mut document);
     document.merge(crate::remote::document());
-    document.merge(crate::inbox::document());
     document
 }
 
 pub fn router(app: &App) -> Router<App> {
     let (router, mut document) = described().split_for_parts();
+    document.merge(crate::inbox::document());
     document::complete(&mut document);
     document.merge(crate::remote::document());
-    document.merge(crate::inbox::document());
     document.info.version = app.settings.version.to_owned();
     router.route("/api/v1/openapi.json", get(async move || Json(document))).layer(from_fn_with_state(app.clone(), idempotency::keep))
 }

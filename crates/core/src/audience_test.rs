@@ -53,7 +53,7 @@ fn what_was_seen_says_which_fields_take_it() {
     assert_eq!(mixed.words(), "integer or date");
     assert_eq!(mixed.refused_by(FieldType::Long).unwrap(), "The source sends date here, and the field is of type long.");
     assert_eq!(mixed.refused_by(FieldType::Text), None);
-    assert_eq!(seen(&[sent("2026-01-01T00:00:00Z")]).refused_by(FieldType::Date).is_some(), true);
+    assert!(seen(&[sent("2026-01-01T00:00:00Z")]).refused_by(FieldType::Date).is_some());
     assert_eq!(Seen::default().refused_by(FieldType::Boolean), None);
     assert_eq!(Seen::from_bits(mixed.bits()), mixed);
 }

@@ -45,7 +45,7 @@ fn each_key_stands_once_in_its_newest_state() {
         event("much too long", 1, None, None),
         delete("a", 4),
     ];
-    let folded = fold(&matching(), Mode::Upsert, &events, &HashMap::new());
+    let folded = fold(&matching(), Mode::Upsert, &events, &HashMap::new(), false);
     assert_eq!(
         folded.books,
         Books { read: 7, applied: 3, older: 1, duplicates: 1, other: 1, rejected: 1, values_rejected: 2, replayed: 0 }

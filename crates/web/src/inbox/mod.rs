@@ -65,7 +65,7 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
     responses((status = 202, body = Taken), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
         (status = 429, body = Problem), (status = 503, body = Problem)))]
-pub(crate) async fn take(
+pub(in crate::inbox) async fn take(
     State(app): State<App>,
     door::Sender(stream): door::Sender,
     Extension(queue): Extension<commit::Queue>,

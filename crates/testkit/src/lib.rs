@@ -51,13 +51,15 @@ pub async fn postgres() -> TestDb {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let admin = sqlx::PgPool::connect(&format!("{server}/postgres")).await.expect("PostgreSQL answers");
     let number = NEXT.fetch_add(1, Ordering::SeqCst);
-    let mut done = std::mem::take(&mut *DONE.lock().unwrap_or_else(PoisonError::into_inner));
-    if number == 0 {
-        done.extend(left_behind(&admin).await);
-    }
+    let done = std::mem::take(&mut *DONE.lock().unwrap_or_else(PoisonError::into_inner));
     for name in done {
-        // Another process may be at it too: what cannot be dropped stays.
-        let _ = sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).execute(&admin).await;
+        drop_database(&admin, &format!("{name} WITH (FORCE)")).await;
+    }
+    if number == 0 {
+        // Whatever somebody is connected to stays: another machine's processes may use this server too.
+        for name in left_behind(&admin).await {
+            drop_database(&admin, &name).await;
+        }
     }
     let now: i64 = sqlx::query_scalar(NOW).fetch_one(&admin).await.expect("PostgreSQL knows the time");
     let name = format!("rialto_test_{now}_{}_{number}", std::process::id());
@@ -71,6 +73,11 @@ pub async fn postgres() -> TestDb {
 }
 
 const NOW: &str = "SELECT extract(epoch FROM now())::bigint";
+
+/// Another process may be at it too: what cannot be dropped stays.
+async fn drop_database(admin: &sqlx::PgPool, which: &str) {
+    let _ = sqlx::query(sqlx::AssertSqlSafe(format!("DROP DATABASE IF EXISTS {which}"))).execute(admin).await;
+}
 
 /// Databases of tests, by the process that made them. Nobody else's match.
 const OF_TESTS: &str = "SELECT datname::text, split_part(datname, '_', 4)::bigint FROM pg_database

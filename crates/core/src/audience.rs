@@ -85,6 +85,22 @@ pub enum Sent {
     Nested,
 }
 
+/// Longest sample, in characters.
+const SAMPLE: usize = 80;
+
+impl Sent {
+    /// The value as text, cut: for people who choose fields. Empty where it tells nothing.
+    pub fn sample(&self) -> String {
+        match self {
+            Self::Null | Self::Nested => String::new(),
+            Self::Integer(n) => n.to_string(),
+            Self::Float(n) => n.to_string(),
+            Self::Boolean(yes) => yes.to_string(),
+            Self::Text(text) => text.chars().filter(|c| *c != '\0').take(SAMPLE).collect(),
+        }
+    }
+}
+
 /// A value as it is stored. Dates are `YYYY-MM-DD`, moments `YYYY-MM-DD HH:MM:SS`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stored {
@@ -217,6 +233,15 @@ impl Seen {
             Sent::Text(_) if moment(sent).is_ok() => 16,
             Sent::Text(_) => 32,
         };
+    }
+
+    /// Takes what else was seen into account.
+    pub fn join(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
     }
 
     /// As pages say it: "integer", "date or text", or "no value yet".

@@ -56,6 +56,14 @@ fn what_was_seen_says_which_fields_take_it() {
     assert!(seen(&[sent("2026-01-01T00:00:00Z")]).refused_by(FieldType::Date).is_some());
     assert_eq!(Seen::default().refused_by(FieldType::Boolean), None);
     assert_eq!(Seen::from_bits(mixed.bits()), mixed);
+    let mut both = seen(&[Sent::Boolean(true)]);
+    assert!(!mixed.contains(both) && !both.contains(mixed));
+    both.join(mixed);
+    assert!(both.contains(mixed));
+    assert_eq!(
+        (sent("a\0b").sample(), sent(&"ä".repeat(99)).sample().chars().count(), Sent::Nested.sample()),
+        ("ab".into(), 80, String::new())
+    );
 }
 
 proptest! {

@@ -59,12 +59,13 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (21, "fetched writebacks", Text::Both(include_str!("../migrations/0021_fetched_writebacks.sql"))),
     (22, "timing", Text::Both(include_str!("../migrations/0022_timing.sql"))),
     (23, "open writebacks", Text::Both(include_str!("../migrations/0023_open_writebacks.sql"))),
+    (24, "streams", Text::Both(include_str!("../migrations/0024_streams.sql"))),
     (
-        24,
-        "streams",
+        25,
+        "stream log",
         Text::Two {
-            sqlite: include_str!("../migrations/0024_streams.sqlite.sql"),
-            postgres: include_str!("../migrations/0024_streams.postgres.sql"),
+            sqlite: include_str!("../migrations/0025_stream_log.sqlite.sql"),
+            postgres: include_str!("../migrations/0025_stream_log.postgres.sql"),
         },
     ),
 ];

@@ -44,7 +44,9 @@ pub enum Error {
     #[error("Send CloudEvents in JSON: content-type application/cloudevents+json for one, application/cloudevents-batch+json for several.")]
     NotEvents,
     /// Storage is away or too many are waiting. Status 503: the same may be sent again.
-    #[error("Nothing was taken: storage is away or too busy. Wait a few seconds, then send the same again.")]
+    #[error(
+        "Storage is away or too busy, and it is not sure that anything was taken. Wait a few seconds, then send the same again: twice does no harm."
+    )]
     Busy,
     #[error("The request is too large or was cut short.")]
     TooLarge,

@@ -9,23 +9,22 @@ use rialto_store::data_syncs::{self, Batch, DataSync, Ready};
 use rialto_store::streams::{self, Refused, Stream};
 use rialto_store::{StoreError, Tx};
 
-use super::chunk::{Decoded, Read, seen};
+use super::chunk::{Decoded, Read};
 use crate::Parts;
 
-/// Applies the events of the data sync's business unit. False when it was moved or disabled meanwhile: then nothing was written.
+/// Applies the events of the data sync's business unit. False when it was moved, changed or disabled meanwhile: then nothing was written.
 pub(super) async fn chunk(parts: &Parts, stream: &Stream, sync: &DataSync, ready: &Ready, decoded: &Decoded) -> Result<bool, StoreError> {
     let now = parts.clock.now();
     let mine: Vec<&Read> = decoded.events.iter().filter(|read| read.event.source == sync.source).collect();
     let events: Vec<ProfileEvent> = mine.iter().map(|read| read.event.clone()).collect();
     let mut tx = parts.db.write().await?;
     // First, so that nobody else applies the same chunk at the same time.
-    if !data_syncs::advance(&mut tx, sync.id, decoded.from, decoded.to, Some(decoded.received)).await? {
+    if !data_syncs::advance(&mut tx, sync, decoded.to, decoded.received).await? {
         return Ok(false);
     }
     let folded = write(&mut tx, sync, ready, &events, false).await?;
     let refused: Vec<Refused> = folded.refused.iter().filter_map(|r| Some(refused(mine.get(r.event)?, r))).collect();
     streams::keep(&mut tx, stream.id, Some(sync.id), &refused, now).await?;
-    streams::merge_seen(&mut tx, sync.source_id, &seen(events.iter()), now).await?;
     let batch = Batch { sync_id: sync.id, books: folded.books, from: decoded.from, to: decoded.to };
     data_syncs::record(&mut tx, &batch, now).await?;
     tx.commit().await?;
@@ -45,6 +44,8 @@ fn refused(read: &Read, refused: &data_sync::Refused) -> Refused {
 
 /// Folds events against what the database knows, and writes what they come to. `again`: they were here before. The position is the caller's.
 pub(super) async fn write(tx: &mut Tx, sync: &DataSync, ready: &Ready, events: &[ProfileEvent], again: bool) -> Result<Folded, StoreError> {
+    // An upsert and a delete judge by each other's versions: one of them at a time.
+    audiences::lock(tx, sync.audience_id).await?;
     let mode = sync.mode();
     let keys = spelled(ready, data_sync::keys(mode, events));
     let known = audiences::known(tx, &ready.of, &keys, mode == Mode::Upsert).await?;

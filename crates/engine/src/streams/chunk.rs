@@ -1,6 +1,6 @@
 //! Events of the log, read and decoded once for all data syncs that stand at one place.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use rialto_core::Instant;
 use rialto_core::event::{self, ProfileEvent};
@@ -12,8 +12,6 @@ use crate::Parts;
 
 /// Most events of one transaction: large enough for sets, small enough for a second.
 const EVENTS: i64 = 5_000;
-/// Rows of the log that are looked at for one chunk.
-const ROWS: i64 = 500;
 
 /// An event beside the text it was read from.
 #[derive(Debug)]
@@ -44,25 +42,14 @@ impl Decoded {
 
 /// The stretch that begins at a position; `None` at the end of the log. A position that was thrown away begins where the log does.
 pub(super) async fn read(parts: &Parts, stream: &Stream, position: i64) -> Result<Option<Decoded>, StoreError> {
-    let rows = streams::chunk(parts.db.read(), stream.id, position, ROWS).await?;
-    let Some(first) = rows.first() else { return Ok(None) };
-    let (from, mut taken) = (position, 0);
+    let rows = streams::chunk(parts.db.read(), stream.id, position, EVENTS).await?;
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
     let skip = usize::try_from(position - first.position).unwrap_or(0);
-    let mut end = position;
-    let mut wanted: Vec<Chunk> = Vec::new();
-    for row in rows {
-        if taken > 0 && taken + row.events > EVENTS {
-            break;
-        }
-        taken += row.events;
-        end = row.position + row.events;
-        wanted.push(row);
-    }
-    let received = Instant(wanted.last().map_or(0, |row| row.received_at));
-    let work = tokio::task::spawn_blocking(move || decode(&wanted, skip));
+    let (to, received) = (last.position + last.events, Instant(last.received_at));
+    let work = tokio::task::spawn_blocking(move || decode(&rows, skip));
     let events = work.await.map_err(|_| StoreError::Corrupt("a stream's log".into()))??;
     let sources = events.iter().map(|read| read.event.source.as_str()).collect::<HashSet<_>>().into_iter().map(str::to_owned).collect();
-    Ok(Some(Decoded { from, to: end, received, events, sources }))
+    Ok(Some(Decoded { from: position, to, received, events, sources }))
 }
 
 fn decode(rows: &[Chunk], skip: usize) -> Result<Vec<Read>, StoreError> {
@@ -76,28 +63,4 @@ fn decode(rows: &[Chunk], skip: usize) -> Result<Vec<Read>, StoreError> {
         }
     }
     Ok(all.split_off(skip.min(all.len())))
-}
-
-/// What the fields of events looked like: name, kinds of values, a sample.
-pub(super) fn seen<'e>(events: impl Iterator<Item = &'e ProfileEvent>) -> Vec<(String, rialto_core::audience::Seen, String)> {
-    let mut fields: HashMap<(event::Section, &str), (rialto_core::audience::Seen, String)> = HashMap::new();
-    for field in events.flat_map(|e| &e.fields) {
-        let known = fields.entry((field.section, &field.name)).or_default();
-        known.0.add(&field.value);
-        if known.1.is_empty() {
-            known.1 = sample(&field.value);
-        }
-    }
-    fields.into_iter().map(|((section, name), (seen, sample))| (format!("{section}.{name}"), seen, sample)).collect()
-}
-
-fn sample(value: &rialto_core::audience::Sent) -> String {
-    use rialto_core::audience::Sent;
-    match value {
-        Sent::Null | Sent::Nested => String::new(),
-        Sent::Integer(n) => n.to_string(),
-        Sent::Float(n) => n.to_string(),
-        Sent::Boolean(yes) => yes.to_string(),
-        Sent::Text(text) => text.chars().take(80).collect(),
-    }
 }

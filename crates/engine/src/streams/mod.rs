@@ -54,42 +54,75 @@ pub(crate) async fn until_idle(engine: &Engine, stop: &CancellationToken) -> Res
     Ok(())
 }
 
-/// One round over all connections. False when there was nothing to do.
+/// One round over all connections. False when there was nothing to do. What is wrong with one connection stops that one alone.
 async fn look(engine: &Engine, stop: &CancellationToken, cleaned: &mut Instant) -> Result<bool, StoreError> {
     let parts = engine.parts();
     let now = parts.clock.now();
     let clean = now.0.saturating_sub(cleaned.0) >= CLEAN_EVERY;
-    let mut worked = once_more(parts).await?;
+    let mut worked = false;
+    for sync in data_syncs::to_replay(parts.db.read()).await? {
+        worked |= once_more(parts, &sync).await?;
+    }
     for stream in streams::list(parts.db.read()).await? {
         if stop.is_cancelled() {
             break;
         }
-        if clean {
-            throw_away(parts, &stream, now).await?;
-        }
-        let syncs = data_syncs::of_stream(parts.db.read(), stream.id).await?;
-        if syncs.iter().any(|s| s.position < stream.next_position) {
-            worked |= round(engine, &stream, syncs).await?;
+        match turn(engine, &stream, clean, now).await {
+            Ok(moved) => worked |= moved,
+            Err(e) if e.is_away() || e.is_race() => return Err(e),
+            Err(e) => {
+                if stream.trouble.is_empty() {
+                    tracing::error!(stream = stream.id, error = %e, "a stream connection cannot go on");
+                }
+                trouble(parts, &stream, "Rialto could not read its log. The log of the server says why.").await?;
+            }
         }
     }
     if clean {
+        let mut tx = parts.db.write().await?;
+        data_syncs::clean_books(&mut tx, now.plus_seconds(-RETENTION_SECONDS)).await?;
+        tx.commit().await?;
         *cleaned = now;
     }
     Ok(worked)
 }
 
-/// Takes rejected events once more, where that was asked for.
-async fn once_more(parts: &Parts) -> Result<bool, StoreError> {
-    let asked = data_syncs::to_replay(parts.db.read()).await?;
-    for sync in &asked {
-        if let Err(words) = replay(parts, sync).await? {
-            say(parts, sync, &words).await?;
-        }
-        let mut tx = parts.db.write().await?;
-        data_syncs::replayed(&mut tx, sync.id).await?;
-        tx.commit().await?;
+/// One connection's turn.
+async fn turn(engine: &Engine, stream: &Stream, clean: bool, now: Instant) -> Result<bool, StoreError> {
+    let parts = engine.parts();
+    if clean {
+        throw_away(parts, stream, now).await?;
     }
-    Ok(!asked.is_empty())
+    let syncs = data_syncs::of_stream(parts.db.read(), stream.id).await?;
+    let moved = syncs.iter().any(|s| s.position < stream.next_position) && round(engine, stream, syncs).await?;
+    if moved && !stream.trouble.is_empty() {
+        trouble(parts, stream, "").await?;
+    }
+    Ok(moved)
+}
+
+async fn trouble(parts: &Parts, stream: &Stream, words: &str) -> Result<(), StoreError> {
+    let mut tx = parts.db.write().await?;
+    streams::set_trouble(&mut tx, stream.id, words).await?;
+    tx.commit().await
+}
+
+/// Takes a data sync's rejected events once more, as was asked for. True when that was done.
+async fn once_more(parts: &Parts, sync: &DataSync) -> Result<bool, StoreError> {
+    let words = match replay(parts, sync).await {
+        Ok(Ok(_)) => String::new(),
+        Ok(Err(words)) => words,
+        Err(e) if e.is_away() || e.is_race() => return Err(e),
+        Err(e) => {
+            tracing::error!(data_sync = sync.id, error = %e, "rejected events could not be replayed");
+            "Rialto could not replay its rejected events. The log of the server says why.".to_owned()
+        }
+    };
+    say(parts, sync, &words).await?;
+    let mut tx = parts.db.write().await?;
+    data_syncs::replayed(&mut tx, sync.id).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Brings every data sync of a connection one chunk further: those that stand at one place read and decode it once.
@@ -166,14 +199,16 @@ async fn say(parts: &Parts, sync: &DataSync, words: &str) -> Result<bool, StoreE
 async fn throw_away(parts: &Parts, stream: &Stream, now: Instant) -> Result<(), StoreError> {
     let before = now.plus_seconds(-RETENTION_SECONDS);
     let mut tx = parts.db.write().await?;
-    for (sync_id, name, events) in streams::clean(&mut tx, stream.id, before).await? {
+    let (begins, behind) = streams::clean(&mut tx, stream.id, before).await?;
+    for sync in behind {
         let detail = format!(
-            "{events} events are older than 30 days and were thrown away before the data sync {name} had read them. \
-             Have the source send all profiles again once it is enabled."
+            "{} events are older than 30 days and were thrown away before the data sync {} had read them. \
+             Have the source send all profiles again once it is enabled.",
+            begins - sync.position,
+            sync.name
         );
         streams::raise(&mut tx, stream.id, "retention", &detail, now).await?;
-        data_syncs::skip(&mut tx, sync_id, events).await?;
+        data_syncs::skip(&mut tx, sync.id, begins).await?;
     }
-    data_syncs::clean_books(&mut tx, before).await?;
     tx.commit().await
 }

@@ -41,6 +41,10 @@ pub async fn replay(parts: &Parts, sync: &DataSync) -> Result<Result<Replayed, S
 async fn slice(parts: &Parts, sync: &DataSync, ready: &Ready, after: i64, all: &mut Replayed) -> Result<Option<i64>, StoreError> {
     let now = parts.clock.now();
     let mut tx = parts.db.write().await?;
+    // Held, so that no event is applied between the look at the versions and the writing.
+    if !data_syncs::hold(&mut tx, sync).await? {
+        return Ok(None);
+    }
     let open = streams::open_of_sync(&mut tx, sync.id, after, SLICE).await?;
     let Some(last) = open.last().map(|r| r.id) else { return Ok(None) };
     let mut books = Books::default();

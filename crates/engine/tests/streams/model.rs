@@ -61,7 +61,7 @@ async fn holds(world: &World, deliveries: &[Vec<Event>]) {
         // Each stands still for a while, so that they go through the log at different times.
         world.switch(up, at % 3 != 1).await.unwrap();
         world.switch(down, at % 4 != 2).await.unwrap();
-        world.apply().await;
+        world.apply_twice_over().await;
     }
     world.switch(up, true).await.unwrap();
     world.switch(down, true).await.unwrap();
@@ -76,7 +76,7 @@ async fn holds(world: &World, deliveries: &[Vec<Event>]) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_comes_in_whatever_order_the_highest_version_wins() {
     let mut runner = TestRunner::deterministic();
     for _ in 0..6 {

@@ -10,7 +10,7 @@ use rialto_engine::{Engine, Parts, Settings};
 use rialto_store::audiences::{self, Audience, New, NewField, Page};
 use rialto_store::data_syncs::{self, DataSync, Entered, Match};
 use rialto_store::streams::{self, Source};
-use rialto_store::{Db, StoreError, Wake};
+use rialto_store::{Db, StoreError, Wake, args};
 use rialto_testkit::{actor, both, clock, vault};
 use serde_json::{Value, json};
 
@@ -20,6 +20,8 @@ pub struct World {
     pub db: Db,
     pub name: &'static str,
     pub engine: Engine,
+    /// A second process that takes itself for the first, as after a lease that was over while its owner slept.
+    twin: Engine,
     pub list: i64,
     pub extension: i64,
     pub stream: i64,
@@ -66,8 +68,8 @@ async fn world(test: rialto_testkit::TestDb) -> World {
     let list = audiences::create(&mut tx, &new, &actor()).await.unwrap();
     let new = New { name: "Loyalty", api_name: "loyalty", extends: Some((list, "LOYALTY")), ..new };
     let extension = audiences::create(&mut tx, &new, &actor()).await.unwrap();
-    let entered = streams::Entered { name: "Loyalty".into(), enabled: true, sources: vec![NORTH.into()], ..Default::default() };
-    let stream = streams::create(&mut tx, &vault(), "http", &entered, &actor()).await.unwrap();
+    let entered = streams::Entered { name: "Loyalty".into(), enabled: true, sources: vec![NORTH.into()] };
+    let stream = streams::create(&mut tx, "http", &entered, &actor()).await.unwrap();
     tx.commit().await.unwrap();
     let north = streams::sources(test.db.read(), stream).await.unwrap().remove(0);
     let parts = Parts {
@@ -79,7 +81,8 @@ async fn world(test: rialto_testkit::TestDb) -> World {
         settings: Settings::default(),
     };
     let (db, name) = (test.db.clone(), test.name);
-    World { db, name, engine: Engine::new(parts, "test"), list, extension, stream, north, time, sent: AtomicI64::new(0), _test: test }
+    let twin = Engine::new(parts.clone(), "test");
+    World { db, name, engine: Engine::new(parts, "test"), twin, list, extension, stream, north, time, sent: AtomicI64::new(0), _test: test }
 }
 
 /// An upsert in which every field has a value made of `n`.
@@ -148,13 +151,37 @@ impl World {
         let mut tx = self.db.write().await.unwrap();
         let now = self.engine.parts().clock.now();
         let body = serde_json::to_string(events).unwrap();
-        assert!(streams::append(&mut tx, self.stream, events.len() as i64, &body, 0, now).await.unwrap());
+        streams::append(&mut tx, self.stream, events.len() as i64, &body, now).await.unwrap();
         tx.commit().await.unwrap();
         self.sent.fetch_add(events.len() as i64, Ordering::SeqCst);
     }
 
+    /// Somebody with this address appears.
+    pub async fn person(&self, canonical: &str) {
+        let mut tx = self.db.write().await.unwrap();
+        tx.run(
+            "INSERT INTO subscriber (id, created_at, created_run, bridge_id, remote_id, address, canonical, address_state, remote_flag_seen, hash)
+            VALUES (1, 1, 1, 1, 'R', $1, $1, 0, 1, 1)",
+            args![canonical],
+        )
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+    }
+
     pub async fn apply(&self) {
         self.engine.apply_events().await.unwrap();
+    }
+
+    /// As `apply`, by two at the same time.
+    pub async fn apply_twice_over(&self) {
+        let until_idle = async |engine: &Engine| {
+            while let Err(e) = engine.apply_events().await {
+                assert!(e.is_race(), "{}: {e}", self.name);
+            }
+        };
+        tokio::join!(until_idle(&self.engine), until_idle(&self.twin));
+        self.apply().await;
     }
 
     pub async fn audience(&self, id: i64) -> Audience {

@@ -40,6 +40,11 @@ statements! {
         postgres "SELECT id FROM audience WHERE id = $1 FOR UPDATE"
     );
     EXTENSIONS = sql!("SELECT COUNT(*) FROM audience WHERE list_id = $1");
+    GONE_SYNC_PAIRS = sql!("DELETE FROM data_sync_pair WHERE sync_id IN (SELECT id FROM data_sync WHERE audience_id = $1)");
+    GONE_SYNC_LABELS = sql!("DELETE FROM data_sync_label WHERE sync_id IN (SELECT id FROM data_sync WHERE audience_id = $1)");
+    GONE_SYNC_BOOKS = sql!("DELETE FROM data_sync_minute WHERE sync_id IN (SELECT id FROM data_sync WHERE audience_id = $1)");
+    GONE_SYNC_REJECTED = sql!("DELETE FROM stream_rejected WHERE sync_id IN (SELECT id FROM data_sync WHERE audience_id = $1)");
+    GONE_SYNCS = sql!("DELETE FROM data_sync WHERE audience_id = $1");
     GONE_TOMBSTONES = sql!("DELETE FROM audience_tombstone WHERE audience_id = $1");
     GONE_FIELDS = sql!("DELETE FROM audience_field WHERE audience_id = $1");
     GONE = sql!("DELETE FROM audience WHERE id = $1");
@@ -208,7 +213,7 @@ pub async fn update(tx: &mut Tx, id: i64, name: &str, folder: &str, description:
     audit::write(tx, who, "audience.update", "audience", Some(id), json!({"name": name, "folder": folder})).await
 }
 
-/// Deletes it with all its rows. `Conflict` while anything uses it, or an extension stands beside it.
+/// Deletes it with all its rows, and with what is known of data syncs that were deleted before. `Conflict` while anything uses it, or an extension stands beside it.
 pub async fn remove(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError> {
     lock(tx, id).await?;
     let audience = get_in(tx, id).await?;
@@ -218,7 +223,8 @@ pub async fn remove(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError>
     if let Some(first) = usage::in_tx(tx, id).await?.into_iter().next() {
         return Err(StoreError::Conflict(format!("{} uses it. Delete or change that first.", first.name)));
     }
-    for text in [GONE_TOMBSTONES, GONE_FIELDS, GONE] {
+    let syncs = [GONE_SYNC_PAIRS, GONE_SYNC_LABELS, GONE_SYNC_BOOKS, GONE_SYNC_REJECTED, GONE_SYNCS];
+    for text in syncs.into_iter().chain([GONE_TOMBSTONES, GONE_FIELDS, GONE]) {
         tx.run(text, args![id]).await?;
     }
     tx.run_built(format!("DROP TABLE {}", table(id)), args![]).await?;
@@ -226,7 +232,7 @@ pub async fn remove(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError>
 }
 
 /// Holds a list against other changes of it until the transaction ends.
-pub(crate) async fn lock(tx: &mut Tx, id: i64) -> Result<(), StoreError> {
+pub async fn lock(tx: &mut Tx, id: i64) -> Result<(), StoreError> {
     tx.one::<(i64,)>(LOCK, args![id]).await.map(drop)
 }
 

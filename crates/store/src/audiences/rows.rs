@@ -58,8 +58,9 @@ pub async fn page(mut from: Read<'_>, audience_id: i64, fields: &[&Field], page:
     } else {
         format!("{key} > $1")
     };
+    // PostgreSQL calls the text of the key by the key's name, and sorts by that unless told whose it is.
     let text = format!(
-        "SELECT CAST({key} AS TEXT), {} FROM {name} WHERE {after} AND ($2 = '' OR CAST({key} AS TEXT) LIKE $2 ESCAPE '\\' OR link = $4) ORDER BY {key} LIMIT $3",
+        "SELECT CAST({key} AS TEXT), {} FROM {name} r WHERE {after} AND ($2 = '' OR CAST({key} AS TEXT) LIKE $2 ESCAPE '\\' OR link = $4) ORDER BY r.{key} LIMIT $3",
         cast_json(from.is_sqlite(), fields)
     );
     let starts = if page.search.is_empty() { String::new() } else { format!("{}%", escaped(page.search)) };

@@ -25,6 +25,7 @@ statements! {
             SELECT $1, $2, value->>0, (value->>1)::bigint FROM json_array_elements($3::json)
             ON CONFLICT (audience_id, source_id, row_key) DO UPDATE SET version = excluded.version WHERE excluded.version > audience_tombstone.version"
     );
+    LINKS = sql!("SELECT DISTINCT match_field FROM data_sync WHERE audience_id = $1 AND match_field IS NOT NULL AND deleted_at IS NULL");
     OF_SOURCE = sql!("SELECT id FROM data_sync WHERE audience_id = $1 AND source_id = $2 AND mode = 'upsert' ORDER BY id");
 }
 
@@ -183,7 +184,12 @@ pub async fn clear(tx: &mut Tx, of: &Of, fields: &[u32], rows: &[(String, Versio
         return Ok(());
     }
     let keys: Vec<&String> = rows.iter().map(|(key, _)| key).collect();
-    let set: Vec<String> = fields.iter().map(|n| format!("f{n} = NULL")).collect();
+    let mut set: Vec<String> = fields.iter().map(|n| format!("f{n} = NULL")).collect();
+    let links: Vec<(i64,)> = tx.all(LINKS, args![of.audience_id]).await?;
+    if links.iter().any(|(number,)| u32::try_from(*number).is_ok_and(|n| fields.contains(&n))) {
+        // What says whose row it is was cleared: it is nobody's now.
+        set.push("link = NULL".to_owned());
+    }
     let text = format!("UPDATE {} SET {} WHERE f{KEY} {}", table(of.audience_id), set.join(", "), among(tx.is_sqlite(), of.numeric, 1));
     tx.run_built(text, args![serde_json::json!(keys).to_string()]).await.map(drop)
 }

@@ -16,7 +16,7 @@ use crate::db::{Read, Tx};
 use crate::error::StoreError;
 use crate::groups::fold;
 use crate::ids;
-use crate::sql::{sql, statements};
+use crate::sql::{Arg, sql, statements};
 use crate::streams;
 
 pub use books::{Batch, Minute, clean as clean_books, history, record};
@@ -26,35 +26,39 @@ pub use ready::Ready;
 #[cfg(test)]
 pub(crate) use {books::ALL as BOOKS_ALL, labels::ALL as LABELS_ALL, pairs::ALL as PAIRS_ALL};
 
+/// Data syncs with the names of what they join.
+macro_rules! joined {
+    ($which:literal) => {
+        sql!(
+            join "SELECT s.*, a.name AS audience_name, o.source AS source, o.stream_id AS stream_id, t.name AS stream_name
+                FROM data_sync s JOIN audience a ON a.id = s.audience_id JOIN stream_source o ON o.id = s.source_id
+                JOIN stream t ON t.id = o.stream_id WHERE ", $which
+        )
+    };
+}
+
 statements! {
-    LIST = sql!("SELECT s.*, a.name AS audience_name, o.source AS source, o.stream_id AS stream_id, t.name AS stream_name
-        FROM data_sync s JOIN audience a ON a.id = s.audience_id JOIN stream_source o ON o.id = s.source_id JOIN stream t ON t.id = o.stream_id
-        WHERE s.deleted_at IS NULL ORDER BY s.name_folded, s.id");
-    GET = sql!("SELECT s.*, a.name AS audience_name, o.source AS source, o.stream_id AS stream_id, t.name AS stream_name
-        FROM data_sync s JOIN audience a ON a.id = s.audience_id JOIN stream_source o ON o.id = s.source_id JOIN stream t ON t.id = o.stream_id
-        WHERE s.id = $1 AND s.deleted_at IS NULL");
-    OF_STREAM = sql!("SELECT s.*, a.name AS audience_name, o.source AS source, o.stream_id AS stream_id, t.name AS stream_name
-        FROM data_sync s JOIN audience a ON a.id = s.audience_id JOIN stream_source o ON o.id = s.source_id JOIN stream t ON t.id = o.stream_id
-        WHERE o.stream_id = $1 AND s.enabled AND NOT o.retired ORDER BY s.id");
+    LIST = joined!("s.deleted_at IS NULL ORDER BY s.name_folded, s.id");
+    GET = joined!("s.id = $1 AND s.deleted_at IS NULL");
+    OF_STREAM = joined!("o.stream_id = $1 AND s.enabled AND NOT o.retired ORDER BY s.id");
     INSERT = sql!("INSERT INTO data_sync (id, created_at, name, name_folded, folder, description, audience_id, source_id, mode, match_by, match_bridge,
             match_field, position) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
     UPDATE = sql!("UPDATE data_sync SET name = $2, name_folded = $3, folder = $4, description = $5, audience_id = $6, source_id = $7, mode = $8,
-            match_by = $9, match_bridge = $10, match_field = $11, position = $12, review = $13, trouble = '' WHERE id = $1");
+            match_by = $9, match_bridge = $10, match_field = $11,
+            position = $12, review = $13, revision = revision + 1, trouble = '' WHERE id = $1");
     LOCK = sql!(
         sqlite "SELECT id FROM data_sync WHERE id = $1",
         postgres "SELECT id FROM data_sync WHERE id = $1 FOR UPDATE"
     );
     SWITCH = sql!("UPDATE data_sync SET enabled = $2, trouble = '' WHERE id = $1");
     DELETE = sql!("UPDATE data_sync SET enabled = FALSE, deleted_at = $2 WHERE id = $1");
-    /// Only where it stands: a worker that lost its lease moves nothing.
-    ADVANCE = sql!("UPDATE data_sync SET position = $3, last_event_at = COALESCE($4, last_event_at) WHERE id = $1 AND position = $2 AND enabled");
+    /// Only where it stands, and as it was: a worker that lost its lease moves nothing, and nobody applies by a matching of before.
+    ADVANCE = sql!("UPDATE data_sync SET position = $4, last_event_at = $5 WHERE id = $1 AND position = $2 AND revision = $3 AND enabled");
     ADVANCE_MANY = sql!("UPDATE data_sync SET position = $3 WHERE position = $2 AND enabled AND id ", among 1, "");
     ASK_REPLAY = sql!("UPDATE data_sync SET replay = TRUE WHERE id = $1 AND deleted_at IS NULL");
     REPLAYED = sql!("UPDATE data_sync SET replay = FALSE WHERE id = $1");
-    TO_REPLAY = sql!("SELECT s.*, a.name AS audience_name, o.source AS source, o.stream_id AS stream_id, t.name AS stream_name
-        FROM data_sync s JOIN audience a ON a.id = s.audience_id JOIN stream_source o ON o.id = s.source_id JOIN stream t ON t.id = o.stream_id
-        WHERE s.replay AND s.deleted_at IS NULL ORDER BY s.id");
-    SKIP = sql!("UPDATE data_sync SET position = position + $2 WHERE id = $1");
+    TO_REPLAY = joined!("s.replay AND s.deleted_at IS NULL ORDER BY s.id");
+    SKIP = sql!("UPDATE data_sync SET position = $2 WHERE id = $1 AND position < $2");
     TROUBLE = sql!("UPDATE data_sync SET trouble = $2 WHERE id = $1 AND trouble <> $2");
 }
 
@@ -80,6 +84,8 @@ pub struct DataSync {
     pub last_event_at: Option<i64>,
     /// Why it does not get on, as a sentence; empty for nothing.
     pub trouble: String,
+    /// Rises with every change of what it does.
+    pub revision: i64,
     /// Its rejected events are about to be taken once more.
     pub replay: bool,
     pub audience_name: String,
@@ -146,22 +152,8 @@ pub async fn create(tx: &mut Tx, entered: &Entered<'_>, who: &Actor) -> Result<i
     let id = ids::next(tx, "data_sync").await?;
     audiences::lock(tx, entered.audience_id).await?;
     let start = start(tx, entered).await?;
-    let (by, bridge, field) = matched(tx, entered).await?;
-    let row = args![
-        id,
-        who.at,
-        entered.name,
-        fold(entered.name),
-        entered.folder,
-        entered.description,
-        entered.audience_id,
-        entered.source_id,
-        entered.mode.name(),
-        by,
-        bridge,
-        field,
-        start
-    ];
+    let mut row = row(tx, id, entered, start).await?;
+    row.insert(1, who.at.into());
     tx.run(INSERT, row).await?;
     pairs::replace(tx, id, entered.pairs).await?;
     labels::replace(tx, id, entered.labels).await?;
@@ -176,10 +168,16 @@ async fn start(tx: &mut Tx, entered: &Entered<'_>) -> Result<i64, StoreError> {
     Ok(streams::get_in(tx, source.stream_id).await?.kept_from)
 }
 
-async fn matched(tx: &mut Tx, entered: &Entered<'_>) -> Result<(Option<&'static str>, Option<i64>, Option<i64>), StoreError> {
-    let Some(m) = entered.matched else { return Ok((None, None, None)) };
-    audiences::decide_match(tx, entered.audience_id, m.by, m.bridge).await?;
-    Ok((Some(m.by.name()), m.bridge, Some(m.field)))
+/// What is written of one, after the destination agreed on how its rows meet subscribers.
+async fn row(tx: &mut Tx, id: i64, entered: &Entered<'_>, position: i64) -> Result<Vec<Arg>, StoreError> {
+    if let Some(m) = entered.matched {
+        audiences::decide_match(tx, entered.audience_id, m.by, m.bridge).await?;
+    }
+    let by = entered.matched.map(|m| m.by.name());
+    let (bridge, field) = (entered.matched.and_then(|m| m.bridge), entered.matched.map(|m| m.field));
+    let (audience, source, mode) = (entered.audience_id, entered.source_id, entered.mode.name());
+    let folded = fold(entered.name);
+    Ok(args![id, entered.name, folded, entered.folder, entered.description, audience, source, mode, by, bridge, field, position])
 }
 
 fn detail(entered: &Entered<'_>) -> serde_json::Value {
@@ -201,23 +199,9 @@ pub async fn update(tx: &mut Tx, id: i64, entered: &Entered<'_>, reviewed: bool,
     let elsewhere = before.audience_id != entered.audience_id;
     let anew = elsewhere || before.source_id != entered.source_id || before.mode() != entered.mode;
     let position = if anew { start(tx, entered).await? } else { before.position };
-    let (by, bridge, field) = matched(tx, entered).await?;
     let review = (elsewhere || before.review) && !reviewed;
-    let row = args![
-        id,
-        entered.name,
-        fold(entered.name),
-        entered.folder,
-        entered.description,
-        entered.audience_id,
-        entered.source_id,
-        entered.mode.name(),
-        by,
-        bridge,
-        field,
-        position,
-        review
-    ];
+    let mut row = row(tx, id, entered, position).await?;
+    row.push(review.into());
     tx.run(UPDATE, row).await?;
     if elsewhere {
         audiences::drop_version(tx, before.audience_id, id).await?;
@@ -258,9 +242,17 @@ pub async fn remove(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError>
     audit::write(tx, who, "data_sync.delete", "data_sync", Some(id), json!({"name": before.name})).await
 }
 
-/// Moves a data sync on. False when it does not stand where the caller believes, or was disabled: then nothing of the transaction holds.
-pub async fn advance(tx: &mut Tx, id: i64, from: i64, to: i64, last_event: Option<rialto_core::Instant>) -> Result<bool, StoreError> {
-    Ok(tx.run(ADVANCE, args![id, from, to, last_event]).await? > 0)
+/// Moves a data sync on. False when it does not stand where the caller believes, was changed, or was disabled: then nothing of the transaction
+/// holds.
+pub async fn advance(tx: &mut Tx, sync: &DataSync, to: i64, last_event: rialto_core::Instant) -> Result<bool, StoreError> {
+    Ok(tx.run(ADVANCE, args![sync.id, sync.position, sync.revision, to, last_event]).await? > 0)
+}
+
+/// Holds a data sync to the end of the transaction. False when it is not as the caller knows it any more.
+pub async fn hold(tx: &mut Tx, sync: &DataSync) -> Result<bool, StoreError> {
+    tx.one::<(i64,)>(LOCK, args![sync.id]).await?;
+    let now: Option<DataSync> = tx.opt(GET, args![sync.id]).await?;
+    Ok(now.is_some_and(|now| now.revision == sync.revision))
 }
 
 /// Moves several on that stand at one place and had nothing to do.
@@ -287,8 +279,8 @@ pub async fn replayed(tx: &mut Tx, id: i64) -> Result<(), StoreError> {
 }
 
 /// Moves a data sync past events that were thrown away.
-pub async fn skip(tx: &mut Tx, id: i64, events: i64) -> Result<(), StoreError> {
-    tx.run(SKIP, args![id, events]).await.map(drop)
+pub async fn skip(tx: &mut Tx, id: i64, to: i64) -> Result<(), StoreError> {
+    tx.run(SKIP, args![id, to]).await.map(drop)
 }
 
 /// Says why a data sync does not get on; empty for nothing.

@@ -21,7 +21,7 @@ pub struct Alarm {
     pub id: i64,
     pub stream_id: i64,
     pub created_at: i64,
-    /// `gap`: the broker threw events away; `retention`: Rialto did, before a data sync had read them.
+    /// `retention`: events were thrown away before a data sync had read them.
     pub kind: String,
     /// What happened and what to do, in sentences.
     pub detail: String,

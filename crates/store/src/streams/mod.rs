@@ -6,8 +6,6 @@ mod log;
 mod rejected;
 mod seen;
 
-use std::collections::BTreeMap;
-
 use rialto_core::Instant;
 use serde_json::json;
 
@@ -18,10 +16,9 @@ use crate::error::StoreError;
 use crate::groups::fold;
 use crate::ids;
 use crate::sql::{sql, statements};
-use crate::vault::Vault;
 
 pub use alarms::{Alarm, open as alarms, raise, settle};
-pub use log::{Chunk, append, at_of, chunk, clean, pass_over, state as log_state};
+pub use log::{Behind, Chunk, append, chunk, clean};
 pub use rejected::{Refused, Rejected, State as RejectedState, dismiss, keep, of_stream, of_sync, open_of_sync, settle as settle_rejected};
 pub use seen::{SeenField, merge as merge_seen, of_source as seen_of_source};
 #[cfg(test)]
@@ -31,8 +28,8 @@ statements! {
     LIST = sql!("SELECT * FROM stream ORDER BY name_folded, id");
     GET = sql!("SELECT * FROM stream WHERE id = $1");
     BY_NAME = sql!("SELECT COUNT(*) FROM stream WHERE name_folded = $1 AND id <> $2");
-    INSERT = sql!("INSERT INTO stream (id, created_at, kind, name, name_folded, settings, secrets, enabled) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
-    UPDATE = sql!("UPDATE stream SET name = $2, name_folded = $3, settings = $4, secrets = $5, enabled = $6, trouble = '' WHERE id = $1");
+    INSERT = sql!("INSERT INTO stream (id, created_at, kind, name, name_folded, enabled) VALUES ($1, $2, $3, $4, $5, $6)");
+    UPDATE = sql!("UPDATE stream SET name = $2, name_folded = $3, enabled = $4, trouble = '' WHERE id = $1");
     TOKEN = sql!("UPDATE stream SET token_hash = $2 WHERE id = $1");
     SOURCES = sql!("SELECT * FROM stream_source WHERE stream_id = $1 ORDER BY source");
     SOURCE = sql!("SELECT * FROM stream_source WHERE id = $1");
@@ -58,11 +55,9 @@ statements! {
 pub struct Stream {
     pub id: i64,
     pub created_at: i64,
-    /// `http` or `nats`.
+    /// `http`: events are sent to Rialto.
     pub kind: String,
     pub name: String,
-    settings: String,
-    secrets: String,
     pub enabled: bool,
     /// SHA-256 of what opens the inbox; empty for none.
     pub token_hash: String,
@@ -70,31 +65,11 @@ pub struct Stream {
     pub next_position: i64,
     /// Position before which the log was thrown away.
     pub kept_from: i64,
-    /// Of the broker's own count, the last one taken.
-    pub remote_position: i64,
     pub last_event_at: Option<i64>,
-    pub foreign_events: i64,
     /// What stands in the way, as a sentence; empty for nothing.
     pub trouble: String,
     pub worker: String,
     pub lease_until: i64,
-}
-
-impl Stream {
-    pub fn settings(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        read_map(&self.settings)
-    }
-
-    /// Which secrets are set; never their values.
-    pub fn secret_names(&self) -> Result<Vec<String>, StoreError> {
-        Ok(read_map(&self.secrets)?.into_keys().collect())
-    }
-
-    /// The secrets in clear, for the engine to connect with.
-    pub fn secrets(&self, vault: &Vault) -> Result<BTreeMap<String, String>, StoreError> {
-        let context = context(self.id);
-        read_map(&self.secrets)?.into_iter().map(|(k, v)| Ok((k, vault.open(&context, &v)?))).collect()
-    }
 }
 
 /// A business unit of a connection.
@@ -108,30 +83,12 @@ pub struct Source {
     pub retired: bool,
 }
 
-/// A connection as entered; checked by the caller. Secrets not named keep their stored value.
+/// A connection as entered; checked by the caller.
 #[derive(Clone, Debug, Default)]
 pub struct Entered {
     pub name: String,
-    pub settings: BTreeMap<String, String>,
-    pub secrets: BTreeMap<String, String>,
     pub sources: Vec<String>,
     pub enabled: bool,
-}
-
-fn read_map(text: &str) -> Result<BTreeMap<String, String>, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Corrupt("a stream connection's settings are no JSON object of texts".into()))
-}
-
-fn write_map(map: &BTreeMap<String, String>) -> String {
-    json!(map).to_string()
-}
-
-fn context(id: i64) -> String {
-    format!("stream {id}")
-}
-
-fn sealed(vault: &Vault, id: i64, secrets: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, StoreError> {
-    secrets.iter().map(|(name, value)| Ok((name.clone(), vault.seal(&context(id), value)?))).collect()
 }
 
 pub async fn list(mut read: Read<'_>) -> Result<Vec<Stream>, StoreError> {
@@ -167,29 +124,23 @@ async fn name_is_free(tx: &mut Tx, name: &str, own: i64) -> Result<(), StoreErro
 }
 
 /// Makes a connection; answers its id.
-pub async fn create(tx: &mut Tx, vault: &Vault, kind: &str, entered: &Entered, who: &Actor) -> Result<i64, StoreError> {
+pub async fn create(tx: &mut Tx, kind: &str, entered: &Entered, who: &Actor) -> Result<i64, StoreError> {
     let id = ids::next(tx, "stream").await?;
     name_is_free(tx, &entered.name, 0).await?;
-    let secrets = sealed(vault, id, &entered.secrets)?;
-    let (settings, secrets) = (write_map(&entered.settings), write_map(&secrets));
-    tx.run(INSERT, args![id, who.at, kind, &entered.name, fold(&entered.name), settings, secrets, entered.enabled]).await?;
+    tx.run(INSERT, args![id, who.at, kind, &entered.name, fold(&entered.name), entered.enabled]).await?;
     set_sources(tx, id, &entered.sources).await?;
     audit::write(tx, who, "stream.create", "stream", Some(id), json!({"kind": kind, "name": entered.name, "sources": entered.sources}))
         .await?;
     Ok(id)
 }
 
-/// Changes a connection. When it names another server, secrets that were not entered again are dropped: a stored one must not travel.
-pub async fn update(tx: &mut Tx, vault: &Vault, id: i64, entered: &Entered, who: &Actor) -> Result<(), StoreError> {
-    let before = get_in(tx, id).await?;
+/// Changes a connection.
+pub async fn update(tx: &mut Tx, id: i64, entered: &Entered, who: &Actor) -> Result<(), StoreError> {
+    get_in(tx, id).await?;
     name_is_free(tx, &entered.name, id).await?;
-    let moved = before.settings()?.get("url") != entered.settings.get("url");
-    let mut secrets = if moved { BTreeMap::new() } else { read_map(&before.secrets)? };
-    secrets.extend(sealed(vault, id, &entered.secrets)?);
-    let row = args![id, &entered.name, fold(&entered.name), write_map(&entered.settings), write_map(&secrets), entered.enabled];
-    tx.run(UPDATE, row).await?;
+    tx.run(UPDATE, args![id, &entered.name, fold(&entered.name), entered.enabled]).await?;
     set_sources(tx, id, &entered.sources).await?;
-    let detail = json!({"name": entered.name, "enabled": entered.enabled, "sources": entered.sources, "moved": moved});
+    let detail = json!({"name": entered.name, "enabled": entered.enabled, "sources": entered.sources});
     audit::write(tx, who, "stream.update", "stream", Some(id), detail).await
 }
 

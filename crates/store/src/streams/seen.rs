@@ -24,9 +24,6 @@ statements! {
     );
 }
 
-/// Longest sample, in characters.
-const SAMPLE: usize = 80;
-
 /// A field of a source.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct SeenField {
@@ -48,15 +45,13 @@ pub async fn of_source(mut read: Read<'_>, source_id: i64) -> Result<Vec<SeenFie
     read.all(OF_SOURCE, args![source_id]).await
 }
 
-/// Takes fields into account, each once: name, what its values looked like, and a sample.
+/// Takes fields into account, each once: name, what its values looked like, and a sample (`Sent::sample`).
 pub async fn merge(tx: &mut Tx, source_id: i64, fields: &[(String, Seen, String)], now: Instant) -> Result<(), StoreError> {
     if fields.is_empty() {
         return Ok(());
     }
-    let mut rows: Vec<_> = fields
-        .iter()
-        .map(|(name, seen, sample)| (name, seen.bits(), sample.chars().filter(|c| *c != '\0').take(SAMPLE).collect::<String>()))
-        .collect();
+    let mut rows: Vec<_> = fields.iter().map(|(name, seen, sample)| (name.replace('\0', "\u{fffd}"), seen.bits(), sample)).collect();
     rows.sort_unstable();
+    rows.dedup_by(|a, b| a.0 == b.0);
     tx.run(MERGE, args![source_id, json!(rows).to_string(), now]).await.map(drop)
 }

@@ -24,6 +24,9 @@ use crate::state::App;
 
 /// Events that a preview looks at.
 const PREVIEWED: usize = 100;
+/// How far a preview looks for them: stretches of the log, and events of each.
+const STRETCHES: usize = 20;
+const STRETCH: i64 = 500;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -257,16 +260,19 @@ pub async fn preview(State(app): State<App>, _: Caller, id: Id) -> Result<Json<P
     Ok(Json(preview))
 }
 
-/// The next events of its business unit.
+/// The next events of its business unit, looked for in the next stretches of the log.
 async fn next(app: &App, sync: &DataSync) -> Result<Vec<ProfileEvent>, Error> {
-    let mut events = Vec::new();
-    for chunk in streams::chunk(app.db.read(), sync.stream_id, sync.position, PREVIEWED as i64).await? {
-        let raw: Vec<&RawValue> = serde_json::from_str(&chunk.body).map_err(Error::internal)?;
-        let skip = usize::try_from(sync.position - chunk.position).unwrap_or(0);
-        let mine = raw.into_iter().skip(skip).filter_map(|raw| event::read(raw.get()).ok()).filter(|e| e.source == sync.source);
-        events.extend(mine.take(PREVIEWED - events.len()));
-        if events.len() >= PREVIEWED {
-            break;
+    let (mut events, mut position) = (Vec::new(), sync.position);
+    for _ in 0..STRETCHES {
+        for chunk in streams::chunk(app.db.read(), sync.stream_id, position, STRETCH).await? {
+            let raw: Vec<&RawValue> = serde_json::from_str(&chunk.body).map_err(Error::internal)?;
+            let skip = usize::try_from(position - chunk.position).unwrap_or(0);
+            let mine = raw.into_iter().skip(skip).filter_map(|raw| event::read(raw.get()).ok()).filter(|e| e.source == sync.source);
+            events.extend(mine.take(PREVIEWED - events.len()));
+            position = chunk.position + chunk.events;
+            if events.len() >= PREVIEWED {
+                return Ok(events);
+            }
         }
     }
     Ok(events)

@@ -21,7 +21,7 @@ const SOURCES: usize = 100;
 #[derive(Serialize, ToSchema)]
 pub struct AlarmView {
     pub id: i64,
-    /// `gap` or `retention`.
+    /// `retention`: events were thrown away before a data sync had read them.
     pub kind: String,
     /// What happened and what to do.
     pub detail: String,
@@ -47,8 +47,6 @@ pub struct StreamView {
     pub position: i64,
     #[schema(format = "date-time")]
     pub last_event_at: Option<String>,
-    /// Events of other business units that were passed over.
-    pub foreign_events: i64,
     /// What stands in the way; empty for nothing.
     pub trouble: String,
     pub alarms: Vec<AlarmView>,
@@ -138,7 +136,6 @@ async fn view(app: &App, stream: Stream) -> Result<StreamView, Error> {
         enabled: stream.enabled,
         position: stream.next_position,
         last_event_at: maybe_time(stream.last_event_at),
-        foreign_events: stream.foreign_events,
         trouble: stream.trouble,
         alarms: alarms.into_iter().map(|a| AlarmView { id: a.id, kind: a.kind, detail: a.detail, at: time(a.created_at) }).collect(),
     })
@@ -162,7 +159,7 @@ fn checked(stream_name: &str, kind: &str, sources: &[String], enabled: bool) -> 
         }
     }
     faults.none_or()?;
-    Ok(Entered { name: stream_name, sources: kept, enabled, ..Entered::default() })
+    Ok(Entered { name: stream_name, sources: kept, enabled })
 }
 
 async fn shown(app: &App, id: i64) -> Result<Json<StreamView>, Error> {
@@ -188,7 +185,7 @@ pub async fn create(State(app): State<App>, caller: Caller, body: Body<StreamInp
     let input = body.read()?;
     let entered = checked(&input.name, &input.kind, &input.sources, input.enabled)?;
     let mut tx = app.db.write().await?;
-    let id = streams::create(&mut tx, &app.vault, &input.kind, &entered, &caller.actor(&app)).await?;
+    let id = streams::create(&mut tx, &input.kind, &entered, &caller.actor(&app)).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, shown(&app, id).await?))
 }
@@ -214,7 +211,7 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<St
         to.enabled.unwrap_or(stream.enabled),
     )?;
     let mut tx = app.db.write().await?;
-    streams::update(&mut tx, &app.vault, stream.id, &entered, &caller.actor(&app)).await?;
+    streams::update(&mut tx, stream.id, &entered, &caller.actor(&app)).await?;
     tx.commit().await?;
     app.wake.ring_streams();
     shown(&app, stream.id).await

@@ -1,7 +1,10 @@
 //! A body as events: each is looked at by itself.
 
-use rialto_core::event::{self, MAX_BATCH};
-use rialto_store::streams::Refused;
+use std::collections::HashMap;
+
+use rialto_core::audience::Seen;
+use rialto_core::event::{self, MAX_BATCH, ProfileEvent};
+use rialto_store::streams::{Refused, Source};
 use serde_json::value::RawValue;
 
 use crate::error::Error;
@@ -13,10 +16,15 @@ pub(super) struct Batch {
     pub body: String,
     /// Places in the body, and what is wrong.
     pub refused: Vec<(usize, Refused)>,
+    /// By business unit and name, what the values of fields looked like, with a sample.
+    pub seen: Fields,
 }
 
+/// What fields looked like: internal id of the business unit, and the name as a field matching says it.
+pub(super) type Fields = HashMap<(i64, String), (Seen, String)>;
+
 /// Reads a body. Only one that is no JSON, or no batch, is refused whole.
-pub(super) fn read(bytes: &[u8], sources: &[String]) -> Result<Batch, Error> {
+pub(super) fn read(bytes: &[u8], sources: &[Source]) -> Result<Batch, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| Error::BadRequest("The body is not UTF-8.".into()))?;
     let no_json = |e: serde_json::Error| Error::BadRequest(format!("The body is no JSON: {e}."));
     let events: Vec<&RawValue> = match text.trim_start().as_bytes().first() {
@@ -27,11 +35,12 @@ pub(super) fn read(bytes: &[u8], sources: &[String]) -> Result<Batch, Error> {
     if events.len() > MAX_BATCH {
         return Err(Error::TooLarge);
     }
-    let mut batch = Batch { accepted: 0, body: String::with_capacity(bytes.len() + 2), refused: Vec::new() };
+    let mut batch = Batch { accepted: 0, body: String::with_capacity(bytes.len() + 2), refused: Vec::new(), seen: Fields::new() };
     batch.body.push('[');
     for (index, raw) in events.into_iter().enumerate() {
         match judge(raw.get(), sources) {
-            Ok(()) => {
+            Ok((source_id, event)) => {
+                look(&mut batch.seen, source_id, &event);
                 if batch.accepted > 0 {
                     batch.body.push(',');
                 }
@@ -45,15 +54,26 @@ pub(super) fn read(bytes: &[u8], sources: &[String]) -> Result<Batch, Error> {
     Ok(batch)
 }
 
-fn judge(text: &str, sources: &[String]) -> Result<(), String> {
+/// The event, and the internal id of its business unit.
+fn judge(text: &str, sources: &[Source]) -> Result<(i64, ProfileEvent), String> {
     let event = event::read(text).map_err(|fault| fault.to_string())?;
-    if sources.contains(&event.source) {
-        return Ok(());
+    if let Some(source) = sources.iter().find(|s| !s.retired && s.source == event.source) {
+        return Ok((source.id, event));
     }
     Err(format!(
         "The business unit {} is none of this connection's. Send its events to its own connection, or add it to this one.",
         event.source.chars().take(100).collect::<String>()
     ))
+}
+
+fn look(fields: &mut Fields, source_id: i64, event: &ProfileEvent) {
+    for field in &event.fields {
+        let (seen, sample) = fields.entry((source_id, format!("{}.{}", field.section, field.name))).or_default();
+        seen.add(&field.value);
+        if sample.is_empty() {
+            *sample = field.value.sample();
+        }
+    }
 }
 
 /// What is kept of an event that cannot be taken.
@@ -70,15 +90,29 @@ mod tests {
     const GOOD: &str =
         r#"{"specversion":"1.0","type":"profile.deleted","source":"/n","subject":"a","id":"1","sequence":1,"data":{"profileAltId":"a"}}"#;
 
+    fn north() -> Vec<Source> {
+        let of = |id, source: &str, retired| Source { id, stream_id: 1, source: source.into(), retired };
+        vec![of(7, "/n", false), of(8, "/s", true)]
+    }
+
     #[test]
     fn good_events_beside_bad_ones_are_taken_as_they_came() {
         let foreign = GOOD.replace("/n", "/s");
         let body = format!("[{GOOD}, {foreign}, 7, {{\"id\":\"x\"}} ,{GOOD}]");
-        let batch = read(body.as_bytes(), &["/n".to_owned()]).unwrap();
+        let batch = read(body.as_bytes(), &north()).unwrap();
         assert_eq!((batch.accepted, batch.body.as_str()), (2, format!("[{GOOD},{GOOD}]").as_str()));
         let said: Vec<_> = batch.refused.iter().map(|(at, r)| (*at, r.event_id.as_str())).collect();
         assert_eq!(said, [(1, "1"), (2, ""), (3, "x")]);
         assert!(batch.refused[0].1.reason.starts_with("The business unit /s is none of this connection's."));
+    }
+
+    #[test]
+    fn what_fields_look_like_is_noted_by_business_unit() {
+        let with =
+            |tier: &str| GOOD.replace("deleted", "upserted").replace("\"a\"}", &format!("\"a\",\"attributes\":{{\"tier\":{tier}}}}}"));
+        let batch = read(format!("[{},{},{}]", with("null"), with("\"Gold\""), with("7")).as_bytes(), &north()).unwrap();
+        let (seen, sample) = &batch.seen[&(7, "attributes.tier".to_owned())];
+        assert_eq!((batch.accepted, seen.words().as_str(), sample.as_str()), (3, "integer or text", "Gold"));
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! One durable commit for the events of many requests, as `public::commit` does it for what people decide: each sender is answered after the
 //! commit of their events, and while one is under way the next ones gather.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use rialto_core::Clock;
+use rialto_core::audience::Seen;
 use rialto_core::event::MAX_BATCH;
+use rialto_core::{Clock, Instant};
 use rialto_store::streams::{self, Refused};
 use rialto_store::{Db, StoreError, Wake};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::batch::Batch;
+use super::batch::{Batch, Fields};
 use crate::error::Error;
 use crate::state::App;
 
@@ -23,6 +24,10 @@ const TOGETHER: usize = 256;
 const BYTES: usize = 8 << 20;
 /// Longest wait for a commit.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a sample of a field stands before a newer one takes its place, in seconds.
+const SAMPLED: i64 = 60;
+/// Most fields of a business unit that are noted by one life of a process: names come from outside.
+const FIELDS: usize = 3_000;
 
 struct Asked {
     stream_id: i64,
@@ -38,7 +43,7 @@ impl Queue {
     /// Answers after the commit.
     ///
     /// # Errors
-    /// Storage is away, or too many wait: nothing was taken for sure, and the same events may be sent again.
+    /// Storage is away or slow, or too many wait: it is not sure that the events were taken, and they may be sent again.
     pub(super) async fn take(&self, stream_id: i64, batch: Batch) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel();
         self.0.try_send(Asked { stream_id, batch, answer }).map_err(|_| Error::Busy)?;
@@ -56,6 +61,7 @@ pub(super) fn start(app: &App) -> Queue {
 }
 
 async fn run(db: Db, clock: Clock, wake: Wake, mut asked: mpsc::Receiver<Asked>) {
+    let mut noted = Noted::default();
     while let Some(first) = asked.recv().await {
         let mut bytes = first.batch.body.len();
         let mut together = vec![first];
@@ -64,8 +70,11 @@ async fn run(db: Db, clock: Clock, wake: Wake, mut asked: mpsc::Receiver<Asked>)
             bytes += next.batch.body.len();
             together.push(next);
         }
-        let done = match commit(&db, &clock, &together).await {
+        let now = clock.now();
+        let news = noted.news(together.iter().map(|one| &one.batch.seen), now);
+        let done = match commit(&db, &together, &news, now).await {
             Ok(()) => {
+                noted.note(news, now);
                 wake.ring_streams();
                 true
             }
@@ -81,8 +90,7 @@ async fn run(db: Db, clock: Clock, wake: Wake, mut asked: mpsc::Receiver<Asked>)
     }
 }
 
-async fn commit(db: &Db, clock: &Clock, together: &[Asked]) -> Result<(), StoreError> {
-    let now = clock.now();
+async fn commit(db: &Db, together: &[Asked], news: &Fields, now: Instant) -> Result<(), StoreError> {
     // By connection, so that two processes take their locks in one order.
     let mut streams_of: BTreeMap<i64, Vec<&Batch>> = BTreeMap::new();
     for one in together {
@@ -91,12 +99,58 @@ async fn commit(db: &Db, clock: &Clock, together: &[Asked]) -> Result<(), StoreE
     let mut tx = db.write().await?;
     for (stream_id, batches) in streams_of {
         for (events, body) in joined(&batches) {
-            streams::append(&mut tx, stream_id, events as i64, &body, 0, now).await?;
+            streams::append(&mut tx, stream_id, events as i64, &body, now).await?;
         }
         let refused: Vec<Refused> = batches.iter().flat_map(|b| b.refused.iter().map(|(_, r)| r.clone())).collect();
         streams::keep(&mut tx, stream_id, None, &refused, now).await?;
     }
+    let mut by_source: BTreeMap<i64, Vec<(String, Seen, String)>> = BTreeMap::new();
+    for ((source, name), (seen, sample)) in news {
+        by_source.entry(*source).or_default().push((name.clone(), *seen, sample.clone()));
+    }
+    for (source, fields) in by_source {
+        streams::merge_seen(&mut tx, source, &fields, now).await?;
+    }
     tx.commit().await
+}
+
+/// What this process has noted of fields: nearly every event tells nothing new of them, and only what does is written.
+#[derive(Default)]
+struct Noted {
+    fields: HashMap<(i64, String), (Seen, Instant)>,
+    of_source: HashMap<i64, usize>,
+}
+
+impl Noted {
+    /// What is worth writing: other values than before, or the first after a minute.
+    fn news<'f>(&self, seen: impl Iterator<Item = &'f Fields>, now: Instant) -> Fields {
+        let mut news = Fields::new();
+        for (field, (seen, sample)) in seen.flatten() {
+            let tells = match self.fields.get(field) {
+                Some((before, at)) => !before.contains(*seen) || now.seconds_since(*at) >= SAMPLED,
+                None => self.of_source.get(&field.0).is_none_or(|n| *n < FIELDS),
+            };
+            if tells {
+                let (all, kept) = news.entry(field.clone()).or_default();
+                all.join(*seen);
+                if kept.is_empty() {
+                    kept.clone_from(sample);
+                }
+            }
+        }
+        news
+    }
+
+    fn note(&mut self, news: Fields, now: Instant) {
+        for (field, (seen, _)) in news {
+            let known = self.fields.len();
+            let source = field.0;
+            let (all, at) = self.fields.entry(field).or_default();
+            all.join(seen);
+            *at = now;
+            *self.of_source.entry(source).or_default() += self.fields.len() - known;
+        }
+    }
 }
 
 /// Batches joined to as few arrays as hold them.
@@ -121,10 +175,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fields_are_noted_when_they_tell_something_new() {
+        let of = |name: &str, value: rialto_core::audience::Sent| {
+            let mut seen = Seen::default();
+            seen.add(&value);
+            Fields::from([((1, name.to_owned()), (seen, value.sample()))])
+        };
+        use rialto_core::audience::Sent;
+        let (mut noted, start) = (Noted::default(), Instant(0));
+        let mut news = |fields: &Fields, at: Instant| {
+            let news = noted.news([fields].into_iter(), at);
+            noted.note(news.clone(), at);
+            news.len()
+        };
+        assert_eq!(news(&of("a", Sent::Integer(1)), start), 1);
+        assert_eq!(news(&of("a", Sent::Integer(2)), start.plus_seconds(59)), 0, "as before");
+        assert_eq!(news(&of("a", Sent::Boolean(true)), start.plus_seconds(59)), 1, "another type");
+        assert_eq!(news(&of("a", Sent::Integer(3)), start.plus_seconds(119)), 1, "a fresh sample");
+        let many: Fields = (0..FIELDS).map(|n| ((1, n.to_string()), (Seen::default(), String::new()))).collect();
+        news(&many, start);
+        assert_eq!(news(&of("one too many", Sent::Integer(1)), start), 0, "bounded");
+    }
+
+    #[test]
     fn batches_are_joined_to_arrays_that_the_log_takes() {
         let of = |accepted: usize| {
             let body = format!("[{}]", vec!["1"; accepted].join(","));
-            Batch { accepted, body, refused: Vec::new() }
+            Batch { accepted, body, refused: Vec::new(), seen: Fields::new() }
         };
         let (one, none, two, many) = (of(1), of(0), of(2), of(MAX_BATCH));
         let all = joined(&[&one, &none, &two, &many, &one]);

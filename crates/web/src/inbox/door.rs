@@ -28,7 +28,7 @@ impl FromRequestParts<App> for Sender {
         let sent = if scheme.eq_ignore_ascii_case("bearer") && token.len() <= LONGEST { secret_hash(token.trim()) } else { String::new() };
         let named = Path::<String>::from_request_parts(parts, app).await.ok().and_then(|Path(text)| PublicId::parse(&text, Kind::Stream));
         let stream = match named {
-            Some(id) => streams::get(app.db.read(), id.id).await?.filter(|s| id.fits(Instant(s.created_at))),
+            Some(id) => streams::get(app.db.read(), id.id).await.map_err(super::away)?.filter(|s| id.fits(Instant(s.created_at))),
             None => None,
         };
         if let Some(stream) = stream.as_ref().filter(|s| !s.token_hash.is_empty() && same(&sent, &s.token_hash)) {

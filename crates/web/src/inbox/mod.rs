@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use rialto_store::streams;
+use rialto_store::{StoreError, streams};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -80,11 +80,16 @@ pub(in crate::inbox) async fn take(
         return Err(Error::NotEvents);
     }
     let bytes = axum::body::Bytes::from_request(request, &app).await.map_err(|_| Error::TooLarge)?;
-    let sources = streams::sources(app.db.read(), stream.id).await?;
-    let read = batch::read(&bytes, &sources.into_iter().filter(|s| !s.retired).map(|s| s.source).collect::<Vec<_>>())?;
+    let sources = streams::sources(app.db.read(), stream.id).await.map_err(away)?;
+    let read = batch::read(&bytes, &sources)?;
     let accepted = read.accepted;
     let rejected =
         read.refused.iter().map(|(index, r)| RejectedEvent { index: *index, id: r.event_id.clone(), error: r.reason.clone() }).collect();
     queue.take(stream.id, read).await?;
     Ok((StatusCode::ACCEPTED, Json(Taken { accepted, rejected })))
+}
+
+/// While storage is away, a sender is to come again.
+fn away(error: StoreError) -> Error {
+    if error.is_away() { Error::Busy } else { error.into() }
 }

@@ -57,6 +57,13 @@ async fn events_are_durable_before_202_and_good_ones_beside_bad_ones_are_taken()
         let shown = test.api(&admin, "GET", &format!("/streams/{id}"), None).await.json();
         assert_eq!((&shown["position"], &shown["has_token"]), (&json!(2), &json!(true)));
         assert!(!shown.to_string().contains(&token));
+        let fields = test.api(&admin, "GET", &format!("/streams/{id}/fields"), None).await.json();
+        let points = json!({"source": "/loyalty/north", "name": "metrics.points", "types": "integer", "sample": "5"});
+        assert!(
+            points.as_object().unwrap().iter().all(|(k, v)| fields["items"][0][k] == *v),
+            "{}: before any data sync: {fields}",
+            test.name
+        );
         let refused = test.api(&admin, "GET", &format!("/streams/{id}/rejected?limit=1"), None).await.json();
         assert_eq!((&refused["open"], &refused["items"][0]["event_id"]), (&json!(2), &json!("odd")));
         let rest = format!("/streams/{id}/rejected?cursor={}", text(&refused, "next_cursor"));
@@ -91,5 +98,16 @@ async fn only_the_token_of_the_connection_or_a_permitted_one_opens_it() {
         let off = test.api(&admin, "PATCH", &format!("/streams/{id}"), Some(json!({"enabled": false}))).await;
         assert_eq!(off.json()["enabled"], json!(false));
         assert_eq!(send(&test, &id, &now, "application/json", empty()).await.status, StatusCode::CONFLICT);
+    }
+}
+
+#[tokio::test]
+async fn while_storage_is_away_a_sender_is_asked_to_come_again() {
+    for test in Test::on_both().await {
+        let admin = test.token(Role::Admin).await;
+        let (id, token) = connection(&test, &admin).await;
+        test.app.db.close().await;
+        let answer = send(&test, &id, &token, "application/json", "[]".to_owned()).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "2"), "{}: {}", test.name, answer.text);
     }
 }

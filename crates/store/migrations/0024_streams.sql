@@ -47,12 +47,10 @@ CREATE TABLE audience_field (
 CREATE TABLE stream (
   id BIGINT NOT NULL PRIMARY KEY,
   created_at BIGINT NOT NULL,
+  -- Events are sent to Rialto (http), or fetched from a broker.
   kind TEXT NOT NULL CHECK (kind IN ('http', 'nats')),
   name TEXT NOT NULL CHECK (name <> ''),
   name_folded TEXT NOT NULL UNIQUE,
-  -- JSON object of texts; secrets are sealed.
-  settings TEXT NOT NULL DEFAULT '{}',
-  secrets TEXT NOT NULL DEFAULT '{}',
   enabled BOOLEAN NOT NULL,
   -- SHA-256 of what opens the HTTP inbox; empty for none.
   token_hash TEXT NOT NULL DEFAULT '',
@@ -60,11 +58,7 @@ CREATE TABLE stream (
   next_position BIGINT NOT NULL DEFAULT 0,
   -- Position before which the log was thrown away.
   kept_from BIGINT NOT NULL DEFAULT 0,
-  -- Of the broker's own count, the last one taken.
-  remote_position BIGINT NOT NULL DEFAULT 0,
   last_event_at BIGINT,
-  -- Events of other business units that were passed over.
-  foreign_events BIGINT NOT NULL DEFAULT 0,
   -- What stands in the way of reading it, as a sentence; empty for nothing.
   trouble TEXT NOT NULL DEFAULT '',
   worker TEXT NOT NULL DEFAULT '',
@@ -95,7 +89,7 @@ CREATE TABLE stream_alarm (
   id BIGINT NOT NULL PRIMARY KEY,
   stream_id BIGINT NOT NULL REFERENCES stream (id),
   created_at BIGINT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('gap', 'retention')),
+  kind TEXT NOT NULL CHECK (kind = 'retention'),
   detail TEXT NOT NULL,
   -- By whom it was put aside.
   settled_at BIGINT,
@@ -124,6 +118,8 @@ CREATE TABLE data_sync (
   last_event_at BIGINT,
   -- Why it does not get on, as a sentence; empty for nothing.
   trouble TEXT NOT NULL DEFAULT '',
+  -- Rises with every change of what it does: whoever applies events knows by it that nothing changed since it looked.
+  revision BIGINT NOT NULL DEFAULT 0,
   -- Its rejected events are to be taken once more.
   replay BOOLEAN NOT NULL DEFAULT FALSE,
   deleted_at BIGINT,
@@ -203,15 +199,3 @@ CREATE TABLE audience_tombstone (
   version BIGINT NOT NULL,
   PRIMARY KEY (audience_id, source_id, row_key)
 );
-
--- What a stream brought and every data sync reads from its own position: a JSON array of events a row, `position` that of the first.
-CREATE TABLE stream_log (
-  stream_id BIGINT NOT NULL REFERENCES stream (id),
-  position BIGINT NOT NULL,
-  events BIGINT NOT NULL,
-  received_at BIGINT NOT NULL,
-  body TEXT NOT NULL,
-  PRIMARY KEY (stream_id, position)
-);
--- Events are read once or twice and soon thrown away: to compress them takes longer than to write them.
-ALTER TABLE stream_log ALTER COLUMN body SET STORAGE EXTERNAL;

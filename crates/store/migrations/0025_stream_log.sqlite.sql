@@ -1,0 +1,9 @@
+-- What a stream brought and every data sync reads from its own position: a JSON array of events a row, `position` that of the first.
+CREATE TABLE stream_log (
+  stream_id BIGINT NOT NULL REFERENCES stream (id),
+  position BIGINT NOT NULL,
+  events BIGINT NOT NULL,
+  received_at BIGINT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (stream_id, position)
+);

@@ -8,6 +8,7 @@ mod faults;
 pub mod imis;
 mod invented;
 mod journal;
+mod loopback;
 pub mod membersuite;
 mod names;
 pub mod personify360;

@@ -9,6 +9,7 @@ pub mod imis;
 mod invented;
 mod journal;
 mod loopback;
+pub mod loyalty;
 pub mod membersuite;
 mod names;
 pub mod personify360;

@@ -4,8 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 . scripts/postgres.sh
+. scripts/nats.sh
 exec </dev/null
-trap postgres_stop EXIT
+trap 'postgres_stop; nats_stop' EXIT
 trap 'exit 130' INT TERM
 
 need cargo "install Rust 1.95 or later"
@@ -23,6 +24,9 @@ cargo clippy --workspace --all-targets --locked -- -D warnings
 
 say "PostgreSQL for the tests"
 postgres_start
+
+say "NATS for the tests"
+nats_start
 
 say "tests on SQLite and PostgreSQL"
 cargo test --workspace --locked

@@ -5,5 +5,6 @@ mod delivery;
 mod generator;
 mod inbox;
 mod model;
+mod nats;
 mod on_demand;
 mod pages;

@@ -141,4 +141,43 @@ mod tests {
             assert!(Target::of(bad).is_err(), "{bad}");
         }
     }
+
+    #[tokio::test]
+    async fn what_is_asked_arrives_with_its_token_and_the_connection_is_kept() {
+        use axum::http::{HeaderMap, Method, Uri};
+        let echo = async |method: Method, uri: Uri, headers: HeaderMap, body: String| {
+            let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+            format!("{method} {uri} {} {} {body}", header("authorization"), header("content-type"))
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target::of(&format!("http://{}/remote", listener.local_addr().unwrap())).unwrap();
+        let router = axum::Router::new().fallback(axum::routing::any(echo));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let answer = ask(&target, "?lease_seconds=5", "a\r\nb", None).await.unwrap();
+        assert_eq!(answer.body, "GET /remote?lease_seconds=5 Bearer ab  ");
+        let answer = ask(&target, "", "t", Some("{}")).await.unwrap();
+        assert_eq!(answer.body, "POST /remote Bearer t application/json {}");
+        let mut connection = Connection::default();
+        connection.ask(&target, "", "t", None).await.unwrap();
+        assert!(connection.open.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_closes_after_each_answer_is_asked_on_a_new_connection() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target::of(&format!("http://{}/remote", listener.local_addr().unwrap())).unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut asked = [0; 1_000];
+                assert!(stream.read(&mut asked).await.unwrap() > 0);
+                stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nit is here").await.unwrap();
+            }
+        });
+        let mut connection = Connection::default();
+        for _ in 0..3 {
+            assert_eq!(connection.ask(&target, "", "t", None).await.unwrap().body, "it is here");
+        }
+    }
 }

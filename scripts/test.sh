@@ -4,10 +4,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 . scripts/postgres.sh
+. scripts/nats.sh
 exec </dev/null
 # A whole run leaves no use for what speeds up the next edit, and it takes half of the disk.
 export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
-trap postgres_stop EXIT
+trap 'postgres_stop; nats_stop' EXIT
 trap 'exit 130' INT TERM
 
 need cargo "install Rust 1.95 or later"
@@ -25,6 +26,9 @@ cargo clippy --workspace --all-targets --locked -- -D warnings
 
 say "PostgreSQL for the tests"
 postgres_start
+
+say "NATS for the tests"
+nats_start
 
 say "tests on SQLite and PostgreSQL"
 cargo test --workspace --locked

@@ -8,6 +8,8 @@ mod faults;
 pub mod imis;
 mod invented;
 mod journal;
+mod loopback;
+pub mod loyalty;
 pub mod membersuite;
 mod names;
 pub mod personify360;

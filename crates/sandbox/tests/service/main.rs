@@ -6,6 +6,7 @@ mod faults;
 mod imis;
 mod jobs;
 mod lists;
+mod loyalty;
 mod membersuite;
 mod pages;
 mod people;

@@ -44,12 +44,12 @@ async fn settled(world: &World) -> anyhow::Result<()> {
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let mut waiting = 0;
+        // In the order in which they go on, so that none slips by between two looks.
+        let mut waiting = due_again(world).await?;
         for state in ["new", "processing"] {
             let found = world.api.get(&format!("/writebacks?state={state}&limit=1")).await?;
             waiting += found["total"].as_i64().unwrap_or(0);
         }
-        waiting += due_again(world).await?;
         let away = world.api.get(&format!("/bridges/{}/writeback-settings", world.bridge)).await?;
         if waiting == 0 || !away["blocked_since"].is_null() {
             return Ok(());

@@ -1,7 +1,6 @@
 //! The job of the association that fetches Rialto's writebacks, does them here and acknowledges each: by hand or every so many seconds, with
 //! faults of its own. It ticks and unticks Do Not Email and opts in and out; it leaves no activity.
 
-mod client;
 mod work;
 
 use std::collections::VecDeque;
@@ -10,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::loopback;
 use crate::membersuite::sandbox::{Inner, Sandbox};
 
 /// Polls that are kept.
@@ -104,7 +104,7 @@ impl Sandbox {
     /// The address is none of this machine.
     pub fn set_poller(&self, settings: Option<PollerSettings>) -> Result<(), &'static str> {
         if let Some(settings) = &settings {
-            client::Target::of(&settings.address)?;
+            loopback::Target::of(&settings.address)?;
         }
         let every = settings.as_ref().and_then(|s| s.every_seconds);
         let generation = {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::{self, Target};
 use super::{Poll, PollFault, PollerSettings};
+use crate::loopback::{self, Target};
 use crate::membersuite::sandbox::Sandbox;
 
 /// Shortest lease that Rialto gives, in seconds.
@@ -44,7 +44,7 @@ pub(super) async fn poll(sandbox: &Sandbox, settings: &PollerSettings, fault: Op
 async fn carry_out(sandbox: &Sandbox, settings: &PollerSettings, fault: Option<PollFault>, poll: &mut Poll) -> Result<(), String> {
     let target = Target::of(&settings.address)?;
     let query = if fault == Some(PollFault::AckLate) { format!("?lease_seconds={SHORT}") } else { String::new() };
-    let batch: Batch = read(client::ask(&target, &query, &settings.token, None).await?)?;
+    let batch: Batch = read(loopback::ask(&target, &query, &settings.token, None).await?)?;
     poll.fetched = batch.items.len();
     let Some(name) = batch.batch else { return Ok(()) };
     if fault == Some(PollFault::CrashBeforeWork) {
@@ -58,7 +58,7 @@ async fn carry_out(sandbox: &Sandbox, settings: &PollerSettings, fault: Option<P
     }
     let body = json!({ "batch": name, "items": words }).to_string();
     for _ in 0..if fault == Some(PollFault::AckTwice) { 2 } else { 1 } {
-        let heard: Value = read(client::ask(&target, "", &settings.token, Some(&body)).await?)?;
+        let heard: Value = read(loopback::ask(&target, "", &settings.token, Some(&body)).await?)?;
         let number = |name: &str| heard[name].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
         (poll.taken, poll.refused) = (poll.taken + number("taken"), poll.refused + number("refused"));
         let said = heard["items"].as_array().into_iter().flatten().filter_map(|item| item["detail"].as_str());
@@ -67,7 +67,7 @@ async fn carry_out(sandbox: &Sandbox, settings: &PollerSettings, fault: Option<P
     Ok(())
 }
 
-fn read<T: serde::de::DeserializeOwned>(answer: client::Answer) -> Result<T, String> {
+fn read<T: serde::de::DeserializeOwned>(answer: loopback::Answer) -> Result<T, String> {
     if answer.status != 200 {
         let said = serde_json::from_str::<Value>(&answer.body).ok();
         let detail = said.and_then(|v| v["detail"].as_str().map(str::to_owned)).unwrap_or_default();

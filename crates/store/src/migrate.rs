@@ -68,6 +68,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
             postgres: include_str!("../migrations/0025_stream_log.postgres.sql"),
         },
     ),
+    (27, "passed over", Text::Both(include_str!("../migrations/0027_passed_over.sql"))),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

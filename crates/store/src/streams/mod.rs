@@ -38,6 +38,7 @@ statements! {
     RETIRE_SOURCE = sql!("UPDATE stream_source SET retired = TRUE WHERE id = $1");
     LEASE = sql!("UPDATE stream SET worker = $2, lease_until = $3 WHERE id = $1 AND (worker = $2 OR lease_until < $4)");
     RELEASE = sql!("UPDATE stream SET worker = '', lease_until = 0 WHERE id = $1 AND worker = $2");
+    PASSED = sql!("UPDATE stream SET passed_over = passed_over + $2, passed_source = $3, passed_at = $4 WHERE id = $1");
     TROUBLE = sql!("UPDATE stream SET trouble = $2 WHERE id = $1 AND trouble <> $2");
     USED = sql!("SELECT s.name FROM data_sync s JOIN stream_source o ON o.id = s.source_id WHERE o.stream_id = $1 AND s.deleted_at IS NULL
         ORDER BY s.id LIMIT 1");
@@ -70,6 +71,10 @@ pub struct Stream {
     pub trouble: String,
     pub worker: String,
     pub lease_until: i64,
+    /// Events of business units that it does not read, whose the last ones were, and when they came.
+    pub passed_over: i64,
+    pub passed_source: String,
+    pub passed_at: Option<i64>,
 }
 
 /// A business unit of a connection.
@@ -188,6 +193,11 @@ pub async fn lease(tx: &mut Tx, id: i64, worker: &str, until: Instant, now: Inst
 
 pub async fn release(tx: &mut Tx, id: i64, worker: &str) -> Result<(), StoreError> {
     tx.run(RELEASE, args![id, worker]).await.map(drop)
+}
+
+/// Counts events of business units that the connection does not read (L1), and keeps whose the last one was.
+pub async fn pass_over(tx: &mut Tx, id: i64, events: i64, source: &str, now: Instant) -> Result<(), StoreError> {
+    tx.run(PASSED, args![id, events, source, now]).await.map(drop)
 }
 
 /// Says what stands in the way of a connection; empty for nothing.

@@ -47,6 +47,12 @@ pub struct StreamView {
     pub position: i64,
     #[schema(format = "date-time")]
     pub last_event_at: Option<String>,
+    /// Events of other business units that came here and were passed over.
+    pub passed_over: i64,
+    /// The business unit of the last of them; empty for none.
+    pub passed_source: String,
+    #[schema(format = "date-time")]
+    pub passed_at: Option<String>,
     /// What stands in the way; empty for nothing.
     pub trouble: String,
     pub alarms: Vec<AlarmView>,
@@ -136,6 +142,9 @@ async fn view(app: &App, stream: Stream) -> Result<StreamView, Error> {
         enabled: stream.enabled,
         position: stream.next_position,
         last_event_at: maybe_time(stream.last_event_at),
+        passed_over: stream.passed_over,
+        passed_source: stream.passed_source,
+        passed_at: maybe_time(stream.passed_at),
         trouble: stream.trouble,
         alarms: alarms.into_iter().map(|a| AlarmView { id: a.id, kind: a.kind, detail: a.detail, at: time(a.created_at) }).collect(),
     })

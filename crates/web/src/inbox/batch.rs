@@ -16,8 +16,26 @@ pub(super) struct Batch {
     pub body: String,
     /// Places in the body, and what is wrong.
     pub refused: Vec<(usize, Refused)>,
+    pub passed: Passed,
     /// By business unit and name, what the values of fields looked like, with a sample.
     pub seen: Fields,
+}
+
+/// Events of business units that the connection does not read (L1): they are no fault, and are not kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Passed {
+    pub events: usize,
+    /// That of the last one.
+    pub source: String,
+}
+
+/// An event as far as the connection is concerned.
+enum Judged {
+    /// Of a business unit that it reads, by internal id.
+    Read(i64, ProfileEvent),
+    Passed {
+        source: String,
+    },
 }
 
 /// What fields looked like: internal id of the business unit, and the name as a field matching says it.
@@ -35,11 +53,18 @@ pub(super) fn read(bytes: &[u8], sources: &[Source]) -> Result<Batch, Error> {
     if events.len() > MAX_BATCH {
         return Err(Error::TooLarge);
     }
-    let mut batch = Batch { accepted: 0, body: String::with_capacity(bytes.len() + 2), refused: Vec::new(), seen: Fields::new() };
+    let mut batch = Batch {
+        accepted: 0,
+        body: String::with_capacity(bytes.len() + 2),
+        refused: Vec::new(),
+        passed: Passed::default(),
+        seen: Fields::new(),
+    };
     batch.body.push('[');
     for (index, raw) in events.into_iter().enumerate() {
         match judge(raw.get(), sources) {
-            Ok((source_id, event)) => {
+            Ok(Judged::Passed { source }) => batch.passed = Passed { events: batch.passed.events + 1, source },
+            Ok(Judged::Read(source_id, event)) => {
                 look(&mut batch.seen, source_id, &event);
                 if batch.accepted > 0 {
                     batch.body.push(',');
@@ -54,16 +79,12 @@ pub(super) fn read(bytes: &[u8], sources: &[Source]) -> Result<Batch, Error> {
     Ok(batch)
 }
 
-/// The event, and the internal id of its business unit.
-fn judge(text: &str, sources: &[Source]) -> Result<(i64, ProfileEvent), String> {
+fn judge(text: &str, sources: &[Source]) -> Result<Judged, String> {
     let event = event::read(text).map_err(|fault| fault.to_string())?;
-    if let Some(source) = sources.iter().find(|s| !s.retired && s.source == event.source) {
-        return Ok((source.id, event));
-    }
-    Err(format!(
-        "The business unit {} is none of this connection's. Send its events to its own connection, or add it to this one.",
-        event.source.chars().take(100).collect::<String>()
-    ))
+    Ok(match sources.iter().find(|s| !s.retired && s.source == event.source) {
+        Some(source) => Judged::Read(source.id, event),
+        None => Judged::Passed { source: event.source },
+    })
 }
 
 fn look(fields: &mut Fields, source_id: i64, event: &ProfileEvent) {
@@ -102,8 +123,8 @@ mod tests {
         let batch = read(body.as_bytes(), &north()).unwrap();
         assert_eq!((batch.accepted, batch.body.as_str()), (2, format!("[{GOOD},{GOOD}]").as_str()));
         let said: Vec<_> = batch.refused.iter().map(|(at, r)| (*at, r.event_id.as_str())).collect();
-        assert_eq!(said, [(1, "1"), (2, ""), (3, "x")]);
-        assert!(batch.refused[0].1.reason.starts_with("The business unit /s is none of this connection's."));
+        assert_eq!(said, [(2, ""), (3, "x")]);
+        assert_eq!(batch.passed, Passed { events: 1, source: "/s".into() }, "of a business unit that is read no longer");
     }
 
     #[test]

@@ -101,6 +101,10 @@ async fn commit(db: &Db, together: &[Asked], news: &Fields, now: Instant) -> Res
         for (events, body) in joined(&batches) {
             streams::append(&mut tx, stream_id, events as i64, &body, now).await?;
         }
+        let passed: usize = batches.iter().map(|b| b.passed.events).sum();
+        if let Some(last) = batches.iter().rev().find(|b| b.passed.events > 0) {
+            streams::pass_over(&mut tx, stream_id, passed as i64, &last.passed.source, now).await?;
+        }
         let refused: Vec<Refused> = batches.iter().flat_map(|b| b.refused.iter().map(|(_, r)| r.clone())).collect();
         streams::keep(&mut tx, stream_id, None, &refused, now).await?;
     }
@@ -172,6 +176,7 @@ fn joined(batches: &[&Batch]) -> Vec<(usize, String)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::batch::Passed;
     use super::*;
 
     #[test]
@@ -201,7 +206,7 @@ mod tests {
     fn batches_are_joined_to_arrays_that_the_log_takes() {
         let of = |accepted: usize| {
             let body = format!("[{}]", vec!["1"; accepted].join(","));
-            Batch { accepted, body, refused: Vec::new(), seen: Fields::new() }
+            Batch { accepted, body, refused: Vec::new(), passed: Passed::default(), seen: Fields::new() }
         };
         let (one, none, two, many) = (of(1), of(0), of(2), of(MAX_BATCH));
         let all = joined(&[&one, &none, &two, &many, &one]);

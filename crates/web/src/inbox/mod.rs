@@ -38,6 +38,8 @@ pub struct RejectedEvent {
 #[derive(Serialize, ToSchema)]
 pub struct Taken {
     pub accepted: usize,
+    /// Of business units that the connection does not read: no fault, and not kept.
+    pub passed_over: usize,
     /// Kept on the rejected list of the connection.
     pub rejected: Vec<RejectedEvent>,
 }
@@ -82,11 +84,11 @@ pub(in crate::inbox) async fn take(
     let bytes = axum::body::Bytes::from_request(request, &app).await.map_err(|_| Error::TooLarge)?;
     let sources = streams::sources(app.db.read(), stream.id).await.map_err(away)?;
     let read = batch::read(&bytes, &sources)?;
-    let accepted = read.accepted;
+    let (accepted, passed_over) = (read.accepted, read.passed.events);
     let rejected =
         read.refused.iter().map(|(index, r)| RejectedEvent { index: *index, id: r.event_id.clone(), error: r.reason.clone() }).collect();
     queue.take(stream.id, read).await?;
-    Ok((StatusCode::ACCEPTED, Json(Taken { accepted, rejected })))
+    Ok((StatusCode::ACCEPTED, Json(Taken { accepted, passed_over, rejected })))
 }
 
 /// While storage is away, a sender is to come again.

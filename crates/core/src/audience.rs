@@ -250,7 +250,8 @@ impl Seen {
         if names.is_empty() { "no value yet".to_owned() } else { names.join(" or ") }
     }
 
-    /// Why values like these cannot go into a field of this type; `None` when they can, or when none was seen yet.
+    /// Why no value like these can go into a field of this type; `None` when some can, or when none was seen yet. A single odd value must not
+    /// forbid a field for ever: it is rejected by itself (LO-12).
     pub fn refused_by(self, kind: FieldType) -> Option<String> {
         let takes: u8 = match kind {
             FieldType::Integer | FieldType::Long => 1,
@@ -260,8 +261,8 @@ impl Seen {
             FieldType::DateTime => 8 | 16,
             FieldType::Text | FieldType::LongText => 63,
         };
-        let odd = Self(self.0 & !takes);
-        (odd.0 != 0).then(|| format!("The source sends {} here, and the field is of type {}.", odd.words(), kind.name()))
+        let none_fits = self.0 != 0 && self.0 & takes == 0;
+        none_fits.then(|| format!("The source sends {} here, and the field is of type {}.", self.words(), kind.name()))
     }
 }
 

@@ -51,7 +51,11 @@ fn what_was_seen_says_which_fields_take_it() {
     };
     let mixed = seen(&[Sent::Integer(1), sent("2026-01-01"), Sent::Null]);
     assert_eq!(mixed.words(), "integer or date");
-    assert_eq!(mixed.refused_by(FieldType::Long).unwrap(), "The source sends date here, and the field is of type long.");
+    assert_eq!(mixed.refused_by(FieldType::Long), None, "one odd value forbids nothing: it is rejected by itself");
+    assert_eq!(
+        mixed.refused_by(FieldType::Boolean).unwrap(),
+        format!("The source sends {} here, and the field is of type boolean.", mixed.words())
+    );
     assert_eq!(mixed.refused_by(FieldType::Text), None);
     assert!(seen(&[sent("2026-01-01T00:00:00Z")]).refused_by(FieldType::Date).is_some());
     assert_eq!(Seen::default().refused_by(FieldType::Boolean), None);

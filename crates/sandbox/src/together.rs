@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::personify360::Options;
-use crate::{imis, membersuite, personify360};
+use crate::{imis, loyalty, membersuite, personify360};
 
 /// One of each, with the same seed and clock: the same invented people may be known to several.
 #[derive(Clone)]
@@ -19,22 +19,27 @@ pub struct Together {
     pub membersuite: membersuite::Sandbox,
     /// iMIS.
     pub imis: imis::Sandbox,
+    /// The loyalty system.
+    pub loyalty: loyalty::Sandbox,
 }
 
 impl Together {
     /// All of them with so many people each.
     pub fn new(options: Options) -> Self {
         let (people, seed, now) = (options.people, options.seed, options.now.clone());
+        // A receiver may know numbers of an earlier life: these are higher, as long as no member changes a thousand times a second.
+        let first_sequence = u64::try_from(now().as_millisecond()).unwrap_or(0);
         Self {
             personify360: personify360::Sandbox::new(options),
             membersuite: membersuite::Sandbox::new(membersuite::Options { people, seed, now: now.clone(), ..Default::default() }),
-            imis: imis::Sandbox::new(imis::Options { people, seed, now, ..Default::default() }),
+            imis: imis::Sandbox::new(imis::Options { people, seed, now: now.clone(), ..Default::default() }),
+            loyalty: loyalty::Sandbox::new(loyalty::Options { people, seed, first_sequence, now, ..Default::default() }),
         }
     }
 
     /// The routes of all.
     pub fn router(&self) -> Router {
-        self.personify360.router().merge(self.membersuite.router()).merge(self.imis.router())
+        self.personify360.router().merge(self.membersuite.router()).merge(self.imis.router()).merge(self.loyalty.router())
     }
 }
 
@@ -61,6 +66,11 @@ impl Served {
     /// Address of MemberSuite's service.
     pub fn membersuite(&self) -> String {
         format!("{}{}", self.base_url, self.all.membersuite.options().root)
+    }
+
+    /// Address of the loyalty system's pages.
+    pub fn loyalty(&self) -> String {
+        format!("{}{}", self.base_url, loyalty::ROOT)
     }
 
     /// Address of the iMIS site.

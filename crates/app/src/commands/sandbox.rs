@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use rialto_sandbox::{Options, Sandbox, Together, imis};
+use rialto_sandbox::{Options, Sandbox, Together, imis, loyalty};
 
 use crate::{clock, config, observe, serve};
 
@@ -23,6 +23,7 @@ pub async fn run(args: &crate::cli::Sandbox) -> anyhow::Result<ExitCode> {
     let site = all.imis.options();
     println!("iMIS sandbox:         {base}{}", imis::ROOT);
     println!("  user name {}, password {}\n  overview and faults: {base}/imis/", site.user, site.password);
+    println!("Loyalty system:       {base}{}/\n  members, what is shared of them, where it is published, load and faults", loyalty::ROOT);
     freshen(&all.personify360);
     let serving = async { Ok(rialto_sandbox::serve_all(listener, all, stop.clone().cancelled_owned()).await?) };
     serve::drained(serving, &stop).await?;

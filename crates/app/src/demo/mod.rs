@@ -1,7 +1,9 @@
 //! `rialto demo`: a whole installation with simulated remote systems, in one folder.
 
+mod api;
 mod bridge;
 pub(crate) mod data;
+mod loyalty;
 pub mod once;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use rialto_core::permissions::Role;
 use rialto_core::run::{RunKind, Trigger};
-use rialto_sandbox::Sandbox;
+use rialto_sandbox::Served;
 use rialto_store::bridges;
 use rialto_store::runs::{self, NewRun, Subject};
 use rialto_store::users;
@@ -38,6 +40,7 @@ pub async fn run(args: &Demo) -> anyhow::Result<ExitCode> {
         },
     };
     let folder = Folder::open(&args.data)?;
+    let base = format!("http://{}", within(listener.local_addr()?));
     let config = config(&folder.database(), folder.key(&crate::clock::random())?, listener.local_addr()?);
     observe::log(&config);
     let metrics = observe::metrics()?;
@@ -56,8 +59,12 @@ pub async fn run(args: &Demo) -> anyhow::Result<ExitCode> {
         async move { engine.serve(stop).await }
     });
     let web = tokio::spawn(http::web(listener, rialto_web::router(parts.app(metrics, stop.clone())), stop.clone()));
+    // A demo without the loyalty system is still worth a look.
+    if let Err(error) = loyalty::ready(&parts, &base, &remote.all.loyalty).await {
+        tracing::warn!("the simulated loyalty system is not connected: {error:#}");
+    }
     refresh(&parts, &bridges).await?;
-    announce(args, &parts, &login, &remote.base_url, &remote.all.personify360);
+    announce(args, &parts, &login, &remote);
 
     let both = async {
         let (web, work) = tokio::join!(web, work);
@@ -67,6 +74,11 @@ pub async fn run(args: &Demo) -> anyhow::Result<ExitCode> {
     serve::drained(both, &stop).await?;
     parts.db.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The address by which this machine reaches what listens there.
+fn within(listen: SocketAddr) -> SocketAddr {
+    if listen.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port())) } else { listen }
 }
 
 /// The configuration of a demo: everything in one folder, this machine's own addresses allowed.
@@ -131,18 +143,20 @@ async fn refresh(parts: &Parts, bridges: &[i64]) -> anyhow::Result<()> {
     tokio::time::timeout(FIRST_REFRESH, ended).await.unwrap_or(Ok(()))
 }
 
-fn announce(args: &Demo, parts: &Parts, login: &Login, sandbox_url: &str, sandbox: &Sandbox) {
+fn announce(args: &Demo, parts: &Parts, login: &Login, remote: &Served) {
+    let (sandbox_url, people) = (&remote.base_url, remote.all.personify360.people_count());
     let url = parts.config.public_url();
     if args.json {
         print_json(&serde_json::json!({
-            "url": url, "email": login.email, "password": login.password, "sandbox": sandbox_url, "people": sandbox.people_count(),
+            "url": url, "email": login.email, "password": login.password, "sandbox": sandbox_url, "people": people,
         }));
         return;
     }
     println!("Rialto is ready:  {url}");
     println!("  e-mail          {}", login.email);
     println!("  password        {}", login.password);
-    println!("Sandbox:          {sandbox_url}  ({} invented people)", sandbox.people_count());
+    println!("Sandbox:          {sandbox_url}  ({people} invented people)");
+    println!("Loyalty system:   {}/", remote.loyalty());
     println!("Data folder:      {}", args.data.display());
     println!("Ctrl-C stops everything.");
 }

@@ -22,8 +22,12 @@ pub(super) async fn chunk(parts: &Parts, stream: &Stream, sync: &DataSync, ready
     if !data_syncs::advance(&mut tx, sync, decoded.to, decoded.received).await? {
         return Ok(false);
     }
-    let folded = write(&mut tx, sync, ready, &events, false).await?;
-    let refused: Vec<Refused> = folded.refused.iter().filter_map(|r| Some(refused(mine.get(r.event)?, r))).collect();
+    let again = decoded.from < sync.again_until;
+    let folded = write(&mut tx, sync, ready, &events, again).await?;
+    let mut refused: Vec<Refused> = folded.refused.iter().filter_map(|r| Some(refused(mine.get(r.event)?, r))).collect();
+    if again {
+        refused = streams::unknown(&mut tx, sync.id, refused).await?;
+    }
     streams::keep(&mut tx, stream.id, Some(sync.id), &refused, now).await?;
     let batch = Batch { sync_id: sync.id, books: folded.books, from: decoded.from, to: decoded.to };
     data_syncs::record(&mut tx, &batch, now).await?;

@@ -96,6 +96,40 @@ async fn it_is_changed_only_while_disabled_and_catches_up() {
 }
 
 #[tokio::test]
+async fn a_field_that_is_matched_later_is_filled_from_what_is_kept() {
+    for world in worlds().await {
+        let up = world.data_sync("Up", world.extension, Mode::Upsert, &PAIRS[..2]).await;
+        world.switch(up, true).await.unwrap();
+        let mut long = upsert("LOY-3", 1, 3);
+        long["data"]["attributes"]["tier"] = serde_json::json!("Platinum Plus");
+        world.send(&[upsert("LOY-1", 1, 1), upsert("LOY-1", 2, 2), upsert("LOY-2", 7, 7), long]).await;
+        world.apply().await;
+        // An older state that came late is older also the second time.
+        world.send(&[upsert("LOY-2", 6, 6)]).await;
+        world.apply().await;
+        world.switch(up, false).await.unwrap();
+        let pairs: Vec<(String, i64)> = PAIRS[..3].iter().map(|(from, to)| ((*from).to_owned(), *to)).collect();
+        let mut tx = world.db.write().await.unwrap();
+        data_syncs::update(&mut tx, up, &world.entered("Up", world.extension, Mode::Upsert, &pairs), true, &actor()).await.unwrap();
+        tx.commit().await.unwrap();
+        world.switch(up, true).await.unwrap();
+        world.apply().await;
+        let points: Vec<_> = world.rows(world.extension).await.into_iter().map(|r| (r[0].clone(), r[2].clone())).collect();
+        let of = |key: &str, points: &str| (key.to_owned(), points.to_owned());
+        assert_eq!(points, [of("LOY-1", "2"), of("LOY-2", "7"), of("LOY-3", "3")], "{}", world.name);
+        let (_, open) = rialto_store::streams::of_sync(world.db.read(), up, i64::MAX, 10).await.unwrap();
+        assert_eq!(open, 1, "{}: what is rejected again stands there once", world.name);
+        let books = data_syncs::history(world.db.read(), up, i64::MAX, 10).await.unwrap();
+        assert_eq!(books.iter().map(|m| m.read).sum::<i64>(), 10, "{}: read twice, and in the books twice", world.name);
+        // From then on what is there already is a duplicate again.
+        world.send(&[upsert("LOY-1", 2, 2)]).await;
+        world.apply().await;
+        let books = data_syncs::history(world.db.read(), up, i64::MAX, 10).await.unwrap();
+        assert_eq!(books.iter().map(|m| m.duplicates).sum::<i64>(), 1, "{}", world.name);
+    }
+}
+
+#[tokio::test]
 async fn only_the_events_of_its_business_unit_are_applied_and_others_do_not_hold_it_up() {
     for world in worlds().await {
         let up = world.data_sync("Up", world.extension, Mode::Upsert, &PAIRS).await;

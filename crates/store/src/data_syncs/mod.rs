@@ -45,7 +45,7 @@ statements! {
             match_field, position) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
     UPDATE = sql!("UPDATE data_sync SET name = $2, name_folded = $3, folder = $4, description = $5, audience_id = $6, source_id = $7, mode = $8,
             match_by = $9, match_bridge = $10, match_field = $11,
-            position = $12, review = $13, revision = revision + 1, trouble = '' WHERE id = $1");
+            position = $12, review = $13, again_until = $14, revision = revision + 1, trouble = '' WHERE id = $1");
     LOCK = sql!(
         sqlite "SELECT id FROM data_sync WHERE id = $1",
         postgres "SELECT id FROM data_sync WHERE id = $1 FOR UPDATE"
@@ -88,6 +88,8 @@ pub struct DataSync {
     pub revision: i64,
     /// Its rejected events are about to be taken once more.
     pub replay: bool,
+    /// Events before this position are taken also where their very version is there already: a field was matched later than they came.
+    pub again_until: i64,
     pub audience_name: String,
     /// The business unit.
     pub source: String,
@@ -189,8 +191,9 @@ async fn held(tx: &mut Tx, id: i64) -> Result<DataSync, StoreError> {
     tx.one(GET, args![id]).await
 }
 
-/// Changes a data sync. `Conflict` while it is enabled (LO-05). Another destination, source or mode begins anew; `reviewed` says that the
-/// field matching was looked at with the destination that stands there now (LO-06).
+/// Changes a data sync. `Conflict` while it is enabled (LO-05). Another destination, source or mode begins anew, and so does a field that is
+/// matched now and was not: what is kept of the stream fills it. `reviewed` says that the field matching was looked at with the destination that
+/// stands there now (LO-06).
 pub async fn update(tx: &mut Tx, id: i64, entered: &Entered<'_>, reviewed: bool, who: &Actor) -> Result<(), StoreError> {
     let before = held(tx, id).await?;
     if before.enabled {
@@ -198,10 +201,18 @@ pub async fn update(tx: &mut Tx, id: i64, entered: &Entered<'_>, reviewed: bool,
     }
     let elsewhere = before.audience_id != entered.audience_id;
     let anew = elsewhere || before.source_id != entered.source_id || before.mode() != entered.mode;
-    let position = if anew { start(tx, entered).await? } else { before.position };
+    let more = !anew && matches_more(tx, &before, entered).await?;
+    let position = if anew || more { start(tx, entered).await?.min(before.position) } else { before.position };
+    let again_until = if anew {
+        0
+    } else if more {
+        before.again_until.max(before.position)
+    } else {
+        before.again_until
+    };
     let review = (elsewhere || before.review) && !reviewed;
     let mut row = row(tx, id, entered, position).await?;
-    row.push(review.into());
+    row.extend([review.into(), again_until.into()]);
     tx.run(UPDATE, row).await?;
     if elsewhere {
         audiences::drop_version(tx, before.audience_id, id).await?;
@@ -214,6 +225,13 @@ pub async fn update(tx: &mut Tx, id: i64, entered: &Entered<'_>, reviewed: bool,
     pairs::replace(tx, id, entered.pairs).await?;
     labels::replace(tx, id, entered.labels).await?;
     audit::write(tx, who, "data_sync.update", "data_sync", Some(id), detail(entered)).await
+}
+
+/// Whether a field is filled now that was not, or from elsewhere; or rows meet subscribers by another one.
+async fn matches_more(tx: &mut Tx, before: &DataSync, entered: &Entered<'_>) -> Result<bool, StoreError> {
+    let known = pairs::in_tx(tx, before.id).await?;
+    let linked = entered.matched.map(|m| m.field).is_some_and(|field| before.match_field != Some(field));
+    Ok(linked || entered.pairs.iter().any(|(source, target)| !known.iter().any(|k| k.source == *source && k.target == *target)))
 }
 
 /// Enables or disables a data sync. `Conflict` while its field matching must be reviewed. The position stays: enabled again, it catches up.

@@ -25,6 +25,10 @@ pub async fn pairs(mut read: Read<'_>, sync_id: i64) -> Result<Vec<Stored>, Stor
     read.all(OF, args![sync_id]).await
 }
 
+pub(super) async fn in_tx(tx: &mut Tx, sync_id: i64) -> Result<Vec<Stored>, StoreError> {
+    tx.all(OF, args![sync_id]).await
+}
+
 pub(super) async fn replace(tx: &mut Tx, sync_id: i64, pairs: &[(String, i64)]) -> Result<(), StoreError> {
     tx.run(CLEAR, args![sync_id]).await?;
     for (number, (source, target)) in (1_i64..).zip(pairs) {

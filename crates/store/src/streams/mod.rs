@@ -19,7 +19,9 @@ use crate::sql::{sql, statements};
 
 pub use alarms::{Alarm, open as alarms, raise, settle};
 pub use log::{Behind, Chunk, append, chunk, clean};
-pub use rejected::{Refused, Rejected, State as RejectedState, dismiss, keep, of_stream, of_sync, open_of_sync, settle as settle_rejected};
+pub use rejected::{
+    Refused, Rejected, State as RejectedState, dismiss, keep, of_stream, of_sync, open_of_sync, settle as settle_rejected, unknown,
+};
 pub use seen::{SeenField, merge as merge_seen, of_source as seen_of_source};
 #[cfg(test)]
 pub(crate) use {alarms::ALL as ALARMS_ALL, log::ALL as LOG_ALL, rejected::ALL as REJECTED_ALL, seen::ALL as SEEN_ALL};

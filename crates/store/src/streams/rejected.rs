@@ -1,5 +1,7 @@
 //! Events and values that could not be taken: kept with their reason, to be replayed after a fix (I18).
 
+use std::collections::HashSet;
+
 use rialto_core::Instant;
 use rialto_core::event::MAX_EVENT;
 
@@ -17,6 +19,7 @@ statements! {
         WHERE sync_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
     OPEN_OF_SYNC = sql!("SELECT id, created_at, stream_id, sync_id, event_id, subject, field, reason, body, state, settled_at FROM stream_rejected
         WHERE sync_id = $1 AND state = 'open' AND id > $2 ORDER BY id LIMIT $3");
+    OPEN_AMONG = sql!("SELECT event_id, field FROM stream_rejected WHERE sync_id = $2 AND state = 'open' AND event_id ", among texts 1, "");
     COUNT_OF_SYNC = sql!("SELECT COUNT(*) FROM stream_rejected WHERE sync_id = $1 AND state = 'open'");
     COUNT_OF_STREAM = sql!("SELECT COUNT(*) FROM stream_rejected WHERE stream_id = $1 AND sync_id IS NULL AND state = 'open'");
     SETTLE = sql!("UPDATE stream_rejected SET state = $2, settled_at = $3 WHERE state = 'open' AND id ", among 1, "");
@@ -78,6 +81,18 @@ pub async fn of_sync(mut read: Read<'_>, sync_id: i64, before: i64, limit: i64) 
 /// Open ones in the order in which they came, after an id.
 pub async fn open_of_sync(tx: &mut Tx, sync_id: i64, after: i64, limit: i64) -> Result<Vec<Rejected>, StoreError> {
     tx.all(OPEN_OF_SYNC, args![sync_id, after, limit]).await
+}
+
+/// Of these, what does not stand open already: event and field.
+pub async fn unknown(tx: &mut Tx, sync_id: i64, mut refused: Vec<Refused>) -> Result<Vec<Refused>, StoreError> {
+    if refused.is_empty() {
+        return Ok(refused);
+    }
+    let ids: Vec<&String> = refused.iter().map(|r| &r.event_id).collect();
+    let open: HashSet<(String, String)> =
+        tx.all(OPEN_AMONG, args![serde_json::json!(ids).to_string(), sync_id]).await?.into_iter().collect();
+    refused.retain(|r| !open.contains(&(r.event_id.clone(), r.field.clone())));
+    Ok(refused)
 }
 
 /// Keeps what could not be taken.

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rialto_sandbox::Person;
 use serde_json::Value;
 
-use super::api::{count, text};
 use super::report::Checks;
 use super::world::World;
 use super::{BOARD, NEWSLETTER, WEST, truth};
+use crate::demo::api::{count, text};
 
 pub async fn walk(world: &World) -> anyhow::Result<Checks> {
     let mut checks = Checks::default();

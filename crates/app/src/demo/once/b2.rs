@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use anyhow::{Context, ensure};
 use rialto_sandbox::{Fault, FaultRule, Person, Who};
 
-use super::api::{count, text};
 use super::report::Checks;
 use super::world::{World, causes};
 use super::{CONFERENCE, WEST, truth};
+use crate::demo::api::{count, text};
 
 /// The procedure whose answers the faults disturb.
 const MEMBERS: &str = "usr_Rialto_ListMembers";

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::api::{count, text};
 use super::b2::remove_many;
 use super::report::Checks;
 use super::world::World;
 use super::{CONFERENCE, truth};
+use crate::demo::api::{count, text};
 
 pub async fn walk(world: &World) -> anyhow::Result<Checks> {
     let mut checks = Checks::default();

@@ -6,10 +6,10 @@ use anyhow::Context;
 use rialto_sandbox::{Person, Who};
 use serde_json::{Value, json};
 
-use super::api::{count, text};
 use super::report::Checks;
 use super::world::World;
 use super::{BOARD, truth};
+use crate::demo::api::{count, text};
 
 fn id_of(person: &Person) -> (String, i64) {
     (person.master_customer_id.clone(), i64::from(person.sub_customer_id))

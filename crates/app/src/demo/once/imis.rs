@@ -7,12 +7,12 @@ use anyhow::{Context, bail};
 use rialto_sandbox::imis::{self, Table};
 use serde_json::json;
 
-use super::api::{count, text};
 use super::others::{Other, PEOPLE, code};
 use super::p5::states;
 use super::report::Checks;
 use super::told;
 use super::world::World;
+use crate::demo::api::{count, text};
 
 const TABLE: &str = "INFORMZ_PERSONA";
 /// Longest wait until people are sorted, or what changed is queued.

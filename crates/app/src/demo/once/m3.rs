@@ -8,10 +8,10 @@ use rialto_core::{Kind, PublicId};
 use rialto_engine::send::{Freshness, Wish, prepare};
 use serde_json::Value;
 
-use super::api::{count, text};
 use super::others::{MemberSuite, code};
 use super::p3_browser::{Browser, runs_of_bridge};
 use super::report::Checks;
+use crate::demo::api::{count, text};
 
 /// A mailing of the demo.
 const MAILING: i64 = 2;

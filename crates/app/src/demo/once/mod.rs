@@ -1,11 +1,11 @@
 //! `rialto demo --once`: walks the loop over the HTTP API and compares every step with what the sandbox itself holds.
 
-mod api;
 mod b12;
 mod b2;
 mod b3;
 mod b4;
 mod imis;
+mod loyalty;
 mod m3;
 mod others;
 mod p1;
@@ -120,6 +120,21 @@ async fn walk(world: World, report: &mut Report) {
             report.step("I2", "Without their table personas are held, and go out by themselves after the repair", imis.table().await);
         }
         Err(error) => report.step("I3", "iMIS: lists from IQA queries, opt-outs written back", Err(error)),
+    }
+    match loyalty::Programme::begin(&world).await {
+        Ok(mut programme) => {
+            report.step("L1", "A stream connection reads only the events of its business unit", programme.connection().await);
+            report.step("L2", "Audience lists and 1:1 profile extensions have typed fields", programme.lists().await);
+            report.step(
+                "L3",
+                "A profile enrichment: destination, source, field matching, and a look before it is enabled",
+                programme.made().await,
+            );
+            report.step("L4", "Profile events are applied as they come, whatever goes wrong on the way", programme.applied().await);
+            report.step("L5", "Edited only while disabled, then it catches up; usage and history tell the rest", programme.edited().await);
+            report.step("L6", "The loyalty side chooses what it shares", programme.shared().await);
+        }
+        Err(error) => report.step("L1", "A stream connection reads only the events of its business unit", Err(error)),
     }
     world.end().await;
 }

@@ -6,11 +6,11 @@ use anyhow::Context;
 use rialto_sandbox::membersuite;
 use serde_json::{Value, json};
 
-use super::api::{count, text};
 use super::p5::states;
 use super::report::Checks;
 use super::told;
 use super::world::World;
+use crate::demo::api::{count, text};
 
 /// People of each of the two systems.
 pub(super) const PEOPLE: u64 = 600;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::api::text;
 use super::report::Checks;
 use super::truth;
 use super::world::World;
+use crate::demo::api::text;
 
 pub async fn walk(world: &World) -> anyhow::Result<Checks> {
     let mut checks = Checks::default();

@@ -6,10 +6,10 @@ use anyhow::Context;
 use rialto_sandbox::Person;
 use serde_json::Value;
 
-use super::api::{count, text};
 use super::report::Checks;
 use super::world::{World, causes};
 use super::{NEWSLETTER, truth};
+use crate::demo::api::{count, text};
 
 pub async fn walk(world: &World) -> anyhow::Result<Checks> {
     let mut checks = Checks::default();

@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use rialto_core::Instant;
 use serde_json::{Value, json};
 
-use super::api::text;
 use super::report::Checks;
 use super::world::World;
 use super::{BOARD, LAPSED, STUDENTS, truth};
+use crate::demo::api::text;
 
 pub async fn walk(world: &World) -> anyhow::Result<Checks> {
     let mut checks = Checks::default();

@@ -3,10 +3,10 @@
 use anyhow::Context;
 
 use super::WEST;
-use super::api::text;
 use super::p3_browser::{Browser, counted, runs_of};
 use super::report::Checks;
 use super::world::World;
+use crate::demo::api::text;
 
 pub async fn walk(world: &World) -> anyhow::Result<Checks> {
     let mut checks = Checks::default();

@@ -2,11 +2,11 @@
 
 use anyhow::Context;
 
-use super::api::text;
 use super::p3_browser::{Browser, counted, runs_of};
 use super::report::Checks;
 use super::world::World;
 use super::{BOARD, truth};
+use crate::demo::api::text;
 
 pub async fn walk(world: &World) -> anyhow::Result<Checks> {
     let mut checks = Checks::default();

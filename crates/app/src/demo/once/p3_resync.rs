@@ -4,11 +4,11 @@ use anyhow::Context;
 use rialto_sandbox::Who;
 use serde_json::Value;
 
-use super::api::text;
 use super::p3_browser::{Browser, runs_of};
 use super::report::Checks;
 use super::world::World;
 use super::{BOARD, truth};
+use crate::demo::api::text;
 
 pub async fn walk(world: &World) -> anyhow::Result<Checks> {
     let mut checks = Checks::default();

@@ -8,11 +8,11 @@ use rialto_engine::send::{Freshness, Prepared, Why, Wish, prepare};
 use rialto_sandbox::{Person, Who};
 use serde_json::Value;
 
-use super::api::text;
 use super::b2::remove_many;
 use super::report::Checks;
 use super::world::World;
 use super::{BOARD, STUDENTS, truth};
+use crate::demo::api::text;
 
 /// A mailing of the demo.
 const MAILING: i64 = 1;

@@ -4,11 +4,11 @@ use anyhow::Context;
 use rialto_core::Instant;
 use rialto_sandbox::{Frequency, JobRun, Process, Selection, Who};
 
-use super::api::{count, text};
 use super::p3_send::send;
 use super::report::Checks;
 use super::truth;
 use super::world::World;
+use crate::demo::api::{count, text};
 
 const CODE: &str = "DEMO_WEEKLY";
 const DAY: i64 = 86_400;

@@ -4,11 +4,11 @@ use anyhow::Context;
 use rialto_sandbox::{Fault, FaultRule};
 use serde_json::Value;
 
-use super::api::text;
 use super::report::Checks;
 use super::told::{activities, allowed, cycle, link, resubscribe, somebody, writebacks};
 use super::world::World;
 use super::{WEST, told};
+use crate::demo::api::text;
 
 pub async fn walk(world: &World) -> anyhow::Result<Checks> {
     let mut checks = Checks::default();

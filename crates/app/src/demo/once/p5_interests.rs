@@ -6,11 +6,11 @@ use anyhow::{Context, bail};
 use rialto_sandbox::Person;
 use serde_json::json;
 
-use super::api::text;
 use super::p5::states;
 use super::report::Checks;
 use super::told::{activities, cycle, link, somebody, writebacks};
 use super::world::World;
+use crate::demo::api::text;
 
 const SOURCE: &str = "area";
 const CODE: &str = "EVENTS";
@@ -43,7 +43,7 @@ pub async fn walk(world: &World) -> anyhow::Result<Checks> {
     checks.equal("the remote has what was chosen", truth(world).contains(&not.remote_id()), true);
     checks.equal("and not what was given up", truth(world).contains(&has.remote_id()), false);
     let run = world.api.run(&format!("/target-groups/{group}/sync"), json!({})).await?;
-    checks.equal("a read finds nothing to change", (text(&run, "state")?, super::api::count(&run, "removed")), ("succeeded", 0));
+    checks.equal("a read finds nothing to change", (text(&run, "state")?, crate::demo::api::count(&run, "removed")), ("succeeded", 0));
     checks.equal("and both sides agree", members(world, &group).await?, truth(world));
     // As it was, for the steps that follow.
     world.api.patch(&path, json!({"used": false})).await?;

@@ -7,9 +7,9 @@ use rialto_core::Instant;
 use rialto_sandbox::{Activity, Person};
 use serde_json::{Value, json};
 
-use super::api::text;
 use super::world::World;
 use super::{WEST, truth};
+use crate::demo::api::text;
 
 /// Longest wait for the queue.
 const PATIENCE: Duration = Duration::from_secs(60);

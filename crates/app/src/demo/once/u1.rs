@@ -6,10 +6,10 @@ use anyhow::Context;
 use rialto_sandbox::{NewPerson, Person, Who};
 use serde_json::{Value, json};
 
-use super::api::{count, text};
 use super::report::Checks;
 use super::world::World;
 use super::{BOARD, NEWSLETTER, truth};
+use crate::demo::api::{count, text};
 
 /// Known people in the file.
 const KNOWN: usize = 5;

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{Api, text};
 use crate::commands::{sandbox, token, user};
 use crate::config::secret;
+use crate::demo::api::{Api, text};
 use crate::demo::data::Login;
 use crate::parts::Parts;
 use crate::{http, serve};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 /// Longest wait for a run.
@@ -25,6 +25,14 @@ impl Api {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+        let (status, text) = self.ask(&method, path, body).await?;
+        if !status.is_success() {
+            bail!("{method} {path} answered {status}: {}", text.chars().take(300).collect::<String>());
+        }
+        serde_json::from_str(&text).with_context(|| format!("{method} {path} did not answer with JSON"))
+    }
+
+    async fn ask(&self, method: &Method, path: &str, body: Option<Value>) -> anyhow::Result<(StatusCode, String)> {
         let url = format!("{}/api/v1{path}", self.base);
         let mut request = self.client.request(method.clone(), &url).bearer_auth(&self.token);
         if let Some(body) = &body {
@@ -32,11 +40,13 @@ impl Api {
         }
         let answer = request.send().await.with_context(|| format!("{method} {path}"))?;
         let status = answer.status();
-        let text = answer.text().await.with_context(|| format!("{method} {path}"))?;
-        if !status.is_success() {
-            bail!("{method} {path} answered {status}: {}", text.chars().take(300).collect::<String>());
-        }
-        serde_json::from_str(&text).with_context(|| format!("{method} {path} did not answer with JSON"))
+        Ok((status, answer.text().await.with_context(|| format!("{method} {path}"))?))
+    }
+
+    /// What is to be refused: the status of the answer, and all that it says.
+    pub async fn refused(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<(u16, String)> {
+        let (status, text) = self.ask(&method, path, body).await?;
+        Ok((status.as_u16(), text))
     }
 
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {

@@ -2,6 +2,7 @@
 //! own position (docs/adr/0150).
 
 mod alarms;
+mod intake;
 mod log;
 mod rejected;
 mod seen;
@@ -18,6 +19,7 @@ use crate::ids;
 use crate::sql::{sql, statements};
 
 pub use alarms::{Alarm, open as alarms, raise, settle};
+pub use intake::{Batch, Fields, NoBatch, Noted, Passed, take};
 pub use log::{Behind, Chunk, append, chunk, clean};
 pub use rejected::{
     Refused, Rejected, State as RejectedState, dismiss, keep, of_stream, of_sync, open_of_sync, settle as settle_rejected, unknown,

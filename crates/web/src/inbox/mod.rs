@@ -1,7 +1,6 @@
 //! The HTTP inbox of stream connections: `POST /api/v1/streams/{id}/events`, CloudEvents 1.0 in JSON, single or batch. 202 comes after the
 //! durable commit; the good events beside bad ones are taken (contract, Events; docs/adr/0150).
 
-mod batch;
 mod commit;
 mod door;
 
@@ -10,7 +9,8 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use rialto_store::{StoreError, streams};
+use rialto_store::StoreError;
+use rialto_store::streams::{self, Batch, NoBatch};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -83,7 +83,10 @@ pub(in crate::inbox) async fn take(
     }
     let bytes = axum::body::Bytes::from_request(request, &app).await.map_err(|_| Error::TooLarge)?;
     let sources = streams::sources(app.db.read(), stream.id).await.map_err(away)?;
-    let read = batch::read(&bytes, &sources)?;
+    let read = Batch::read(&bytes, &sources).map_err(|no| match no {
+        NoBatch::Shape(why) => Error::BadRequest(why),
+        NoBatch::TooMany => Error::TooLarge,
+    })?;
     let (accepted, passed_over) = (read.accepted, read.passed.events);
     let rejected =
         read.refused.iter().map(|(index, r)| RejectedEvent { index: *index, id: r.event_id.clone(), error: r.reason.clone() }).collect();

@@ -10,6 +10,7 @@ pub mod imis;
 pub mod membersuite;
 mod names;
 pub mod personify360;
+pub mod streams;
 pub mod upload;
 pub mod writeback;
 

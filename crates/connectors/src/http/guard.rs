@@ -150,7 +150,7 @@ impl Guard {
     }
 
     /// The addresses of a name that may be reached; none is an error.
-    fn choose(&self, host: &str, found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, Denied> {
+    pub(super) fn choose(&self, host: &str, found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, Denied> {
         let chosen: Vec<SocketAddr> = found.filter(|a| self.permits(a.ip())).collect();
         if chosen.is_empty() { Err(Denied { host: host.to_owned() }) } else { Ok(chosen) }
     }

@@ -1,11 +1,14 @@
 //! What all connectors of an installation share.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use rialto_core::Clock;
 use secrecy::SecretString;
 use url::Url;
+
+use crate::ConnectorError;
 
 use super::client::Client;
 use super::guard::{Denied, Guard};
@@ -38,6 +41,17 @@ impl Outbound {
     /// resolved.
     pub fn check(&self, url: &Url) -> Result<(), Denied> {
         self.guard.check_host(url)
+    }
+
+    /// The addresses of a host that may be connected to, for what does not speak HTTP.
+    ///
+    /// # Errors
+    /// The name leads nowhere, or only where this installation does not connect.
+    pub async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectorError> {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found = tokio::net::lookup_host((bare, port)).await;
+        let found = found.map_err(|e| ConnectorError::Transient { detail: format!("the name {host} leads nowhere: {e}") })?;
+        self.guard.choose(host, found).map_err(|denied| ConnectorError::Blocked { detail: denied.to_string() })
     }
 
     /// The pace of everything that talks to this address as this user, whichever run it belongs to.

@@ -9,6 +9,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
     vec![
         ("audiences", crate::audiences::ALL),
         ("audiences::fields", crate::audiences::FIELDS_ALL),
+        ("audiences::meets", crate::audiences::MEETS_ALL),
         ("audiences::usage", crate::audiences::USAGE_ALL),
         ("audiences::write", crate::audiences::WRITE_ALL),
         ("audit", crate::audit::ALL),
@@ -51,6 +52,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("settings", crate::settings::ALL),
         ("streams", crate::streams::ALL),
         ("streams::alarms", crate::streams::ALARMS_ALL),
+        ("streams::flow", crate::streams::FLOW_ALL),
         ("streams::log", crate::streams::LOG_ALL),
         ("streams::rejected", crate::streams::REJECTED_ALL),
         ("streams::seen", crate::streams::SEEN_ALL),

@@ -22,8 +22,11 @@ pub struct FeedKind {
     /// Checks what was entered; opens nothing.
     pub check: fn(&Settings, &Secrets) -> Vec<FieldError>,
     /// A feed for a connection. `name`: what the broker keeps the place of this connection under, unless the settings say otherwise.
-    pub open: fn(&Settings, &Secrets, &Outbound, name: &str) -> Result<Box<dyn Feed>, Vec<FieldError>>,
+    pub open: fn(&Settings, &Secrets, &Outbound, name: &str) -> Opened,
 }
+
+/// A feed, or what is wrong with the settings.
+pub type Opened = Result<Box<dyn Feed>, Vec<FieldError>>;
 
 /// All of them.
 pub fn feeds() -> &'static [FeedKind] {

@@ -2,6 +2,7 @@
 //! table of their own, `audience_<id>`, columns `f<number>`: identifiers of ours, never what somebody entered (docs/adr/0150).
 
 mod fields;
+mod meets;
 mod rows;
 mod usage;
 mod write;
@@ -19,12 +20,13 @@ use crate::ids;
 use crate::sql::{sql, statements};
 
 pub use fields::{NewField, add, rename, retire};
-pub use rows::{Page, Row, count, page, values};
+pub use meets::{Met, met};
+pub use rows::{Page, Row, count, count_of, page, size, values};
 pub use usage::{Use, usage};
 pub use write::{Of, Written, clear, delete, known, upsert};
 pub(crate) use write::{add_version, drop_version};
 #[cfg(test)]
-pub(crate) use {fields::ALL as FIELDS_ALL, usage::ALL as USAGE_ALL, write::ALL as WRITE_ALL};
+pub(crate) use {fields::ALL as FIELDS_ALL, meets::ALL as MEETS_ALL, usage::ALL as USAGE_ALL, write::ALL as WRITE_ALL};
 
 statements! {
     EVERY = sql!("SELECT * FROM audience ORDER BY name_folded, id");

@@ -9,6 +9,8 @@ use crate::error::StoreError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub key: String,
+    /// The text by which it meets a subscriber; `None` where it has none.
+    pub link: Option<String>,
     pub values: Vec<Option<String>>,
 }
 
@@ -40,9 +42,9 @@ fn text_of(sqlite: bool, field: &Field) -> String {
     }
 }
 
-fn read((key, values): (String, String)) -> Result<Row, StoreError> {
+fn read((key, link, values): (String, Option<String>, String)) -> Result<Row, StoreError> {
     let values = serde_json::from_str(&values).map_err(|_| StoreError::Corrupt("a row of an audience list".into()))?;
-    Ok(Row { key, values })
+    Ok(Row { key, link, values })
 }
 
 /// A page of rows by their key.
@@ -60,12 +62,15 @@ pub async fn page(mut from: Read<'_>, audience_id: i64, fields: &[&Field], page:
     };
     // PostgreSQL calls the text of the key by the key's name, and sorts by that unless told whose it is.
     let text = format!(
-        "SELECT CAST({key} AS TEXT), {} FROM {name} r WHERE {after} AND ($2 = '' OR CAST({key} AS TEXT) LIKE $2 ESCAPE '\\' OR link = $4) ORDER BY r.{key} LIMIT $3",
+        "SELECT CAST({key} AS TEXT), link, {} FROM {name} r
+            WHERE {after} AND ($2 = '' OR CAST({key} AS TEXT) LIKE $2 ESCAPE '\\' OR link = $4 OR link = $5) ORDER BY r.{key} LIMIT $3",
         cast_json(from.is_sqlite(), fields)
     );
     let starts = if page.search.is_empty() { String::new() } else { format!("{}%", escaped(page.search)) };
-    let link = rialto_core::address::canonical(page.search);
-    let rows: Vec<(String, String)> = from.all_built(text, args![page.after, starts, page.limit, link]).await?;
+    // An address is linked in its canonical form, a Remote ID as it is.
+    let address = rialto_core::address::canonical(page.search);
+    let rows: Vec<(String, Option<String>, String)> =
+        from.all_built(text, args![page.after, starts, page.limit, address, page.search.trim()]).await?;
     rows.into_iter().map(read).collect()
 }
 
@@ -87,14 +92,22 @@ fn escaped(text: &str) -> String {
 pub async fn values(mut from: Read<'_>, audience_id: i64, fields: &[&Field], keys: &[String]) -> Result<Vec<Row>, StoreError> {
     let numeric = fields_key_is_number(from, audience_id).await?;
     let among = super::write::among(from.is_sqlite(), numeric, 1);
-    let text =
-        format!("SELECT CAST(f{KEY} AS TEXT), {} FROM {} WHERE f{KEY} {among}", cast_json(from.is_sqlite(), fields), table(audience_id));
-    let rows: Vec<(String, String)> = from.all_built(text, args![serde_json::json!(keys).to_string()]).await?;
+    let text = format!(
+        "SELECT CAST(f{KEY} AS TEXT), link, {} FROM {} WHERE f{KEY} {among}",
+        cast_json(from.is_sqlite(), fields),
+        table(audience_id)
+    );
+    let rows: Vec<(String, Option<String>, String)> = from.all_built(text, args![serde_json::json!(keys).to_string()]).await?;
     rows.into_iter().map(read).collect()
 }
 
 /// How many rows there are, and how many of them meet a subscriber.
-pub async fn count(mut from: Read<'_>, audience: &super::Audience) -> Result<(i64, i64), StoreError> {
+pub async fn count(from: Read<'_>, audience: &super::Audience) -> Result<(i64, i64), StoreError> {
+    count_of(from, audience, i64::MAX).await
+}
+
+/// The same of `most` rows at most, whichever they are: for pages that must not wait for millions.
+pub async fn count_of(mut from: Read<'_>, audience: &super::Audience, most: i64) -> Result<(i64, i64), StoreError> {
     let name = table(audience.id);
     let meets = match audience.match_by.as_deref() {
         Some("email") => "EXISTS (SELECT 1 FROM subscriber s WHERE s.canonical = r.link)".to_owned(),
@@ -104,7 +117,17 @@ pub async fn count(mut from: Read<'_>, audience: &super::Audience) -> Result<(i6
         ),
         None => "FALSE".to_owned(),
     };
-    let text = format!("SELECT COUNT(*), COALESCE(SUM(CASE WHEN r.link IS NOT NULL AND {meets} THEN 1 ELSE 0 END), 0) FROM {name} r");
-    let rows: Vec<(i64, i64)> = from.all_built(text, args![]).await?;
+    let text = format!(
+        "SELECT COUNT(*), COALESCE(SUM(CASE WHEN r.link IS NOT NULL AND {meets} THEN 1 ELSE 0 END), 0)
+         FROM (SELECT link FROM {name} LIMIT $1) r"
+    );
+    let rows: Vec<(i64, i64)> = from.all_built(text, args![most]).await?;
     rows.into_iter().next().ok_or(StoreError::NotFound)
+}
+
+/// How many rows there are, counted up to `most`.
+pub async fn size(mut from: Read<'_>, audience_id: i64, most: i64) -> Result<i64, StoreError> {
+    let text = format!("SELECT COUNT(*) FROM (SELECT 1 FROM {} LIMIT $1) r", table(audience_id));
+    let rows: Vec<(i64,)> = from.all_built(text, args![most]).await?;
+    rows.into_iter().next().map(|(n,)| n).ok_or(StoreError::NotFound)
 }

@@ -2,6 +2,7 @@
 //! own position (docs/adr/0150).
 
 mod alarms;
+mod flow;
 mod intake;
 mod log;
 mod rejected;
@@ -19,6 +20,7 @@ use crate::ids;
 use crate::sql::{sql, statements};
 
 pub use alarms::{Alarm, open as alarms, raise, settle};
+pub use flow::{Reader, events_since, readers};
 pub use intake::{Batch, Fields, NoBatch, Noted, Passed, take};
 pub use log::{Behind, Chunk, append, chunk, clean};
 pub use rejected::{
@@ -26,7 +28,9 @@ pub use rejected::{
 };
 pub use seen::{SeenField, merge as merge_seen, of_source as seen_of_source};
 #[cfg(test)]
-pub(crate) use {alarms::ALL as ALARMS_ALL, log::ALL as LOG_ALL, rejected::ALL as REJECTED_ALL, seen::ALL as SEEN_ALL};
+pub(crate) use {
+    alarms::ALL as ALARMS_ALL, flow::ALL as FLOW_ALL, log::ALL as LOG_ALL, rejected::ALL as REJECTED_ALL, seen::ALL as SEEN_ALL,
+};
 
 statements! {
     LIST = sql!("SELECT * FROM stream ORDER BY name_folded, id");

@@ -26,6 +26,9 @@ pub struct RowsQuery {
 #[derive(Serialize, ToSchema)]
 pub struct RowView {
     pub key: String,
+    /// Whom it meets; null for nobody, or while no data sync has said how rows meet subscribers.
+    #[schema(format = "uuid")]
+    pub subscriber: Option<String>,
     /// Values by API name, as text; null where empty.
     #[schema(value_type = Object)]
     pub values: serde_json::Map<String, serde_json::Value>,
@@ -57,6 +60,12 @@ pub struct Usage {
     pub items: Vec<UseView>,
 }
 
+/// Whether a page can begin behind this key; it can where it is empty.
+pub(crate) fn is_place(fields: &[Field], after: &str) -> bool {
+    let numeric = fields.iter().any(|f| f.is_key() && f.kind != "text");
+    !after.contains('\0') && (!numeric || after.is_empty() || after.parse::<i64>().is_ok())
+}
+
 /// Rows in the order of their keys.
 #[utoipa::path(get, path = "/audience-lists/{id}/rows", tag = "audience lists", params(("id" = String, Path), RowsQuery),
     responses((status = 200, body = Rows), (status = 404, body = Problem), (status = 422, body = Problem)))]
@@ -67,18 +76,19 @@ pub async fn rows(State(app): State<App>, _: Caller, id: Id, Params(query): Para
     let all = audiences::fields(app.db.read(), audience.id).await?;
     let fields: Vec<&Field> = all.iter().filter(|f| f.retired_at.is_none()).collect();
     let after = query.cursor.unwrap_or_default();
-    let numeric = all.iter().any(|f| f.is_key() && f.kind != "text");
-    if after.contains('\0') || (numeric && !after.is_empty() && after.parse::<i64>().is_err()) {
+    if !is_place(&all, &after) {
         return Err(Error::field("cursor", "Use the next_cursor of the page before."));
     }
     let mut rows = audiences::page(app.db.read(), audience.id, &fields, Page { after: &after, search, limit: limit + 1 }).await?;
     let more = rows.len() as i64 > limit;
     rows.truncate(usize::try_from(limit).unwrap_or(0));
     let (total, matched) = audiences::count(app.db.read(), &audience).await?;
+    let met = audiences::met(app.db.read(), &audience, &rows).await?;
     let next_cursor = rows.last().filter(|_| more).map(|row| row.key.clone());
     let items = rows.into_iter().map(|row| {
         let values = fields.iter().zip(row.values).map(|(f, v)| (f.api_name.clone(), v.map_or(serde_json::Value::Null, Into::into)));
-        RowView { values: values.collect(), key: row.key }
+        let subscriber = row.link.and_then(|link| met.get(&link)).map(|m| public(Kind::Subscriber, m.created_at, m.id));
+        RowView { values: values.collect(), key: row.key, subscriber }
     });
     Ok(Json(Rows { items: items.collect(), next_cursor, total, matched }))
 }

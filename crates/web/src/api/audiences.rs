@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use rialto_core::audience::{self, FieldType, MAX_FIELDS, MAX_TEXT};
 use rialto_core::permissions::Permission;
 use rialto_core::{Instant, Kind, PublicId};
+use rialto_store::Actor;
 use rialto_store::audiences::{self, Audience, Field, New, NewField};
 use rialto_store::{bridges, folders};
 use serde::{Deserialize, Serialize};
@@ -210,7 +211,7 @@ fn described(text: &str, at: &str, faults: &mut Faults) -> String {
 }
 
 /// Makes a list, or an extension of one: for API and page; the permission was asked for. Answers its internal id.
-pub(crate) async fn make(app: &App, caller: &Caller, input: AudienceInput, list: Option<&Audience>) -> Result<i64, Error> {
+pub(crate) async fn make(app: &App, who: &Actor, input: AudienceInput, list: Option<&Audience>) -> Result<i64, Error> {
     let mut faults = Faults::default();
     let list_name = name(&input.name, "name", &mut faults);
     let api_name = input.api_name.map_or_else(|| audience::api_name(&list_name), |n| n.trim().to_owned());
@@ -242,9 +243,71 @@ pub(crate) async fn make(app: &App, caller: &Caller, input: AudienceInput, list:
     let extends = list.map(|list| (list.id, scope.as_str()));
     let new = New { name: &list_name, api_name: &api_name, folder: &folder, description: &description, extends, fields: &fields };
     let mut tx = app.db.write().await?;
-    let id = audiences::create(&mut tx, &new, &caller.actor(app)).await?;
+    let id = audiences::create(&mut tx, &new, who).await?;
     tx.commit().await?;
     Ok(id)
+}
+
+/// Changes name, folder and description: for API and page.
+pub(crate) async fn save(app: &App, who: &Actor, audience: &Audience, to: AudiencePatch) -> Result<(), Error> {
+    let mut faults = Faults::default();
+    let new_name = to.name.map_or_else(|| audience.name.clone(), |n| name(&n, "name", &mut faults));
+    let folder = to.folder.map_or_else(|| Ok(audience.folder.clone()), |f| folders::path(&f)).unwrap_or_else(|why| {
+        faults.add("folder", why);
+        String::new()
+    });
+    let description = to.description.map_or_else(|| audience.description.clone(), |d| described(&d, "description", &mut faults));
+    faults.none_or()?;
+    let mut tx = app.db.write().await?;
+    audiences::update(&mut tx, audience.id, &new_name, &folder, &description, who).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Deletes a list or extension: for API and page.
+pub(crate) async fn remove(app: &App, who: &Actor, audience: &Audience) -> Result<(), Error> {
+    let mut tx = app.db.write().await?;
+    audiences::remove(&mut tx, audience.id, who).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Adds a field: for API and page. Faults are told at `field`.
+pub(crate) async fn add(app: &App, who: &Actor, audience: &Audience, input: &FieldInput) -> Result<(), Error> {
+    let mut faults = Faults::default();
+    let new = entered_field(input, "field", &mut faults);
+    faults.none_or()?;
+    let new = new.ok_or(Error::NotFound)?;
+    let mut tx = app.db.write().await?;
+    audiences::add(&mut tx, audience.id, &new, who).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Renames, lengthens, retires or brings back a field: for API and page. Faults are told at `field`.
+pub(crate) async fn change(app: &App, who: &Actor, audience: &Audience, field: &Field, to: FieldPatch) -> Result<(), Error> {
+    let before = FieldInput {
+        name: to.name.unwrap_or_else(|| field.name.clone()),
+        api_name: Some(field.api_name.clone()),
+        r#type: field.kind.clone(),
+        length: to.length.or_else(|| field.length.and_then(|n| u32::try_from(n).ok())),
+        description: to.description.unwrap_or_else(|| field.description.clone()),
+        default: to.default.unwrap_or_else(|| field.default_value.clone()),
+    };
+    let mut faults = Faults::default();
+    let wanted = entered_field(&before, "field", &mut faults);
+    faults.none_or()?;
+    let wanted = wanted.ok_or(Error::NotFound)?;
+    let mut tx = app.db.write().await?;
+    audiences::rename(&mut tx, audience.id, field.number, &wanted, who).await?;
+    if let Some(retired) = to.retired {
+        audiences::retire(&mut tx, audience.id, field.number, retired, who).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// The field of a list with this number.
+pub(crate) async fn field_at(app: &App, audience: &Audience, number: &str) -> Result<Field, Error> {
+    let number: i64 = number.parse().map_err(|_| Error::NotFound)?;
+    let fields = audiences::fields(app.db.read(), audience.id).await?;
+    fields.into_iter().find(|f| f.number == number).ok_or(Error::NotFound)
 }
 
 async fn shown(app: &App, id: i64) -> Result<Json<AudienceView>, Error> {
@@ -271,7 +334,7 @@ pub async fn list(State(app): State<App>, _: Caller) -> Result<Json<AudienceList
     responses((status = 201, body = AudienceView), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(State(app): State<App>, caller: Caller, body: Body<AudienceInput>) -> Result<(StatusCode, Json<AudienceView>), Error> {
     caller.require(Permission::ListsEdit)?;
-    let id = make(&app, &caller, body.read()?, None).await?;
+    let id = make(&app, &caller.actor(&app), body.read()?, None).await?;
     Ok((StatusCode::CREATED, shown(&app, id).await?))
 }
 
@@ -289,17 +352,7 @@ pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<Audie
 pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<AudiencePatch>) -> Result<Json<AudienceView>, Error> {
     caller.require(Permission::ListsEdit)?;
     let (audience, to) = (load(&app, &id).await?, body.read()?);
-    let mut faults = Faults::default();
-    let new_name = to.name.map_or_else(|| audience.name.clone(), |n| name(&n, "name", &mut faults));
-    let folder = to.folder.map_or_else(|| Ok(audience.folder.clone()), |f| folders::path(&f)).unwrap_or_else(|why| {
-        faults.add("folder", why);
-        String::new()
-    });
-    let description = to.description.map_or_else(|| audience.description.clone(), |d| described(&d, "description", &mut faults));
-    faults.none_or()?;
-    let mut tx = app.db.write().await?;
-    audiences::update(&mut tx, audience.id, &new_name, &folder, &description, &caller.actor(&app)).await?;
-    tx.commit().await?;
+    save(&app, &caller.actor(&app), &audience, to).await?;
     shown(&app, audience.id).await
 }
 
@@ -309,9 +362,7 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<Au
 pub async fn delete(State(app): State<App>, caller: Caller, id: Id) -> Result<StatusCode, Error> {
     caller.require(Permission::ListsEdit)?;
     let audience = load(&app, &id).await?;
-    let mut tx = app.db.write().await?;
-    audiences::remove(&mut tx, audience.id, &caller.actor(&app)).await?;
-    tx.commit().await?;
+    remove(&app, &caller.actor(&app), &audience).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -335,7 +386,7 @@ pub async fn extend(
 ) -> Result<(StatusCode, Json<AudienceView>), Error> {
     caller.require(Permission::ListsEdit)?;
     let list = load(&app, &id).await?;
-    let made = make(&app, &caller, body.read()?, Some(&list)).await?;
+    let made = make(&app, &caller.actor(&app), body.read()?, Some(&list)).await?;
     Ok((StatusCode::CREATED, shown(&app, made).await?))
 }
 
@@ -350,13 +401,7 @@ pub async fn add_field(
 ) -> Result<(StatusCode, Json<AudienceView>), Error> {
     caller.require(Permission::ListsEdit)?;
     let audience = load(&app, &id).await?;
-    let (input, mut faults) = (body.read()?, Faults::default());
-    let new = entered_field(&input, "field", &mut faults);
-    faults.none_or()?;
-    let new = new.ok_or(Error::NotFound)?;
-    let mut tx = app.db.write().await?;
-    audiences::add(&mut tx, audience.id, &new, &caller.actor(&app)).await?;
-    tx.commit().await?;
+    add(&app, &caller.actor(&app), &audience, &body.read()?).await?;
     Ok((StatusCode::CREATED, shown(&app, audience.id).await?))
 }
 
@@ -372,27 +417,7 @@ pub async fn patch_field(
 ) -> Result<Json<AudienceView>, Error> {
     caller.require(Permission::ListsEdit)?;
     let audience = load(&app, &Id(id)).await?;
-    let number: i64 = number.parse().map_err(|_| Error::NotFound)?;
-    let fields = audiences::fields(app.db.read(), audience.id).await?;
-    let field = fields.into_iter().find(|f| f.number == number).ok_or(Error::NotFound)?;
-    let to = body.read()?;
-    let before = FieldInput {
-        name: to.name.unwrap_or_else(|| field.name.clone()),
-        api_name: Some(field.api_name.clone()),
-        r#type: field.kind.clone(),
-        length: to.length.or_else(|| field.length.and_then(|n| u32::try_from(n).ok())),
-        description: to.description.unwrap_or_else(|| field.description.clone()),
-        default: to.default.unwrap_or_else(|| field.default_value.clone()),
-    };
-    let mut faults = Faults::default();
-    let wanted = entered_field(&before, "field", &mut faults);
-    faults.none_or()?;
-    let (wanted, who) = (wanted.ok_or(Error::NotFound)?, caller.actor(&app));
-    let mut tx = app.db.write().await?;
-    audiences::rename(&mut tx, audience.id, number, &wanted, &who).await?;
-    if let Some(retired) = to.retired {
-        audiences::retire(&mut tx, audience.id, number, retired, &who).await?;
-    }
-    tx.commit().await?;
+    let field = field_at(&app, &audience, &number).await?;
+    change(&app, &caller.actor(&app), &audience, &field, body.read()?).await?;
     shown(&app, audience.id).await
 }

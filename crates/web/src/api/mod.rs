@@ -150,6 +150,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(streams::token))
         .routes(routes!(streams::fields))
         .routes(routes!(streams::settle))
+        .routes(routes!(streams::dismiss))
         .routes(routes!(data_syncs::list, data_syncs::create))
         .routes(routes!(data_syncs::get, data_syncs::put, data_syncs::delete))
         .routes(routes!(data_syncs::enable))

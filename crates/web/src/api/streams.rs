@@ -3,13 +3,15 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use rialto_core::Kind;
 use rialto_core::event::MAX_ATTRIBUTE;
 use rialto_core::permissions::Permission;
+use rialto_core::{Instant, Kind};
+use rialto_store::Actor;
 use rialto_store::streams::{self, Entered, Stream};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::data_sync_history::Dismissed;
 use super::extract::{Body, Faults, Id, Problem, found, maybe_time, name, public, time};
 use crate::auth::{Caller, new_token};
 use crate::error::Error;
@@ -27,6 +29,26 @@ pub struct AlarmView {
     pub detail: String,
     #[schema(format = "date-time")]
     pub at: String,
+}
+
+/// A data sync that reads the connection.
+#[derive(Serialize, ToSchema)]
+pub struct ReaderView {
+    #[schema(format = "uuid")]
+    pub id: String,
+    pub name: String,
+    pub enabled: bool,
+    /// The business unit whose events it takes.
+    pub source: String,
+    /// Where it stands in the connection's log.
+    pub position: i64,
+    /// Events of the connection that it has not looked through, of whichever business unit.
+    pub behind: i64,
+    /// When the oldest of these came; null when it is through.
+    #[schema(format = "date-time")]
+    pub waiting_since: Option<String>,
+    /// Why it does not get on; empty for nothing.
+    pub trouble: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -53,6 +75,10 @@ pub struct StreamView {
     pub passed_source: String,
     #[schema(format = "date-time")]
     pub passed_at: Option<String>,
+    /// Events taken in the last 60 seconds.
+    pub last_minute: i64,
+    /// Data syncs that read it, also disabled ones.
+    pub readers: Vec<ReaderView>,
     /// What stands in the way; empty for nothing.
     pub trouble: String,
     pub alarms: Vec<AlarmView>,
@@ -130,12 +156,14 @@ pub(crate) fn address(app: &App, stream: &Stream) -> String {
 }
 
 async fn view(app: &App, stream: Stream) -> Result<StreamView, Error> {
-    let sources = streams::sources(app.db.read(), stream.id).await?;
+    let sources = read_sources(app, &stream).await?;
     let alarms = streams::alarms(app.db.read(), stream.id).await?;
+    let readers = streams::readers(app.db.read(), &stream).await?;
+    let last_minute = last_minute(app, &stream).await?;
     Ok(StreamView {
         id: public(Kind::Stream, stream.created_at, stream.id),
         address: address(app, &stream),
-        sources: sources.into_iter().filter(|s| !s.retired).map(|s| s.source).collect(),
+        sources,
         has_token: !stream.token_hash.is_empty(),
         kind: stream.kind,
         name: stream.name,
@@ -145,9 +173,30 @@ async fn view(app: &App, stream: Stream) -> Result<StreamView, Error> {
         passed_over: stream.passed_over,
         passed_source: stream.passed_source,
         passed_at: maybe_time(stream.passed_at),
+        last_minute,
+        readers: readers.into_iter().map(reader_view).collect(),
         trouble: stream.trouble,
         alarms: alarms.into_iter().map(|a| AlarmView { id: a.id, kind: a.kind, detail: a.detail, at: time(a.created_at) }).collect(),
     })
+}
+
+fn reader_view(reader: streams::Reader) -> ReaderView {
+    ReaderView {
+        id: public(Kind::DataSync, reader.created_at, reader.id),
+        name: reader.name,
+        enabled: reader.enabled,
+        source: reader.source,
+        position: reader.position,
+        behind: reader.behind,
+        waiting_since: maybe_time(reader.waiting_since),
+        trouble: reader.trouble,
+    }
+}
+
+/// Events that came in the last 60 seconds.
+pub(crate) async fn last_minute(app: &App, stream: &Stream) -> Result<i64, Error> {
+    let since = app.clock.now().0.saturating_sub(60_000_000);
+    Ok(streams::events_since(app.db.read(), stream, Instant(since)).await?)
 }
 
 fn checked(stream_name: &str, kind: &str, sources: &[String], enabled: bool) -> Result<Entered, Error> {
@@ -171,6 +220,68 @@ fn checked(stream_name: &str, kind: &str, sources: &[String], enabled: bool) -> 
     Ok(Entered { name: stream_name, sources: kept, enabled })
 }
 
+/// Makes a connection: for API and page; the permission was asked for. Answers its internal id.
+pub(crate) async fn make(app: &App, who: &Actor, input: &StreamInput) -> Result<i64, Error> {
+    let entered = checked(&input.name, &input.kind, &input.sources, input.enabled)?;
+    let mut tx = app.db.write().await?;
+    let id = streams::create(&mut tx, &input.kind, &entered, who).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Business units that are read now.
+pub(crate) async fn read_sources(app: &App, stream: &Stream) -> Result<Vec<String>, Error> {
+    Ok(streams::sources(app.db.read(), stream.id).await?.into_iter().filter(|s| !s.retired).map(|s| s.source).collect())
+}
+
+/// Changes a connection: for API and page.
+pub(crate) async fn save(app: &App, who: &Actor, stream: &Stream, to: StreamPatch) -> Result<(), Error> {
+    let before = read_sources(app, stream).await?;
+    let entered = checked(
+        &to.name.unwrap_or_else(|| stream.name.clone()),
+        &stream.kind,
+        &to.sources.unwrap_or(before),
+        to.enabled.unwrap_or(stream.enabled),
+    )?;
+    let mut tx = app.db.write().await?;
+    streams::update(&mut tx, stream.id, &entered, who).await?;
+    tx.commit().await?;
+    app.wake.ring_streams();
+    Ok(())
+}
+
+/// Deletes a connection: for API and page.
+pub(crate) async fn remove(app: &App, who: &Actor, stream: &Stream) -> Result<(), Error> {
+    let mut tx = app.db.write().await?;
+    streams::remove(&mut tx, stream.id, who).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Makes the token that opens the inbox, or replaces it; answers it, once.
+pub(crate) async fn make_token(app: &App, who: &Actor, stream: &Stream) -> Result<String, Error> {
+    let (token, hash) = new_token(&app.random);
+    let mut tx = app.db.write().await?;
+    streams::set_token(&mut tx, stream.id, &hash, who).await?;
+    tx.commit().await?;
+    Ok(token)
+}
+
+/// Puts an alarm aside: for API and page.
+pub(crate) async fn put_aside(app: &App, who: &Actor, stream: &Stream, number: &str) -> Result<(), Error> {
+    let number: i64 = number.parse().map_err(|_| Error::NotFound)?;
+    let mut tx = app.db.write().await?;
+    streams::settle(&mut tx, stream.id, number, who).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Puts what the connection itself refused aside; answers how many: for API and page.
+pub(crate) async fn dismiss_refused(app: &App, stream: &Stream) -> Result<u64, Error> {
+    let mut tx = app.db.write().await?;
+    let dismissed = streams::dismiss(&mut tx, stream.id, None, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(dismissed)
+}
+
 async fn shown(app: &App, id: i64) -> Result<Json<StreamView>, Error> {
     let stream = streams::get(app.db.read(), id).await?.ok_or(Error::NotFound)?;
     Ok(Json(view(app, stream).await?))
@@ -191,11 +302,7 @@ pub async fn list(State(app): State<App>, _: Caller) -> Result<Json<StreamList>,
     responses((status = 201, body = StreamView), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(State(app): State<App>, caller: Caller, body: Body<StreamInput>) -> Result<(StatusCode, Json<StreamView>), Error> {
     caller.require(Permission::ProfileStream)?;
-    let input = body.read()?;
-    let entered = checked(&input.name, &input.kind, &input.sources, input.enabled)?;
-    let mut tx = app.db.write().await?;
-    let id = streams::create(&mut tx, &input.kind, &entered, &caller.actor(&app)).await?;
-    tx.commit().await?;
+    let id = make(&app, &caller.actor(&app), &body.read()?).await?;
     Ok((StatusCode::CREATED, shown(&app, id).await?))
 }
 
@@ -212,17 +319,7 @@ pub async fn get(State(app): State<App>, _: Caller, id: Id) -> Result<Json<Strea
 pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<StreamPatch>) -> Result<Json<StreamView>, Error> {
     caller.require(Permission::ProfileStream)?;
     let (stream, to) = (load(&app, &id).await?, body.read()?);
-    let before = streams::sources(app.db.read(), stream.id).await?.into_iter().filter(|s| !s.retired).map(|s| s.source).collect();
-    let entered = checked(
-        &to.name.unwrap_or_else(|| stream.name.clone()),
-        &stream.kind,
-        &to.sources.unwrap_or(before),
-        to.enabled.unwrap_or(stream.enabled),
-    )?;
-    let mut tx = app.db.write().await?;
-    streams::update(&mut tx, stream.id, &entered, &caller.actor(&app)).await?;
-    tx.commit().await?;
-    app.wake.ring_streams();
+    save(&app, &caller.actor(&app), &stream, to).await?;
     shown(&app, stream.id).await
 }
 
@@ -232,9 +329,7 @@ pub async fn patch(State(app): State<App>, caller: Caller, id: Id, body: Body<St
 pub async fn delete(State(app): State<App>, caller: Caller, id: Id) -> Result<StatusCode, Error> {
     caller.require(Permission::ProfileStream)?;
     let stream = load(&app, &id).await?;
-    let mut tx = app.db.write().await?;
-    streams::remove(&mut tx, stream.id, &caller.actor(&app)).await?;
-    tx.commit().await?;
+    remove(&app, &caller.actor(&app), &stream).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -244,10 +339,7 @@ pub async fn delete(State(app): State<App>, caller: Caller, id: Id) -> Result<St
 pub async fn token(State(app): State<App>, caller: Caller, id: Id) -> Result<(StatusCode, Json<StreamTokenView>), Error> {
     caller.require(Permission::ProfileStream)?;
     let stream = load(&app, &id).await?;
-    let (token, hash) = new_token(&app.random);
-    let mut tx = app.db.write().await?;
-    streams::set_token(&mut tx, stream.id, &hash, &caller.actor(&app)).await?;
-    tx.commit().await?;
+    let token = make_token(&app, &caller.actor(&app), &stream).await?;
     Ok((StatusCode::CREATED, Json(StreamTokenView { token, address: address(&app, &stream) })))
 }
 
@@ -276,9 +368,15 @@ pub async fn settle(
 ) -> Result<StatusCode, Error> {
     caller.require(Permission::ProfileStream)?;
     let stream = load(&app, &Id(id)).await?;
-    let number: i64 = number.parse().map_err(|_| Error::NotFound)?;
-    let mut tx = app.db.write().await?;
-    streams::settle(&mut tx, stream.id, number, &caller.actor(&app)).await?;
-    tx.commit().await?;
+    put_aside(&app, &caller.actor(&app), &stream, &number).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Puts the events aside that the connection itself refused.
+#[utoipa::path(post, path = "/streams/{id}/dismiss", tag = "streams", params(("id" = String, Path)),
+    responses((status = 200, body = Dismissed), (status = 404, body = Problem)))]
+pub async fn dismiss(State(app): State<App>, caller: Caller, id: Id) -> Result<Json<Dismissed>, Error> {
+    caller.require(Permission::ProfileStream)?;
+    let stream = load(&app, &id).await?;
+    Ok(Json(Dismissed { dismissed: dismiss_refused(&app, &stream).await? }))
 }

@@ -22,6 +22,7 @@ const CSS: &str = concat!(
     include_str!("../../assets/css/6-tables.css"),
     include_str!("../../assets/css/7-forms.css"),
     include_str!("../../assets/css/8-groups.css"),
+    include_str!("../../assets/css/8-lists.css"),
     include_str!("../../assets/css/8-loop.css"),
     include_str!("../../assets/css/8-personas.css"),
     include_str!("../../assets/css/9-last.css"),

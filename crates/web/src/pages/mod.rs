@@ -1,6 +1,7 @@
 //! The pages. Every page is a struct and its template side by side; all of them work without JavaScript.
 
 pub mod assets;
+mod audiences;
 mod bridge;
 mod bridge_fields;
 mod bridge_form;
@@ -49,6 +50,7 @@ mod split;
 mod start;
 mod stations;
 mod status;
+mod streams;
 #[cfg(debug_assertions)]
 mod style;
 mod subscriber;
@@ -124,6 +126,8 @@ pub fn router() -> Router<App> {
         .route("/settings", get(settings::show).post(settings::save))
         .route("/settings/audit", get(settings_audit::show))
         .route("/settings/audit/export.csv", get(settings_audit::export))
+        .merge(audiences::router())
+        .merge(streams::router())
         .merge(remote_database::router())
         .merge(users::router())
         .merge(tokens::router())

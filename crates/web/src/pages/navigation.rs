@@ -17,9 +17,15 @@ const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     ("Data Exchange", &[("Sync runs", "/sync-runs"), ("Writeback List", "/writebacks")]),
+    ("Lists", &[("Audience lists", "/lists"), ("Profile extensions", "/lists/extensions")]),
     (
         "Admin › Setup",
-        &[("Bridge Configuration", "/admin/bridges"), ("Check Bridge Status", "/admin/status"), ("Schedules", "/admin/schedules")],
+        &[
+            ("Bridge Configuration", "/admin/bridges"),
+            ("Check Bridge Status", "/admin/status"),
+            ("Streams", "/admin/streams"),
+            ("Schedules", "/admin/schedules"),
+        ],
     ),
     (
         "Settings",

@@ -132,6 +132,7 @@ const OPERATIONS: &[Operation] = &[
     ("GET", "/streams/{id}/fields", &[], None),
     ("GET", "/streams/{id}/rejected", &[], None),
     ("POST", "/streams/{id}/alarms/{number}/settle", &[Permission::ProfileStream], None),
+    ("POST", "/streams/{id}/dismiss", &[Permission::ProfileStream], None),
     ("POST", "/streams/{id}/events", &[Permission::ProfileStream], Some(|| json!([]))),
     ("GET", "/data-syncs", &[], None),
     (

@@ -4,6 +4,7 @@
 mod form;
 mod monitor;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
@@ -112,10 +113,17 @@ impl Nats {
                 .await
                 .map_err(|e| ConnectorError::Rejected { detail: format!("the consumer {} cannot be made: {e}", self.consumer) })?,
         };
-        let held = consumer.cached_info().config.clone();
+        let mut held = consumer.cached_info().config.clone();
         if held.ack_policy != AckPolicy::Explicit || held.durable_name.is_none() {
             let detail = format!("the consumer {} is not a durable one that acknowledges one by one; name another one", self.consumer);
             return Err(ConnectorError::Rejected { detail });
+        }
+        let wanted: BTreeSet<&String> = self.read.subjects.iter().collect();
+        if wanted != held.filter_subjects.iter().chain([&held.filter_subject]).filter(|s| !s.is_empty()).collect() {
+            (held.filter_subject, held.filter_subjects) = (String::new(), self.read.subjects.clone());
+            let refused =
+                |e| ConnectorError::Rejected { detail: format!("the consumer {} does not take these subjects: {e}", self.consumer) };
+            stream.update_consumer(held).await.map_err(refused)?;
         }
         let largest = client.server_info().max_payload.max(1);
         let at_once = (IN_FLIGHT / largest).clamp(16, MOST_IN_FLIGHT);

@@ -18,6 +18,8 @@ pub enum Cell {
     /// An id or a code.
     Code(String),
     Number(i64),
+    /// A figure as the database writes it: exact, without separators.
+    Figure(String),
     Time(When),
     Chips(Vec<Chip>),
     /// What was, in words, and what is or would be.
@@ -55,7 +57,7 @@ impl Cell {
     /// As an export writes it: times in RFC 3339, figures without separators, states by their words.
     pub fn plain(&self) -> String {
         match self {
-            Self::Text(text) | Self::Code(text) | Self::Link { text, .. } => text.clone(),
+            Self::Text(text) | Self::Code(text) | Self::Figure(text) | Self::Link { text, .. } => text.clone(),
             Self::Noted { note, .. } => note.iso.clone(),
             Self::Moved { before, after } => format!("{before} → {}", after.plain()),
             Self::Fields(all) => all.iter().map(|(label, b, a)| format!("{label}: {b} → {a}")).collect::<Vec<_>>().join("; "),
@@ -74,7 +76,7 @@ impl HtmlSafe for Cell {}
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => f.write_str(&escape(text)),
+            Self::Text(text) | Self::Figure(text) => f.write_str(&escape(text)),
             Self::Link { href, text, note } => {
                 write!(f, "<a href=\"{}\">", escape(href))?;
                 if text.is_empty() {

@@ -57,7 +57,7 @@ fn line(out: &mut String, fields: impl Iterator<Item = String>) {
 /// Figures are ours and stay figures; everything else may have been typed by anybody.
 fn field(cell: &Cell) -> String {
     match cell {
-        Cell::Number(_) => cell.plain(),
+        Cell::Number(_) | Cell::Figure(_) => cell.plain(),
         other => safe(&other.plain()),
     }
 }
@@ -77,7 +77,7 @@ mod tests {
             assert_eq!(safe(nasty), format!("'{nasty}"));
         }
         assert_eq!((safe("ann@x.example"), safe("a=b")), ("ann@x.example".to_owned(), "a=b".to_owned()));
-        assert_eq!(field(&Cell::Number(-3)), "-3");
+        assert_eq!((field(&Cell::Number(-3)), field(&Cell::Figure("-2.5".into()))), ("-3".into(), "-2.5".into()));
     }
 
     #[test]

@@ -215,7 +215,7 @@ pub type Sorted<'a> = (Order<'a>, &'a dyn Fn(Order<'_>) -> String);
 
 /// A list as its template shows it.
 pub struct Table {
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     pub headings: Vec<Heading>,
     pub lines: Vec<Line>,
     pub menus: bool,
@@ -237,8 +237,9 @@ pub struct Table {
 
 impl Table {
     /// Rows in their order; `None` for a list that cannot be sorted.
-    pub fn of<R>(id: &'static str, reader: &Reader, columns: &[Column<R>], rows: &[R], order: Option<Sorted<'_>>) -> Self {
-        let choice = preferences::columns(&reader.headers, id);
+    pub fn of<R>(id: impl Into<Cow<'static, str>>, reader: &Reader, columns: &[Column<R>], rows: &[R], order: Option<Sorted<'_>>) -> Self {
+        let id = id.into();
+        let choice = preferences::columns(&reader.headers, &id);
         let shown: Vec<&Column<R>> = columns.iter().filter(|c| is_shown(c, choice.as_deref())).collect();
         let fill = |c: &Column<R>, row: &R| Filled { class: c.class, label: c.label.clone().into_owned(), cell: (c.cell)(row) };
         let lines = rows

@@ -116,7 +116,8 @@ impl Engine {
         let checks = writeback::reconcile::keep(self.clone(), stop.clone());
         let personas = personas::keep(self.clone(), stop.clone());
         let events = streams::keep(self.clone(), stop.clone());
-        tokio::join!(self.run(stop.clone()), writebacks, checks, personas, events, schedules::keep(self.clone(), stop));
+        let feeds = streams::fetch::keep(self.clone(), stop.clone());
+        tokio::join!(self.run(stop.clone()), writebacks, checks, personas, events, feeds, schedules::keep(self.clone(), stop));
     }
 
     /// Looks once whether a schedule is due or an occurrence can go on. Answers how many steps were taken.
@@ -144,6 +145,11 @@ impl Engine {
     /// Applies the profile events that wait, and returns when none does; for the command line and tests.
     pub async fn apply_events(&self) -> Result<(), rialto_store::StoreError> {
         streams::until_idle(self, &CancellationToken::new()).await
+    }
+
+    /// Fetches profile events from brokers until `stop`, and does nothing else: for tests and measurements.
+    pub async fn fetch_events(&self, stop: CancellationToken) {
+        streams::fetch::keep(self.clone(), stop).await;
     }
 
     /// Carries out all queued runs, one after another, then returns: for the command line and tests.

@@ -52,6 +52,7 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("settings", crate::settings::ALL),
         ("streams", crate::streams::ALL),
         ("streams::alarms", crate::streams::ALARMS_ALL),
+        ("streams::feed", crate::streams::FEED_ALL),
         ("streams::flow", crate::streams::FLOW_ALL),
         ("streams::log", crate::streams::LOG_ALL),
         ("streams::rejected", crate::streams::REJECTED_ALL),

@@ -3,6 +3,7 @@
 
 mod apply;
 mod chunk;
+pub(crate) mod fetch;
 mod replay;
 
 use std::collections::BTreeMap;

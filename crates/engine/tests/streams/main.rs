@@ -2,5 +2,6 @@
 
 mod apply;
 mod model;
+mod nats;
 mod replay;
 mod world;

@@ -75,7 +75,7 @@ async fn world(test: rialto_testkit::TestDb) -> World {
     let parts = Parts {
         db: test.db.clone(),
         vault: vault(),
-        outbound: Outbound::new(&[], clock.clone()).unwrap(),
+        outbound: Outbound::new(&["127.0.0.0/8".into()], clock.clone()).unwrap(),
         clock,
         wake: Wake::default(),
         settings: Settings::default(),
@@ -123,9 +123,15 @@ impl World {
 
     /// Makes a data sync and answers its id; it is disabled.
     pub async fn data_sync(&self, name: &str, audience_id: i64, mode: Mode, pairs: &[(&str, i64)]) -> i64 {
+        self.data_sync_of(self.north.id, name, audience_id, mode, pairs).await
+    }
+
+    /// The same for a business unit of another connection.
+    pub async fn data_sync_of(&self, source_id: i64, name: &str, audience_id: i64, mode: Mode, pairs: &[(&str, i64)]) -> i64 {
         let pairs: Vec<(String, i64)> = pairs.iter().map(|(from, to)| ((*from).to_owned(), *to)).collect();
         let mut tx = self.db.write().await.unwrap();
-        let id = data_syncs::create(&mut tx, &self.entered(name, audience_id, mode, &pairs), &actor()).await.unwrap();
+        let entered = Entered { source_id, ..self.entered(name, audience_id, mode, &pairs) };
+        let id = data_syncs::create(&mut tx, &entered, &actor()).await.unwrap();
         tx.commit().await.unwrap();
         id
     }

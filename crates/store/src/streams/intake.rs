@@ -98,6 +98,12 @@ impl Batch {
         }
     }
 
+    /// Keeps what is no event at all, with the reason.
+    pub fn refuse(&mut self, text: &str, reason: &str) {
+        self.refused.push((self.read, refused(text, reason.to_owned())));
+        self.read += 1;
+    }
+
     /// Bytes of the accepted events.
     pub fn bytes(&self) -> usize {
         self.texts.len()

@@ -2,6 +2,7 @@
 //! own position (docs/adr/0150).
 
 mod alarms;
+pub mod feed;
 mod flow;
 mod intake;
 mod log;
@@ -29,7 +30,8 @@ pub use rejected::{
 pub use seen::{SeenField, merge as merge_seen, of_source as seen_of_source};
 #[cfg(test)]
 pub(crate) use {
-    alarms::ALL as ALARMS_ALL, flow::ALL as FLOW_ALL, log::ALL as LOG_ALL, rejected::ALL as REJECTED_ALL, seen::ALL as SEEN_ALL,
+    alarms::ALL as ALARMS_ALL, feed::ALL as FEED_ALL, flow::ALL as FLOW_ALL, log::ALL as LOG_ALL, rejected::ALL as REJECTED_ALL,
+    seen::ALL as SEEN_ALL,
 };
 
 statements! {
@@ -188,6 +190,7 @@ pub async fn remove(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError>
             "Data syncs have read this connection, and their history rests on it. Switch it off instead.".into(),
         ));
     }
+    feed::remove(tx, id).await?;
     for text in [GONE_LOG, GONE_REJECTED, GONE_ALARMS, GONE_FIELDS, GONE_TOMBSTONES, GONE_SOURCES, GONE] {
         tx.run(text, args![id]).await?;
     }

@@ -108,10 +108,12 @@ impl Nats {
         let stream = self.stream(&context).await?;
         let consumer = match stream.get_consumer::<pull::Config>(&self.consumer).await {
             Ok(consumer) => consumer,
-            Err(_) => stream
-                .create_consumer(self.config(after))
-                .await
-                .map_err(|e| ConnectorError::Rejected { detail: format!("the consumer {} cannot be made: {e}", self.consumer) })?,
+            Err(_) => {
+                // Numbers that began anew say nothing of what was taken.
+                let after = if stream.cached_info().state.last_sequence < after { 0 } else { after };
+                let refused = |e| ConnectorError::Rejected { detail: format!("the consumer {} cannot be made: {e}", self.consumer) };
+                stream.create_consumer(self.config(after)).await.map_err(refused)?
+            }
         };
         let mut held = consumer.cached_info().config.clone();
         if held.ack_policy != AckPolicy::Explicit || held.durable_name.is_none() {

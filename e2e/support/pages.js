@@ -35,6 +35,80 @@ export async function furnish(page, demo) {
   await addUser(page, 'bob.lindner@rialto.example');
   await makeToken(page, 'Website sign-up');
   await decisions(page, demo);
+  await listsAndStream(page);
+}
+
+/** Fills in the fields of a new list or extension, the unique key first: `[name, type, length, default]` each. */
+export async function enterFields(page, fields) {
+  for (const [n, [name, type, length, value]] of fields.entries()) {
+    await page.getByLabel(n === 0 ? 'Name of the unique key' : `Name of field ${n + 1}`, { exact: true }).fill(name);
+    await page.getByLabel(`Type of field ${n + 1}`, { exact: true }).selectOption(type);
+    if (length) await page.getByLabel(new RegExp(`^Length of field ${n + 1},`)).fill(String(length));
+    if (value) await page.getByLabel(`Default of field ${n + 1}`, { exact: true }).fill(value);
+  }
+}
+
+/** Makes an audience list; answers its address. */
+export async function makeList(page, name, fields, folder = 'Loyalty') {
+  await page.goto('/lists/new');
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByLabel(/^Folder/).fill(folder);
+  await enterFields(page, fields);
+  await page.getByRole('button', { name: 'Make the list' }).click();
+  await page.getByRole('heading', { level: 1, name }).waitFor();
+  return new URL(page.url()).pathname.replace('/fields', '');
+}
+
+/** Makes an extension of a list; answers its address. */
+export async function makeExtension(page, list, scope, name, fields) {
+  await page.goto(`${list}/extensions`);
+  await page.getByRole('link', { name: 'New extension' }).click();
+  await page.getByLabel('Scope name').fill(scope);
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await enterFields(page, fields);
+  await page.getByRole('button', { name: 'Make the extension' }).click();
+  await page.getByRole('heading', { level: 1, name }).waitFor();
+  return new URL(page.url()).pathname.replace('/fields', '');
+}
+
+/** Makes a stream connection with its token; answers `{href, address, token}`. */
+export async function makeStream(page, name, source) {
+  await page.goto('/admin/streams/new');
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByLabel('Business units').fill(source);
+  await page.getByRole('button', { name: 'Make the connection' }).click();
+  await page.getByRole('heading', { level: 1, name }).waitFor();
+  const href = new URL(page.url()).pathname;
+  await page.goto(`${href}/token`);
+  await page.getByRole('button', { name: 'Make the token' }).click();
+  const token = await page.getByLabel(`Token of ${name}`).inputValue();
+  return { href, token, address: await page.getByLabel('Address').inputValue() };
+}
+
+/** Sends profile events as a loyalty system does; answers what became of them. */
+export async function sendEvents(stream, events) {
+  const answer = await fetch(stream.address, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${stream.token}`, 'content-type': 'application/cloudevents-batch+json' },
+    body: JSON.stringify(events),
+  });
+  if (answer.status !== 202) throw new Error(`the inbox answered ${answer.status}: ${await answer.text()}`);
+  return answer.json();
+}
+
+/** A new state of a profile. */
+export function profile(source, subject, sequence, data) {
+  return { specversion: '1.0', id: `${subject}-${sequence}`, type: 'profile.upserted', source, subject, sequence: String(sequence), data: { profileAltId: subject, ...data } };
+}
+
+/** An audience list with an extension, and a stream connection that took two events and refused one. */
+async function listsAndStream(page) {
+  const key = ['Member number', 'text', 20];
+  const list = await makeList(page, 'Members', [key, ['Member since', 'date'], ['Newsletter language', 'text', 5, 'en']]);
+  await makeExtension(page, list, 'LOYALTY', 'Loyalty profile', [key, ['Tier', 'text', 10, 'Basic'], ['Points', 'integer'], ['Last order', 'datetime'], ['Email', 'text', 200]]);
+  const stream = await makeStream(page, 'Loyalty programme', '/loyalty/north');
+  const member = (subject, tier, points) => profile('/loyalty/north', subject, 1, { attributes: { tier, email: `${subject.toLowerCase()}@home.example` }, metrics: { points } });
+  await sendEvents(stream, [member('LOY-1', 'Gold', 1204), member('LOY-2', 'Basic', 12), profile('/loyalty/south', 'LOY-3', 1, {})]);
 }
 
 /** Unsubscribes the nth person of Newsletter who may be mailed. */
@@ -155,6 +229,9 @@ export async function everyPage(page) {
   const error = await firstLink(page, '/writebacks?state=error', '/writebacks/');
   await page.goto('/settings/tokens');
   const revoke = await page.getByRole('link', { name: 'Revoke …', includeHidden: true }).first().getAttribute('href');
+  const list = await firstLink(page, '/lists', '/lists/0');
+  const extension = await firstLink(page, '/lists/extensions', '/lists/0');
+  const stream = await firstLink(page, '/admin/streams', '/admin/streams/0');
   return [
     { name: 'overview', path: '/' },
     { name: 'target-groups', path: '/target-groups' },
@@ -221,6 +298,31 @@ export async function everyPage(page) {
     { name: 'bridge', path: bridge },
     { name: 'bridge-fields', path: `${bridge}/fields` },
     { name: 'bridge-schedule', path: `${bridge}/schedule` },
+    { name: 'lists', path: '/lists' },
+    { name: 'lists-none', path: '/lists?q=no+such+list' },
+    { name: 'list-new', path: '/lists/new' },
+    { name: 'list-new-faults', path: '/lists/new', act: async (p) => { await p.getByRole('button', { name: 'Make the list' }).click(); await p.getByText('Nothing was saved yet.').waitFor(); } },
+    { name: 'list-rows-none', path: list },
+    { name: 'list-fields', path: `${list}/fields` },
+    { name: 'list-fields-menu', path: `${list}/fields`, act: openMenu('Actions for') },
+    { name: 'list-field-new', path: `${list}/fields/new` },
+    { name: 'list-field-edit', path: `${list}/fields/3` },
+    { name: 'list-extensions', path: `${list}/extensions` },
+    { name: 'list-usage-none', path: `${list}/usage` },
+    { name: 'list-settings', path: `${list}/settings` },
+    { name: 'list-delete-not', path: `${list}/delete` },
+    { name: 'extensions', path: '/lists/extensions' },
+    { name: 'extension-new', path: '/lists/extensions/new' },
+    { name: 'extension-fields', path: `${extension}/fields` },
+    { name: 'extension-delete', path: `${extension}/delete` },
+    { name: 'streams', path: '/admin/streams' },
+    { name: 'stream-new', path: '/admin/streams/new' },
+    { name: 'stream', path: stream },
+    { name: 'stream-fields', path: `${stream}/fields` },
+    { name: 'stream-rejected', path: `${stream}/rejected` },
+    { name: 'stream-edit', path: `${stream}/edit` },
+    { name: 'stream-token', path: `${stream}/token` },
+    { name: 'stream-delete', path: `${stream}/delete` },
     { name: 'bridge-status', path: '/admin/status' },
     { name: 'schedules', path: '/admin/schedules' },
     { name: 'subscriber-unsubscribe', path: `${subscriber}/unsubscribe` },

@@ -104,7 +104,7 @@ pub(crate) fn words(p: Permission) -> &'static str {
         Permission::GroupsSync => "sync target groups",
         Permission::GroupsApprove => "decide on held syncs",
         Permission::MailingsSend => "send mailings",
-        Permission::ListsEdit => "edit target groups",
+        Permission::ListsEdit => "edit target groups and lists",
         Permission::DataExchangeEdit => "edit data exchanges",
         Permission::ProfileStream => "read the profile stream",
         Permission::LabelsCreate => "create labels",

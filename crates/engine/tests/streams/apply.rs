@@ -59,6 +59,18 @@ async fn rows_meet_subscribers_whenever_they_appear() {
         assert_eq!(audiences::count(world.db.read(), &audience).await.unwrap(), (2, 0), "{}", world.name);
         world.person("p6@home.example").await;
         assert_eq!(audiences::count(world.db.read(), &audience).await.unwrap(), (2, 1), "{}", world.name);
+        assert_eq!(audiences::count_of(world.db.read(), &audience, 1).await.unwrap().0, 1, "counted no further than asked for");
+        let fields = audiences::fields(world.db.read(), audience.id).await.unwrap();
+        let shown: Vec<&audiences::Field> = fields.iter().collect();
+        for (search, keys) in [("", vec!["LOY-1", "LOY-2"]), (" P6@Home.example ", vec!["LOY-2"]), ("LOY-1", vec!["LOY-1"]), ("%", vec![])]
+        {
+            let page = audiences::Page { after: "", search, limit: 10 };
+            let rows = audiences::page(world.db.read(), audience.id, &shown, page).await.unwrap();
+            assert_eq!(rows.iter().map(|r| r.key.as_str()).collect::<Vec<_>>(), keys, "{}: {search}", world.name);
+            let met = audiences::met(world.db.read(), &audience, &rows).await.unwrap();
+            let whom: Vec<_> = rows.iter().filter_map(|r| met.get(r.link.as_deref()?)).map(|m| m.address.as_str()).collect();
+            assert_eq!(whom, if keys.contains(&"LOY-2") { vec!["p6@home.example"] } else { vec![] }, "{}: {search}", world.name);
+        }
     }
 }
 

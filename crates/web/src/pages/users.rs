@@ -197,7 +197,7 @@ mod tests {
             granted: vec![Permission::GroupsSync, Permission::AuditRead],
             denied: vec![Permission::ListsEdit],
         };
-        assert_eq!(adjusted(&access), "may also sync target groups, read the audit trail; may not edit target groups");
+        assert_eq!(adjusted(&access), "may also sync target groups, read the audit trail; may not edit target groups and lists");
         assert_eq!(adjusted(&Access::preset(Role::Admin)), "");
     }
 }

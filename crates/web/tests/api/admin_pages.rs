@@ -126,7 +126,7 @@ async fn a_user_is_added_changed_and_disabled_at_once() {
         assert_eq!(bob.get("/settings/audit").await.status, StatusCode::OK, "{}: in force at once, without a new sign-in", test.name);
         assert_eq!(bob.get("/target-groups/new").await.status, StatusCode::FORBIDDEN);
         let list = ann.get("/settings/users").await.text;
-        assert!(list.contains("may also read the audit trail; may not edit target groups"), "{list}");
+        assert!(list.contains("may also read the audit trail; may not edit target groups and lists"), "{list}");
         let form = ann.get(&href).await.text;
         assert!(
             form.contains("value=\"granted\" selected") && form.contains("value=\"denied\" selected") && form.contains("Europe/Vienna")

@@ -39,26 +39,20 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Response, Er
 async fn listed(reader: &Reader, audience: &Audience, refused: String) -> Result<Response, Error> {
     let fields = store::fields(reader.app.db.read(), audience.id).await?;
     let head = Head::of(reader, audience, &fields, "Fields").await?;
-    let mut table = Table::plain(reader, &columns(reader, audience), &fields);
+    let in_use = super::in_use(&fields);
+    let retired = i64::try_from(fields.len()).unwrap_or(i64::MAX) - in_use;
+    let mut table = Table::plain(reader, &columns(reader, audience, retired > 0), &fields);
     if head.may_edit {
         table = table.with_menus(&fields, |f| (f.name.clone(), menu(&head.href, f)));
     }
-    let in_use = super::in_use(&fields);
-    let page = Fields {
-        page: page(reader, audience, format!("Fields of {}", audience.name)),
-        retired: i64::try_from(fields.len()).unwrap_or(i64::MAX) - in_use,
-        in_use,
-        head,
-        table,
-        refused,
-    };
+    let page = Fields { page: page(reader, audience, format!("Fields of {}", audience.name)), retired, in_use, head, table, refused };
     let status = if page.refused.is_empty() { StatusCode::OK } else { StatusCode::CONFLICT };
     Ok((status, Html(page.render()?)).into_response())
 }
 
-fn columns(reader: &Reader, audience: &Audience) -> Vec<Column<Field>> {
+fn columns(reader: &Reader, audience: &Audience, retired: bool) -> Vec<Column<Field>> {
     let (here, of) = (reader.here(), audience.clone());
-    vec![
+    let mut columns = vec![
         Column::new("name", "Name", |f: &Field| Cell::Text(f.name.clone())).always().wide(),
         Column::new("reference", "In mailings", move |f: &Field| Cell::Code(of.reference(f))),
         Column::new("type", "Type", |f: &Field| Cell::Text(f.type_words())).short(),
@@ -67,8 +61,11 @@ fn columns(reader: &Reader, audience: &Audience) -> Vec<Column<Field>> {
         }),
         Column::new("description", "Description", |f: &Field| Cell::Text(f.description.clone())).wide(),
         Column::new("state", "State", |f: &Field| Cell::Chips(chip(f))),
-        Column::new("retired", "Retired", move |f: &Field| Cell::time(here.maybe(f.retired_at), "")).short(),
-    ]
+    ];
+    if retired {
+        columns.push(Column::new("retired", "Retired", move |f: &Field| Cell::time(here.maybe(f.retired_at), "")).short());
+    }
+    columns
 }
 
 fn chip(field: &Field) -> Vec<Chip> {

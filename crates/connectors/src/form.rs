@@ -16,6 +16,8 @@ pub enum Input {
     Url,
     Number,
     Secret,
+    /// A secret of several lines, such as the content of a file.
+    SecretLines,
     /// One of `options`.
     Choice,
 }

@@ -18,7 +18,8 @@ pub struct FeedKind {
     pub kind: &'static str,
     /// As on the pages.
     pub name: &'static str,
-    pub form: &'static [FormField],
+    pub settings: &'static [FormField],
+    pub secrets: &'static [FormField],
     /// Checks what was entered; opens nothing.
     pub check: fn(&Settings, &Secrets) -> Vec<FieldError>,
     /// A feed for a connection. `name`: what the broker keeps the place of this connection under, unless the settings say otherwise.

@@ -1,5 +1,7 @@
 //! `/streams`: stream connections (L1): which business units they read, what has come, and what is in the way.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -7,10 +9,12 @@ use rialto_core::event::MAX_ATTRIBUTE;
 use rialto_core::permissions::Permission;
 use rialto_core::{Instant, Kind};
 use rialto_store::Actor;
+use rialto_store::streams::feed::{self, FeedEntered, FeedRow};
 use rialto_store::streams::{self, Entered, Stream};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::bridge_input;
 use super::data_sync_history::Dismissed;
 use super::extract::{Body, Faults, Id, Problem, found, maybe_time, name, public, time};
 use crate::auth::{Caller, new_token};
@@ -55,10 +59,12 @@ pub struct ReaderView {
 pub struct StreamView {
     #[schema(format = "uuid")]
     pub id: String,
-    /// `http`.
+    /// `http`: events are sent to Rialto; `nats`: Rialto fetches them from NATS JetStream.
     pub kind: String,
     pub name: String,
     pub enabled: bool,
+    /// How the broker is reached and how it stands; null for `http`.
+    pub feed: Option<FeedView>,
     /// Business units whose events are read, compared whole with `source`.
     pub sources: Vec<String>,
     /// Where events are sent.
@@ -93,13 +99,35 @@ pub struct StreamList {
 #[serde(deny_unknown_fields)]
 pub struct StreamInput {
     pub name: String,
-    /// `http`: events are sent to Rialto.
+    /// `http`: events are sent to Rialto; `nats`: Rialto fetches them from NATS JetStream.
     #[serde(default = "http")]
     pub kind: String,
     /// Business units, as events name them in `source`.
     pub sources: Vec<String>,
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Of `nats`: `address`, `stream`, and what else its form names.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// Of `nats`: `password`, `token` or `creds`.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// A broker that Rialto fetches from.
+#[derive(Serialize, ToSchema)]
+pub struct FeedView {
+    pub settings: BTreeMap<String, String>,
+    /// Names of the secrets that are set; never their values.
+    pub secrets: Vec<String>,
+    /// The broker's number up to which everything is kept here.
+    pub taken: i64,
+    /// Messages not fetched yet when the broker was last asked.
+    pub waiting: i64,
+    /// What endangers events at the broker, and what to do.
+    pub warnings: Vec<String>,
+    #[schema(format = "date-time")]
+    pub looked_at: Option<String>,
 }
 
 fn http() -> String {
@@ -116,6 +144,10 @@ pub struct StreamPatch {
     pub name: Option<String>,
     pub sources: Option<Vec<String>>,
     pub enabled: Option<bool>,
+    /// All of them, in place of those before. At another address stored secrets are dropped.
+    pub settings: Option<BTreeMap<String, String>>,
+    /// Those that change; an empty one takes it away.
+    pub secrets: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -160,7 +192,9 @@ async fn view(app: &App, stream: Stream) -> Result<StreamView, Error> {
     let alarms = streams::alarms(app.db.read(), stream.id).await?;
     let readers = streams::readers(app.db.read(), &stream).await?;
     let last_minute = last_minute(app, &stream).await?;
+    let feed = feed::get(app.db.read(), stream.id).await?.map(|f| feed_view(&f)).transpose()?;
     Ok(StreamView {
+        feed,
         id: public(Kind::Stream, stream.created_at, stream.id),
         address: address(app, &stream),
         sources,
@@ -177,6 +211,17 @@ async fn view(app: &App, stream: Stream) -> Result<StreamView, Error> {
         readers: readers.into_iter().map(reader_view).collect(),
         trouble: stream.trouble,
         alarms: alarms.into_iter().map(|a| AlarmView { id: a.id, kind: a.kind, detail: a.detail, at: time(a.created_at) }).collect(),
+    })
+}
+
+fn feed_view(feed: &FeedRow) -> Result<FeedView, Error> {
+    Ok(FeedView {
+        settings: feed.settings()?,
+        secrets: feed.secret_names()?,
+        taken: feed.taken,
+        waiting: feed.waiting,
+        warnings: feed.warnings(),
+        looked_at: maybe_time(feed.looked_at),
     })
 }
 
@@ -199,11 +244,23 @@ pub(crate) async fn last_minute(app: &App, stream: &Stream) -> Result<i64, Error
     Ok(streams::events_since(app.db.read(), stream, Instant(since)).await?)
 }
 
-fn checked(stream_name: &str, kind: &str, sources: &[String], enabled: bool) -> Result<Entered, Error> {
+/// What is entered of the broker: settings, secrets, and the names of secrets that stay.
+struct Broker<'a> {
+    settings: &'a BTreeMap<String, String>,
+    secrets: &'a BTreeMap<String, String>,
+    kept: &'a [String],
+}
+
+fn checked(stream_name: &str, kind: &str, sources: &[String], enabled: bool, broker: &Broker<'_>) -> Result<Entered, Error> {
     let mut faults = Faults::default();
     let stream_name = name(stream_name, "name", &mut faults);
-    if kind != "http" {
-        faults.add("kind", "Use http.");
+    match rialto_connectors::streams::feed(kind) {
+        Some(kind) => faults.0.extend(bridge_input::check(kind, broker.settings, broker.secrets, broker.kept)),
+        None if kind != "http" => faults.add("kind", "Use http or nats."),
+        None if !broker.settings.is_empty() || !broker.secrets.is_empty() => {
+            faults.add("settings", "Events are sent to this kind of connection: there is nothing to be set.");
+        }
+        None => {}
     }
     if sources.is_empty() || sources.len() > SOURCES {
         faults.add("sources", format!("Name 1 to {SOURCES} business units, as events name them in `source`."));
@@ -222,9 +279,14 @@ fn checked(stream_name: &str, kind: &str, sources: &[String], enabled: bool) -> 
 
 /// Makes a connection: for API and page; the permission was asked for. Answers its internal id.
 pub(crate) async fn make(app: &App, who: &Actor, input: &StreamInput) -> Result<i64, Error> {
-    let entered = checked(&input.name, &input.kind, &input.sources, input.enabled)?;
+    let broker = Broker { settings: &input.settings, secrets: &input.secrets, kept: &[] };
+    let entered = checked(&input.name, &input.kind, &input.sources, input.enabled, &broker)?;
     let mut tx = app.db.write().await?;
     let id = streams::create(&mut tx, &input.kind, &entered, who).await?;
+    if input.kind != "http" {
+        let feed = FeedEntered { settings: input.settings.clone(), secrets: input.secrets.clone() };
+        feed::create(&mut tx, &app.vault, id, &feed).await?;
+    }
     tx.commit().await?;
     Ok(id)
 }
@@ -237,14 +299,28 @@ pub(crate) async fn read_sources(app: &App, stream: &Stream) -> Result<Vec<Strin
 /// Changes a connection: for API and page.
 pub(crate) async fn save(app: &App, who: &Actor, stream: &Stream, to: StreamPatch) -> Result<(), Error> {
     let before = read_sources(app, stream).await?;
+    let known = feed::get(app.db.read(), stream.id).await?;
+    let (had, stored) = match &known {
+        Some(feed) => (feed.settings()?, feed.secret_names()?),
+        None => Default::default(),
+    };
+    let asked = to.settings.is_some() || to.secrets.is_some();
+    let (settings, secrets) = (to.settings.unwrap_or_else(|| had.clone()), to.secrets.unwrap_or_default());
+    // A stored password must not travel to another address.
+    let stays = |name: &String| had.get("address") == settings.get("address") && !secrets.contains_key(name);
+    let kept: Vec<String> = stored.into_iter().filter(stays).collect();
     let entered = checked(
         &to.name.unwrap_or_else(|| stream.name.clone()),
         &stream.kind,
         &to.sources.unwrap_or(before),
         to.enabled.unwrap_or(stream.enabled),
+        &Broker { settings: &settings, secrets: &secrets, kept: &kept },
     )?;
     let mut tx = app.db.write().await?;
     streams::update(&mut tx, stream.id, &entered, who).await?;
+    if known.is_some() && asked {
+        feed::update(&mut tx, &app.vault, stream.id, &FeedEntered { settings, secrets }).await?;
+    }
     tx.commit().await?;
     app.wake.ring_streams();
     Ok(())

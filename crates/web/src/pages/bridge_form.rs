@@ -6,7 +6,6 @@ use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use rialto_connectors::form::{FormField, Input};
 use rialto_connectors::{BridgeKind, FieldError, kind, kinds as all_kinds};
 use rialto_core::permissions::Permission;
 use rialto_core::run::{RunKind, Trigger};
@@ -14,6 +13,7 @@ use rialto_store::bridges::{self, Bridge, Entered};
 use rialto_store::runs::{self, NewRun, Subject};
 
 use super::bridge_head::Head;
+use super::entry_fields::{self, Field};
 use super::links;
 use super::shell::{Page, Reader};
 use crate::api::bridge_input;
@@ -37,21 +37,6 @@ pub async fn kinds(reader: Reader) -> Result<Html<String>, Error> {
     reader.session.require(Permission::BridgesAdmin)?;
     let kinds = all_kinds().iter().map(|k| (k.kind, k.name, k.list_name)).collect();
     Ok(Html(Kinds { page: reader.page("Add a bridge"), kinds }.render()?))
-}
-
-struct Field {
-    id: String,
-    label: &'static str,
-    help: &'static str,
-    /// `text`, `url`, `number`, `password` or `choice`.
-    input: &'static str,
-    required: bool,
-    value: String,
-    /// A secret that is stored: leave it blank to keep it.
-    kept: bool,
-    options: Vec<(&'static str, bool)>,
-    advanced: bool,
-    error: Option<String>,
 }
 
 #[derive(Template)]
@@ -86,34 +71,7 @@ struct Filled<'a> {
 async fn form(reader: &Reader, filled: &Filled<'_>) -> Result<Response, Error> {
     let Filled { kind, entered, stored, faults, .. } = filled;
     let error = |path: &str| faults.iter().find(|f| f.field == path).map(|f| f.detail.clone());
-    let field = |part: &str, f: &FormField| {
-        let id = format!("{part}.{}", f.key);
-        let set = if part == "settings" { entered.settings.get(f.key).cloned() } else { None };
-        let value = set.unwrap_or_else(|| f.default.to_owned());
-        let secret = part == "secrets";
-        Field {
-            input: match f.input {
-                // A user name is a secret to Rialto, but people want to see what they type.
-                Input::Secret if f.key.contains("user") => "text",
-                Input::Secret => "password",
-                Input::Url => "url",
-                Input::Number => "number",
-                Input::Choice => "choice",
-                Input::Text => "text",
-            },
-            label: f.label,
-            help: f.help,
-            required: f.required && f.default.is_empty(),
-            options: f.options.iter().map(|o| (*o, *o == value)).collect(),
-            value: if secret { String::new() } else { value },
-            kept: secret && stored.iter().any(|s| s == f.key),
-            advanced: f.advanced,
-            error: error(&id),
-            id,
-        }
-    };
-    let fields: Vec<Field> =
-        kind.settings.iter().map(|f| field("settings", f)).chain(kind.secrets.iter().map(|f| field("secrets", f))).collect();
+    let fields = entry_fields::of((*kind).into(), &entered.settings, stored, faults);
     let title = if filled.bridge.is_some() { format!("Edit {}", entered.name) } else { format!("Add a bridge to {}", kind.name) };
     let page = BridgeForm {
         page: reader.page(title),
@@ -137,17 +95,11 @@ async fn form(reader: &Reader, filled: &Filled<'_>) -> Result<Response, Error> {
 
 /// Reads what was sent. Empty secrets were not entered; settings equal to their default are not stored.
 fn read(kind: &BridgeKind, sent: &Sent) -> Entered {
-    let part = |name: &str, form: &[FormField]| -> BTreeMap<String, String> {
-        form.iter()
-            .filter_map(|f| Some((f, sent.get(&format!("{name}.{}", f.key))?.trim())))
-            .filter(|(f, v)| !v.is_empty() && *v != f.default)
-            .map(|(f, v)| (f.key.to_owned(), v.to_owned()))
-            .collect()
-    };
+    let (settings, secrets) = entry_fields::read(kind.into(), sent);
     Entered {
         name: sent.get("name").map(|n| n.trim().to_owned()).unwrap_or_default(),
-        settings: part("settings", kind.settings),
-        secrets: part("secrets", kind.secrets),
+        settings,
+        secrets,
         enabled: sent.get("enabled").is_some_and(|v| v == "yes"),
     }
 }

@@ -11,6 +11,7 @@ mod compound;
 mod compound_form;
 mod compound_made;
 mod decide;
+mod entry_fields;
 mod fetch_token;
 mod folders;
 mod group;

@@ -11,6 +11,7 @@ mod bridges;
 mod compound;
 mod data_syncs;
 mod described;
+mod feeds;
 mod fetched;
 mod group_pages;
 mod harness;

@@ -13,11 +13,11 @@ const fn text(key: &'static str, label: &'static str, help: &'static str, requir
     FormField { key, label, help, input: Input::Text, required, default: "", options: &[], advanced }
 }
 
-const fn secret(key: &'static str, label: &'static str, help: &'static str) -> FormField {
-    FormField { key, label, help, input: Input::Secret, required: false, default: "", options: &[], advanced: false }
+const fn secret(key: &'static str, label: &'static str, help: &'static str, input: Input) -> FormField {
+    FormField { key, label, help, input, required: false, default: "", options: &[], advanced: false }
 }
 
-pub(super) const FORM: &[FormField] = &[
+pub(super) const SETTINGS: &[FormField] = &[
     text("address", "Address", "Such as nats://broker.example.org:4222, or tls:// where the connection is encrypted.", true, false),
     text("stream", "Stream", "The JetStream stream that holds the events.", true, false),
     text(
@@ -28,20 +28,23 @@ pub(super) const FORM: &[FormField] = &[
         false,
     ),
     text("user", "User name", "Where the broker asks for one.", false, false),
-    secret("password", "Password", "Goes with the user name."),
-    secret("token", "Token", "Where the broker is opened by a token."),
-    secret("creds", "Credentials", "The content of a .creds file."),
     text("consumer", "Consumer", "Name of the durable consumer that keeps Rialto's place. Empty: one of Rialto's own.", false, true),
     FormField {
         key: "monitor",
         label: "Monitoring address",
-        help: "The broker's HTTP monitoring, such as http://broker.example.org:8222. With it Rialto sees whether the broker syncs before it acknowledges.",
+        help: "The broker's HTTP monitoring, such as http://broker.example.org:8222: it tells whether the broker syncs before it acknowledges.",
         input: Input::Url,
         required: false,
         default: "",
         options: &[],
         advanced: true,
     },
+];
+
+pub(super) const SECRETS: &[FormField] = &[
+    secret("password", "Password", "Goes with the user name.", Input::Secret),
+    secret("token", "Token", "Where the broker is opened by a token.", Input::Secret),
+    secret("creds", "Credentials", "The content of a .creds file.", Input::SecretLines),
 ];
 
 /// Settings that make sense together.
@@ -60,7 +63,7 @@ pub(super) struct Read {
 }
 
 pub(super) fn read(settings: &Settings, secrets: &Secrets) -> Result<Read, Vec<FieldError>> {
-    let mut entered = Entered { form: FORM, settings, secrets, faults: Vec::new() };
+    let mut entered = Entered { form: SETTINGS, settings, secrets, faults: Vec::new() };
     let url = entered.address("address", "Enter the broker's address.", broker);
     let stream = entered.text("stream", is_name, "Enter the stream's name: letters, digits and signs other than . * > / \\ and spaces.");
     let consumer = entered.text("consumer", |n| n.is_empty() || is_name(n), "A consumer's name has no . * > / \\ and no spaces.");

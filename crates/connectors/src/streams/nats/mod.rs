@@ -26,7 +26,8 @@ use form::Read;
 pub const KIND: FeedKind = FeedKind {
     kind: "nats",
     name: "NATS JetStream",
-    form: form::FORM,
+    settings: form::SETTINGS,
+    secrets: form::SECRETS,
     check: |settings, secrets| form::read(settings, secrets).err().unwrap_or_default(),
     open: |settings, secrets, outbound, name| {
         let read = form::read(settings, secrets)?;

@@ -1,17 +1,21 @@
 //! A stream connection made, changed, switched off and on, deleted.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+use rialto_connectors::streams::{self, FeedKind};
 use rialto_core::permissions::Permission;
-use rialto_store::streams::{self as store, Stream};
+use rialto_store::streams::{self as store, Stream, feed};
 use serde::Deserialize;
 
 use super::{find, href};
 use crate::api::streams::{self as api, StreamInput, StreamPatch};
 use crate::auth::Form;
 use crate::error::{Error, FieldError};
+use crate::pages::entry_fields::{self, Field};
 use crate::pages::shell::{Page, Reader};
 use crate::pages::text::filters;
 use crate::pages::toast::{self, Toast};
@@ -24,6 +28,9 @@ pub struct Sent {
     /// A business unit a line.
     sources: String,
     enabled: String,
+    /// Of a broker: `settings.<key>` and `secrets.<key>`.
+    #[serde(flatten)]
+    more: BTreeMap<String, String>,
 }
 
 impl Sent {
@@ -39,6 +46,10 @@ struct StreamForm {
     action: String,
     back: String,
     edit: bool,
+    /// The kind of broker, and what is asked for it; `None` for the inbox.
+    broker: Option<&'static FeedKind>,
+    fields: Vec<Field>,
+    more_open: bool,
     sent: Sent,
     faults: Vec<FieldError>,
     whole: String,
@@ -55,16 +66,45 @@ impl StreamForm {
     }
 }
 
-fn form(reader: &Reader, own: Option<&Stream>, sent: Sent, error: Option<Error>) -> Result<Response, Error> {
+/// What the form is about: a connection that is edited, or the kind of a new one; and the secrets that are stored.
+struct About<'a> {
+    own: Option<&'a Stream>,
+    broker: Option<&'static FeedKind>,
+    stored: Vec<String>,
+}
+
+impl<'a> About<'a> {
+    async fn of(reader: &Reader, stream: &'a Stream) -> Result<Self, Error> {
+        let stored = match feed::get(reader.app.db.read(), stream.id).await? {
+            Some(feed) => feed.secret_names()?,
+            None => Vec::new(),
+        };
+        Ok(Self { own: Some(stream), broker: streams::feed(&stream.kind), stored })
+    }
+}
+
+fn form(reader: &Reader, about: &About<'_>, sent: Sent, error: Option<Error>) -> Result<Response, Error> {
+    let About { own, broker, stored } = about;
     let (faults, whole) = match error {
         None => (Vec::new(), String::new()),
         Some(Error::Invalid(faults)) => (faults, String::new()),
         Some(Error::Conflict(why)) => (Vec::new(), why),
         Some(other) => return Err(other),
     };
+    let fields = broker.map_or_else(Vec::new, |kind| {
+        let (settings, _) = entry_fields::read(kind.into(), &sent.more);
+        entry_fields::of(kind.into(), &settings, stored, &faults)
+    });
     let page = StreamForm {
+        broker: *broker,
+        more_open: fields.iter().any(|f| f.advanced && f.error.is_some()),
+        fields,
         page: reader.page(own.map_or("New stream connection".to_owned(), |s| format!("Edit {}", s.name))),
-        action: own.map_or("/admin/streams/new".to_owned(), |s| format!("{}/edit", href(s))),
+        action: match (own, broker) {
+            (Some(stream), _) => format!("{}/edit", href(stream)),
+            (None, Some(kind)) => format!("/admin/streams/new/{}", kind.kind),
+            (None, None) => "/admin/streams/new".to_owned(),
+        },
         back: own.map_or("/admin/streams".to_owned(), href),
         edit: own.is_some(),
         sent,
@@ -75,24 +115,33 @@ fn form(reader: &Reader, own: Option<&Stream>, sent: Sent, error: Option<Error>)
     Ok((status, Html(page.render()?)).into_response())
 }
 
-/// GET /admin/streams/new
-pub async fn new(reader: Reader) -> Result<Response, Error> {
-    reader.session.require(Permission::ProfileStream)?;
-    form(&reader, None, Sent { enabled: "yes".into(), ..Sent::default() }, None)
+/// The kind of a new connection; without one it is the inbox.
+fn kind_of(named: Option<Path<String>>) -> Result<Option<&'static FeedKind>, Error> {
+    named.map(|Path(kind)| streams::feed(&kind).ok_or(Error::NotFound)).transpose()
 }
 
-/// POST /admin/streams/new
-pub async fn create(reader: Reader, Form(sent): Form<Sent>) -> Result<Response, Error> {
+/// GET /admin/streams/new and /admin/streams/new/{kind}
+pub async fn new(reader: Reader, kind: Option<Path<String>>) -> Result<Response, Error> {
+    reader.session.require(Permission::ProfileStream)?;
+    let about = About { own: None, broker: kind_of(kind)?, stored: Vec::new() };
+    form(&reader, &about, Sent { enabled: "yes".into(), ..Sent::default() }, None)
+}
+
+/// POST /admin/streams/new and /admin/streams/new/{kind}
+pub async fn create(reader: Reader, kind: Option<Path<String>>, Form(sent): Form<Sent>) -> Result<Response, Error> {
     reader.session.require(Permission::ProfileStream)?;
     let app = &reader.app;
-    let input = StreamInput { name: sent.name.clone(), kind: "http".into(), sources: sent.units(), enabled: sent.enabled == "yes" };
+    let broker = kind_of(kind)?;
+    let (settings, secrets) = broker.map_or_else(Default::default, |kind| entry_fields::read(kind.into(), &sent.more));
+    let kind = broker.map_or("http", |kind| kind.kind).to_owned();
+    let input = StreamInput { name: sent.name.clone(), kind, sources: sent.units(), enabled: sent.enabled == "yes", settings, secrets };
     match api::make(app, &reader.session.actor(app), &input).await {
         Ok(id) => {
             let made = store::get(app.db.read(), id).await?.ok_or(Error::NotFound)?;
-            let said = Toast::new(format!("{} is made. Make its token next: events are sent with it.", made.name));
-            toast::done(&reader, &href(&made), &said)
+            let next = if broker.is_some() { "Rialto begins to fetch." } else { "Make its token next: events are sent with it." };
+            toast::done(&reader, &href(&made), &Toast::new(format!("{} is made. {next}", made.name)))
         }
-        Err(error) => form(&reader, None, sent, Some(error)),
+        Err(error) => form(&reader, &About { own: None, broker, stored: Vec::new() }, sent, Some(error)),
     }
 }
 
@@ -104,18 +153,31 @@ pub async fn edit(reader: Reader, Path(id): Path<String>) -> Result<Response, Er
         name: stream.name.clone(),
         sources: api::read_sources(&reader.app, &stream).await?.join("\n"),
         enabled: if stream.enabled { "yes".into() } else { String::new() },
+        more: match feed::get(reader.app.db.read(), stream.id).await? {
+            Some(feed) => feed.settings()?.into_iter().map(|(key, value)| (format!("settings.{key}"), value)).collect(),
+            None => BTreeMap::new(),
+        },
     };
-    form(&reader, Some(&stream), sent, None)
+    form(&reader, &About::of(&reader, &stream).await?, sent, None)
 }
 
 /// POST /admin/streams/{id}/edit
 pub async fn update(reader: Reader, Path(id): Path<String>, Form(sent): Form<Sent>) -> Result<Response, Error> {
     reader.session.require(Permission::ProfileStream)?;
     let (app, stream) = (&reader.app, find(&reader, &id).await?);
-    let to = StreamPatch { name: Some(sent.name.clone()), sources: Some(sent.units()), enabled: Some(sent.enabled == "yes") };
+    let about = About::of(&reader, &stream).await?;
+    let (settings, secrets) = match about.broker {
+        Some(kind) => {
+            let (settings, secrets) = entry_fields::read(kind.into(), &sent.more);
+            (Some(settings), Some(secrets))
+        }
+        None => (None, None),
+    };
+    let (name, enabled) = (Some(sent.name.clone()), Some(sent.enabled == "yes"));
+    let to = StreamPatch { name, sources: Some(sent.units()), enabled, settings, secrets };
     match api::save(app, &reader.session.actor(app), &stream, to).await {
         Ok(()) => toast::done(&reader, &href(&stream), &Toast::new(format!("{} is saved.", sent.name.trim()))),
-        Err(error) => form(&reader, Some(&stream), sent, Some(error)),
+        Err(error) => form(&reader, &about, sent, Some(error)),
     }
 }
 
@@ -132,10 +194,10 @@ pub async fn switch(reader: Reader, Path(id): Path<String>, Query(switch): Query
     let (app, stream) = (&reader.app, find(&reader, &id).await?);
     let (on, said, other) = match switch.to.as_str() {
         "on" => (true, "is switched on", "off"),
-        "off" => (false, "is switched off; whoever sends events is told so, and data syncs rest", "on"),
+        "off" => (false, "is switched off: nothing comes in, and data syncs rest", "on"),
         _ => return Err(Error::BadRequest("A stream connection is switched on or off.".into())),
     };
-    let to = StreamPatch { name: None, sources: None, enabled: Some(on) };
+    let to = StreamPatch { name: None, sources: None, enabled: Some(on), settings: None, secrets: None };
     api::save(app, &reader.session.actor(app), &stream, to).await?;
     let back = format!("{}/switch?to={other}", href(&stream));
     toast::done(&reader, &href(&stream), &Toast::new(format!("{} {said}.", stream.name)).undo(back, &[]))

@@ -23,6 +23,7 @@ pub fn router() -> Router<App> {
     Router::new()
         .route("/admin/streams", get(list::show))
         .route("/admin/streams/new", get(form::new).post(form::create))
+        .route("/admin/streams/new/{kind}", get(form::new).post(form::create))
         .route("/admin/streams/{id}", get(show::overview))
         .route("/admin/streams/{id}/fields", get(show::fields))
         .route("/admin/streams/{id}/rejected", get(show::rejected))
@@ -55,7 +56,7 @@ fn chip(stream: &Stream, alarms: &[Alarm]) -> Chip {
 
 /// What kind of connection it is.
 fn kind_name(stream: &Stream) -> &'static str {
-    if stream.kind == "http" { "HTTP inbox" } else { "Broker" }
+    rialto_connectors::streams::feed(&stream.kind).map_or("HTTP inbox", |kind| kind.name)
 }
 
 /// What the menu of a connection offers to those who may change it.
@@ -84,6 +85,12 @@ struct Flow {
     /// Data syncs that have not looked through everything, though they are enabled.
     behind: i64,
     readers: Vec<store::Reader>,
+    /// Of a broker: messages that were not fetched yet, and when it was asked.
+    waiting: Option<(i64, Option<When>)>,
+    /// What endangers events there.
+    warnings: Vec<String>,
+    /// Events of other business units, and whose the last ones were.
+    passed: Option<(i64, String)>,
 }
 
 impl Flow {
@@ -91,6 +98,7 @@ impl Flow {
         let db = &reader.app.db;
         let alarms = store::alarms(db.read(), stream.id).await?;
         let readers = store::readers(db.read(), stream).await?;
+        let feed = store::feed::get(db.read(), stream.id).await?;
         let late = readers.iter().filter(|r| r.enabled && r.behind > 0).count();
         Ok(Self {
             chip: chip(stream, &alarms),
@@ -99,6 +107,9 @@ impl Flow {
             rate: text::count(api::last_minute(&reader.app, stream).await?, "event", "events"),
             taken: stream.next_position,
             behind: i64::try_from(late).unwrap_or(i64::MAX),
+            waiting: feed.as_ref().map(|f| (f.waiting, reader.here().maybe(f.looked_at))),
+            warnings: feed.map(|f| f.warnings()).unwrap_or_default(),
+            passed: (stream.passed_over > 0).then(|| (stream.passed_over, stream.passed_source.clone())),
             alarms,
             readers,
         })

@@ -61,6 +61,8 @@ struct Overview {
     head: Head,
     address: String,
     has_token: bool,
+    /// Label and value of what is set of a broker.
+    broker: Option<Vec<(&'static str, String)>>,
     readers: Table,
     curl: String,
 }
@@ -74,11 +76,21 @@ pub async fn overview(reader: Reader, Path(id): Path<String>) -> Result<Html<Str
         page: reader.page(stream.name.clone()),
         curl: curl(&address, head.flow.sources.first().map_or("", String::as_str)),
         readers: Table::plain(&reader, &reader_columns(&reader), &head.flow.readers),
+        broker: broker(&reader, &stream).await?,
         has_token: !stream.token_hash.is_empty(),
         head,
         address,
     };
     Ok(Html(page.render()?))
+}
+
+async fn broker(reader: &Reader, stream: &Stream) -> Result<Option<Vec<(&'static str, String)>>, Error> {
+    let Some(kind) = rialto_connectors::streams::feed(&stream.kind) else { return Ok(None) };
+    let Some(feed) = store::feed::get(reader.app.db.read(), stream.id).await? else { return Ok(None) };
+    let (settings, secrets) = (feed.settings()?, feed.secret_names()?);
+    let set = kind.settings.iter().filter_map(|f| Some((f.label, settings.get(f.key)?.clone())));
+    let sealed = kind.secrets.iter().filter(|f| secrets.iter().any(|s| s == f.key)).map(|f| (f.label, "set".to_owned()));
+    Ok(Some(set.chain(sealed).collect()))
 }
 
 fn reader_columns(reader: &Reader) -> Vec<Column<Sync>> {

@@ -1,6 +1,7 @@
 //! How a stream flows: what came lately, and how far each data sync is behind.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use rialto_core::Instant;
 
@@ -70,9 +71,9 @@ pub async fn readers(mut read: Read<'_>, stream: &Stream) -> Result<Vec<Reader>,
     // Most stand at one place.
     let mut received: HashMap<i64, Option<i64>> = HashMap::new();
     for row in rows.iter().filter(|row| row.position < stream.next_position) {
-        if !received.contains_key(&row.position) {
+        if let Entry::Vacant(unknown) = received.entry(row.position) {
             let at: Option<(i64,)> = read.opt(RECEIVED, args![stream.id, row.position]).await?;
-            received.insert(row.position, at.map(|(at,)| at));
+            unknown.insert(at.map(|(at,)| at));
         }
     }
     let reader = |row: Row| Reader {

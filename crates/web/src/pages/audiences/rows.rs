@@ -86,6 +86,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
     let link = |path: &str, after: &str, count: &str| {
         format!("{}{path}{}", head.href, links::query(&[("q", q), ("after", after), ("count", count)]))
     };
+    table.roomy = true;
     table.csv = Some(link("/export.csv", "", ""));
     table.first = (!after.is_empty()).then(|| link("", "", ""));
     table.next = lines.last().filter(|_| more).map(|l| link("", &l.row.key, ""));

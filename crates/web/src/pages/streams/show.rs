@@ -110,10 +110,11 @@ fn sync_chip(sync: &Sync) -> Chip {
 
 /// A command that sends one event, as a shell takes it.
 fn curl(address: &str, source: &str) -> String {
-    // In the order in which people read it, in two lines.
+    // In the order in which people read it, in three lines.
     let event = format!(
         r#"{{"specversion":"1.0","id":"test-1","type":"profile.upserted","source":{},
-  "subject":"{TEST_SUBJECT}","sequence":"1","data":{{"profileAltId":"{TEST_SUBJECT}","attributes":{{"tier":"Gold"}},"metrics":{{"points":100}}}}}}"#,
+  "subject":"{TEST_SUBJECT}","sequence":"1",
+  "data":{{"profileAltId":"{TEST_SUBJECT}","attributes":{{"tier":"Gold"}},"metrics":{{"points":100}}}}}}"#,
         json!(source)
     );
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use rialto_core::audience::{self, FieldType, MAX_FIELDS, MAX_TEXT};
+use rialto_core::audience::{self, MAX_FIELDS};
 use rialto_core::permissions::Permission;
 use rialto_core::{Instant, Kind, PublicId};
 use rialto_store::Actor;
@@ -12,6 +12,7 @@ use rialto_store::{bridges, folders};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::audience_fields::{FieldInput, api_name, entered_field};
 use super::extract::{Body, Faults, Id, Problem, found, maybe_time, name, public};
 use crate::auth::Caller;
 use crate::error::Error;
@@ -70,20 +71,6 @@ pub struct AudienceList {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FieldInput {
-    pub name: String,
-    /// Letters, digits and underscores; made from the name when left out.
-    pub api_name: Option<String>,
-    pub r#type: String,
-    pub length: Option<u32>,
-    #[serde(default)]
-    pub description: String,
-    #[serde(default)]
-    pub default: String,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct AudienceInput {
     pub name: String,
     pub api_name: Option<String>,
@@ -103,18 +90,6 @@ pub struct AudiencePatch {
     pub name: Option<String>,
     pub folder: Option<String>,
     pub description: Option<String>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FieldPatch {
-    pub name: Option<String>,
-    pub description: Option<String>,
-    pub default: Option<String>,
-    /// Longer than before.
-    pub length: Option<u32>,
-    /// True retires the field, false brings it back. Its values stay.
-    pub retired: Option<bool>,
 }
 
 /// The list or extension with this id.
@@ -170,39 +145,7 @@ fn field_view(audience: &Audience, field: &Field) -> AudienceField {
     }
 }
 
-/// A field as entered, checked; faults are told at `at`.
-pub(crate) fn entered_field(input: &FieldInput, at: &str, faults: &mut Faults) -> Option<NewField> {
-    let before = faults.0.len();
-    let field_name = name(&input.name, &format!("{at}.name"), faults);
-    let api_name = input.api_name.clone().map_or_else(|| audience::api_name(&field_name), |n| n.trim().to_owned());
-    if !audience::is_api_name(&api_name) {
-        faults.add(format!("{at}.api_name"), "Use letters, digits and underscores, beginning with a letter, at most 50 of them.");
-    }
-    let kind = FieldType::from_name(&input.r#type);
-    if kind.is_none() {
-        let names: Vec<&str> = FieldType::ALL.iter().map(|t| t.name()).collect();
-        faults.add(format!("{at}.type"), format!("Use one of: {}.", names.join(", ")));
-    }
-    if kind == Some(FieldType::Text) && !input.length.is_some_and(|n| (1..=MAX_TEXT).contains(&n)) {
-        faults.add(format!("{at}.length"), format!("A text has a length of 1 to {MAX_TEXT} characters; longer ones are of type longtext."));
-    }
-    let default_value = kind.map_or_else(String::new, |kind| default(&input.default, kind, input.length, at, faults));
-    let description = described(&input.description, &format!("{at}.description"), faults);
-    let kind = kind.filter(|_| faults.0.len() == before)?;
-    Some(NewField { name: field_name, api_name, kind, length: input.length, description, default_value })
-}
-
-fn default(text: &str, kind: FieldType, length: Option<u32>, at: &str, faults: &mut Faults) -> String {
-    let text = text.trim();
-    if !text.is_empty()
-        && let Err(misfit) = audience::fit(&audience::Sent::Text(text.to_owned()), kind, length)
-    {
-        faults.add(format!("{at}.default"), format!("It is {misfit}."));
-    }
-    text.to_owned()
-}
-
-fn described(text: &str, at: &str, faults: &mut Faults) -> String {
+pub(super) fn described(text: &str, at: &str, faults: &mut Faults) -> String {
     let text = text.trim();
     if text.chars().count() > DESCRIPTION || text.contains('\0') {
         faults.add(at, format!("Enter at most {DESCRIPTION} characters."));
@@ -214,10 +157,7 @@ fn described(text: &str, at: &str, faults: &mut Faults) -> String {
 pub(crate) async fn make(app: &App, who: &Actor, input: AudienceInput, list: Option<&Audience>) -> Result<i64, Error> {
     let mut faults = Faults::default();
     let list_name = name(&input.name, "name", &mut faults);
-    let api_name = input.api_name.map_or_else(|| audience::api_name(&list_name), |n| n.trim().to_owned());
-    if !audience::is_api_name(&api_name) {
-        faults.add("api_name", "Use letters, digits and underscores, beginning with a letter, at most 50 of them.");
-    }
+    let api_name = api_name(input.api_name.as_deref(), &list_name, "api_name", &mut faults);
     let folder = folders::path(&input.folder).unwrap_or_else(|why| {
         faults.add("folder", why);
         String::new()
@@ -270,47 +210,7 @@ pub(crate) async fn remove(app: &App, who: &Actor, audience: &Audience) -> Resul
     Ok(tx.commit().await?)
 }
 
-/// Adds a field: for API and page. Faults are told at `field`.
-pub(crate) async fn add(app: &App, who: &Actor, audience: &Audience, input: &FieldInput) -> Result<(), Error> {
-    let mut faults = Faults::default();
-    let new = entered_field(input, "field", &mut faults);
-    faults.none_or()?;
-    let new = new.ok_or(Error::NotFound)?;
-    let mut tx = app.db.write().await?;
-    audiences::add(&mut tx, audience.id, &new, who).await?;
-    Ok(tx.commit().await?)
-}
-
-/// Renames, lengthens, retires or brings back a field: for API and page. Faults are told at `field`.
-pub(crate) async fn change(app: &App, who: &Actor, audience: &Audience, field: &Field, to: FieldPatch) -> Result<(), Error> {
-    let before = FieldInput {
-        name: to.name.unwrap_or_else(|| field.name.clone()),
-        api_name: Some(field.api_name.clone()),
-        r#type: field.kind.clone(),
-        length: to.length.or_else(|| field.length.and_then(|n| u32::try_from(n).ok())),
-        description: to.description.unwrap_or_else(|| field.description.clone()),
-        default: to.default.unwrap_or_else(|| field.default_value.clone()),
-    };
-    let mut faults = Faults::default();
-    let wanted = entered_field(&before, "field", &mut faults);
-    faults.none_or()?;
-    let wanted = wanted.ok_or(Error::NotFound)?;
-    let mut tx = app.db.write().await?;
-    audiences::rename(&mut tx, audience.id, field.number, &wanted, who).await?;
-    if let Some(retired) = to.retired {
-        audiences::retire(&mut tx, audience.id, field.number, retired, who).await?;
-    }
-    Ok(tx.commit().await?)
-}
-
-/// The field of a list with this number.
-pub(crate) async fn field_at(app: &App, audience: &Audience, number: &str) -> Result<Field, Error> {
-    let number: i64 = number.parse().map_err(|_| Error::NotFound)?;
-    let fields = audiences::fields(app.db.read(), audience.id).await?;
-    fields.into_iter().find(|f| f.number == number).ok_or(Error::NotFound)
-}
-
-async fn shown(app: &App, id: i64) -> Result<Json<AudienceView>, Error> {
+pub(super) async fn shown(app: &App, id: i64) -> Result<Json<AudienceView>, Error> {
     let audience = audiences::get(app.db.read(), id).await?.ok_or(Error::NotFound)?;
     Ok(Json(view(app, audience).await?))
 }
@@ -388,36 +288,4 @@ pub async fn extend(
     let list = load(&app, &id).await?;
     let made = make(&app, &caller.actor(&app), body.read()?, Some(&list)).await?;
     Ok((StatusCode::CREATED, shown(&app, made).await?))
-}
-
-/// Adds a field.
-#[utoipa::path(post, path = "/audience-lists/{id}/fields", tag = "audience lists", params(("id" = String, Path)), request_body = FieldInput,
-    responses((status = 201, body = AudienceView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn add_field(
-    State(app): State<App>,
-    caller: Caller,
-    id: Id,
-    body: Body<FieldInput>,
-) -> Result<(StatusCode, Json<AudienceView>), Error> {
-    caller.require(Permission::ListsEdit)?;
-    let audience = load(&app, &id).await?;
-    add(&app, &caller.actor(&app), &audience, &body.read()?).await?;
-    Ok((StatusCode::CREATED, shown(&app, audience.id).await?))
-}
-
-/// Renames, lengthens, retires or brings back a field.
-#[utoipa::path(patch, path = "/audience-lists/{id}/fields/{number}", tag = "audience lists",
-    params(("id" = String, Path), ("number" = i64, Path)), request_body = FieldPatch,
-    responses((status = 200, body = AudienceView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn patch_field(
-    State(app): State<App>,
-    caller: Caller,
-    axum::extract::Path((id, number)): axum::extract::Path<(String, String)>,
-    body: Body<FieldPatch>,
-) -> Result<Json<AudienceView>, Error> {
-    caller.require(Permission::ListsEdit)?;
-    let audience = load(&app, &Id(id)).await?;
-    let field = field_at(&app, &audience, &number).await?;
-    change(&app, &caller.actor(&app), &audience, &field, body.read()?).await?;
-    shown(&app, audience.id).await
 }

@@ -1,6 +1,7 @@
 //! The HTTP API under `/api/v1`. Its description is generated from these handlers.
 
 mod admin;
+pub mod audience_fields;
 pub mod audience_rows;
 pub mod audiences;
 pub mod bridge_fields;
@@ -141,8 +142,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(audiences::list, audiences::create))
         .routes(routes!(audiences::get, audiences::patch, audiences::delete))
         .routes(routes!(audiences::extensions, audiences::extend))
-        .routes(routes!(audiences::add_field))
-        .routes(routes!(audiences::patch_field))
+        .routes(routes!(audience_fields::add_field))
+        .routes(routes!(audience_fields::patch_field))
         .routes(routes!(audience_rows::rows))
         .routes(routes!(audience_rows::usage))
         .routes(routes!(streams::list, streams::create))

@@ -247,6 +247,18 @@ async fn pages_of_rows_begin_behind_a_key() {
         assert!(next.contains("<code>51</code>") && !next.contains("<code>50</code>") && next.contains("First page"), "{next}");
         assert_eq!(mara.get(&format!("{list}?after=x")).await.status, StatusCode::BAD_REQUEST);
         assert_eq!(mara.get(&format!("{list}/export.csv")).await.text.lines().count(), 52, "all of them");
+        run(
+            &test,
+            "INSERT INTO audience_1 (f1) SELECT n FROM (WITH RECURSIVE up(n) AS (SELECT 52 UNION ALL SELECT n + 1 FROM up WHERE n < 10001)
+                SELECT n FROM up) u",
+            args![],
+        )
+        .await;
+        for (query, words) in [("", "More than 10,000 rows. <a href="), ("?count=all", "10,001 rows. How they meet")] {
+            let shown = mara.get(&format!("{list}{query}")).await.text;
+            assert!(shown.contains(words) && shown.contains("<b>more than 10,000</b> rows"), "{}: {words}: {shown}", test.name);
+        }
+        assert!(mara.get("/lists").await.text.contains("more than 10,000"), "{}", test.name);
     }
 }
 

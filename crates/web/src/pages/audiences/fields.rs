@@ -10,7 +10,7 @@ use rialto_store::audiences::{self as store, Audience, Field};
 use serde::Deserialize;
 
 use super::{Head, find, href, page};
-use crate::api::audiences::{self as api, FieldInput, FieldPatch};
+use crate::api::audience_fields::{self as api, FieldInput, FieldPatch};
 use crate::auth::Form;
 use crate::error::{Error, FieldError};
 use crate::pages::shell::{Page, Reader};
@@ -70,7 +70,7 @@ fn columns(reader: &Reader, audience: &Audience, retired: bool) -> Vec<Column<Fi
 
 fn chip(field: &Field) -> Vec<Chip> {
     match (field.is_key(), field.retired_at) {
-        (true, _) => vec![Chip::go("Unique key")],
+        (true, _) => vec![Chip::ok("Unique key")],
         (_, Some(_)) => vec![Chip::off("Retired")],
         _ => vec![Chip::ok("In use")],
     }

@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use super::fields::{kinds, length};
 use super::{EXTENSIONS, href, settings};
-use crate::api::audiences::{self as api, AudienceInput, FieldInput};
+use crate::api::audience_fields::FieldInput;
+use crate::api::audiences::{self as api, AudienceInput};
 use crate::api::extract::{Id, public};
 use crate::auth::Form;
 use crate::error::{Error, FieldError};

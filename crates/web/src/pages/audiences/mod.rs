@@ -22,7 +22,7 @@ use crate::api::extract::Id;
 use crate::error::Error;
 use crate::state::App;
 
-/// Rows that are counted for a figure beside others; a list's own page counts further.
+/// Rows that are counted without being asked to: a page does not wait for millions.
 const COUNTED: i64 = 10_000;
 
 pub fn router() -> Router<App> {

@@ -6,7 +6,7 @@ use axum::response::{Html, Response};
 use rialto_store::audiences::{self as store, Audience, Field, Met, Row};
 use serde::Deserialize;
 
-use super::{Head, find, page};
+use super::{COUNTED, Head, find, page};
 use crate::api::audience_rows::is_place;
 use crate::api::extract::search;
 use crate::error::Error;
@@ -16,10 +16,10 @@ use crate::pages::table::{Cell, Column, LIMIT, Table, chosen, csv};
 use crate::pages::text::num;
 use crate::state::App;
 
-/// Rows that are counted without being asked to.
-const COUNTED: i64 = 100_000;
 /// Fields that are shown beside the key without being chosen.
 const SHOWN: usize = 12;
+/// Length up to which a text needs no room of its own.
+const SHORT: i64 = 30;
 /// Characters of a long text that are shown; an export has the whole.
 const LONG: usize = 160;
 
@@ -86,6 +86,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
     let link = |path: &str, after: &str, count: &str| {
         format!("{}{path}{}", head.href, links::query(&[("q", q), ("after", after), ("count", count)]))
     };
+    table.roomy = true;
     table.csv = Some(link("/export.csv", "", ""));
     table.first = (!after.is_empty()).then(|| link("", "", ""));
     table.next = lines.last().filter(|_| more).map(|l| link("", &l.row.key, ""));
@@ -156,6 +157,7 @@ fn of_field(at: usize, field: &Field, longest: usize) -> Column<Line> {
     match field.kind.as_str() {
         _ if figures => column.number(),
         "date" | "datetime" | "boolean" => column.short(),
+        "text" if field.length.is_some_and(|n| n <= SHORT) => column,
         _ => column.wide(),
     }
 }

@@ -94,11 +94,18 @@ pub async fn usage(reader: Reader, Path(id): Path<String>) -> Result<Html<String
         let these: Vec<Use> = all.iter().filter(|u| u.kind == *kind).cloned().collect();
         (!these.is_empty()).then(|| Users { title, table: Table::plain(&reader, &columns, &these) })
     };
+    let mut users: Vec<Users> = KINDS.iter().filter_map(of).collect();
+    let extensions: Vec<Audience> =
+        store::list(reader.app.db.read()).await?.into_iter().filter(|a| a.list_id == Some(audience.id)).collect();
+    if !extensions.is_empty() {
+        let columns = [Column::new("name", "Name", |a: &Audience| Cell::link(href(a), &*a.name)).always().wide()];
+        users.push(Users { title: "Profile extensions", table: Table::plain(&reader, &columns, &extensions) });
+    }
     let fields = store::fields(reader.app.db.read(), audience.id).await?;
     let page = Usage {
         page: page(&reader, &audience, format!("Usage of {}", audience.name)),
         head: Head::of(&reader, &audience, &fields, "Usage").await?,
-        users: KINDS.iter().filter_map(of).collect(),
+        users,
     };
     Ok(Html(page.render()?))
 }

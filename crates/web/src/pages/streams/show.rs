@@ -122,13 +122,18 @@ fn sync_chip(sync: &Sync) -> Chip {
 
 /// A command that sends one event, as a shell takes it.
 fn curl(address: &str, source: &str) -> String {
-    let event = json!({"specversion": "1.0", "id": "test-1", "source": source, "type": "profile.upserted", "subject": TEST_SUBJECT,
-        "sequence": "1", "data": {"profileAltId": TEST_SUBJECT, "attributes": {"tier": "Gold"}, "metrics": {"points": 100}}});
+    // In the order in which people read it, in three lines.
+    let event = format!(
+        r#"{{"specversion":"1.0","id":"test-1","type":"profile.upserted","source":{},
+  "subject":"{TEST_SUBJECT}","sequence":"1",
+  "data":{{"profileAltId":"{TEST_SUBJECT}","attributes":{{"tier":"Gold"}},"metrics":{{"points":100}}}}}}"#,
+        json!(source)
+    );
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     format!(
         "curl -X POST {} \\\n  -H \"Authorization: Bearer $TOKEN\" \\\n  -H 'Content-Type: application/cloudevents+json' \\\n  -d {}",
         quoted(address),
-        quoted(&event.to_string())
+        quoted(&event)
     )
 }
 
@@ -254,10 +259,11 @@ mod tests {
 
     #[test]
     fn a_shell_takes_the_command_whatever_a_business_unit_is_called() {
-        let command = curl("https://rialto.example/x", "/it's $(here)");
-        let last = command.lines().last().unwrap();
-        assert!(last.contains(r#""source":"/it'\''s $(here)""#), "{last}");
-        assert_eq!(command.lines().filter(|l| l.ends_with('\\')).count(), 3);
+        let command = curl("https://rialto.example/x", "/it's \"$(here)\"");
+        assert!(command.contains(r#""source":"/it'\''s \"$(here)\"","#), "{command}");
+        let event = command.split_once("-d '").unwrap().1.trim_end_matches('\'').replace(r"'\''", "'");
+        let event: serde_json::Value = serde_json::from_str(&event).unwrap();
+        assert_eq!((&event["source"], &event["data"]["profileAltId"]), (&json!("/it's \"$(here)\""), &json!(TEST_SUBJECT)));
     }
 
     #[test]

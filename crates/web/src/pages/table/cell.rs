@@ -76,7 +76,7 @@ impl HtmlSafe for Cell {}
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) | Self::Figure(text) => f.write_str(&escape(text)),
+            Self::Text(text) | Self::Figure(text) => f.write_str(&address(text)),
             Self::Link { href, text, note } => {
                 write!(f, "<a href=\"{}\">", escape(href))?;
                 if text.is_empty() {

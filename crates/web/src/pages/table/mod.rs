@@ -19,6 +19,8 @@ use super::shell::Reader;
 const BROAD: usize = 7;
 /// The same of a table whose cells hold both what was and what is.
 const BROAD_MOVED: usize = 6;
+/// The same of a table whose cells hold values of any length.
+const BROAD_ROOMY: usize = 5;
 
 /// Rows of a page.
 pub const LIMIT: i64 = 50;
@@ -221,6 +223,8 @@ pub struct Table {
     pub menus: bool,
     /// Cells hold both what was and what is.
     pub moved: bool,
+    /// Cells hold values of any length.
+    pub roomy: bool,
     /// Columns that can be chosen; empty when none can.
     pub choices: Vec<Choice>,
     /// Where the same rows can be downloaded.
@@ -253,6 +257,7 @@ impl Table {
             lines,
             menus: false,
             moved: false,
+            roomy: false,
             choices: choices
                 .map(|c| Choice {
                     key: c.key.clone().into_owned(),
@@ -272,7 +277,8 @@ impl Table {
 
     /// More columns than a screen holds: the table moves sideways in a frame of its own.
     pub fn broad(&self) -> bool {
-        self.headings.len() > BROAD || self.moved && self.headings.len() > BROAD_MOVED
+        let columns = self.headings.len();
+        columns > BROAD || self.moved && columns > BROAD_MOVED || self.roomy && columns > BROAD_ROOMY
     }
 
     /// A table of a part of a page: no choice of columns, no pages.

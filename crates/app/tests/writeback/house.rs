@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use reqwest::Method;
 use rialto_core::preference::Link;
 use rialto_sandbox::{Options, Running, Sandbox};
 use rialto_store::{Db, Vault, args};
@@ -155,6 +156,17 @@ impl House {
 
     pub fn sandbox(&self) -> &Sandbox {
         &self.remote.sandbox
+    }
+
+    /// Asks the API of a process; `None` when nobody answers. Status and answer, null where it is none in JSON.
+    pub async fn api(&self, life: &Life, method: Method, path: &str, body: Option<Value>) -> Option<(u16, Value)> {
+        let mut request = self.http.request(method, life.url(&format!("/api/v1{path}"))).bearer_auth(&self.token);
+        if let Some(body) = &body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.ok()?;
+        let status = answer.status().as_u16();
+        Some((status, answer.json().await.unwrap_or_default()))
     }
 
     /// As pressing "Run now": begins a cycle. False when nobody answers well.

@@ -11,6 +11,7 @@ mod protocols;
 mod public;
 mod queue;
 mod raw;
+mod stream;
 mod table;
 mod tokens;
 mod uploads;
@@ -46,6 +47,15 @@ struct Args {
     /// Only sorting people into personas.
     #[arg(long)]
     personas: bool,
+    /// Only the profile stream.
+    #[arg(long)]
+    stream: bool,
+    /// Seconds for which events are sent to the inbox.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Profile events that wait.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10_000..=10_000_000))]
+    events: u64,
     /// Only uploads, of the largest size.
     #[arg(long)]
     uploads: bool,
@@ -80,6 +90,12 @@ enum Part {
     Personas { name: String, db: String },
     /// Unsubscribes by link.
     Public { name: String, db: String, rate: u32 },
+    /// Profile events sent to the inbox, for so many seconds.
+    Inbox { name: String, db: String, seconds: u64 },
+    /// Profile events that wait.
+    Apply { name: String, db: String, events: u64 },
+    /// Profile events at a broker.
+    Broker { name: String, db: String, events: u64 },
     /// The rows of an upload, as fast as the database takes them.
     UploadInsert { db: String, rows: u64 },
     /// One upload of a file.
@@ -123,6 +139,18 @@ async fn main() -> Result<()> {
             println!("{}", public::measure(&name, &db, rate).await?);
             Ok(())
         }
+        Some(Part::Inbox { name, db, seconds }) => {
+            println!("{}", stream::inbox::measure(&name, &db, seconds).await?);
+            Ok(())
+        }
+        Some(Part::Apply { name, db, events }) => {
+            println!("{}", stream::apply::measure(&name, &db, events).await?);
+            Ok(())
+        }
+        Some(Part::Broker { name, db, events }) => {
+            println!("{}", stream::broker::measure(&name, &db, events).await?);
+            Ok(())
+        }
         Some(Part::UploadInsert { db, rows }) => uploads::insert(&db, rows).await,
         Some(Part::Upload { db, file }) => uploads::upload(&db, &file).await,
         Some(Part::ProtocolRemote { protocol, people }) => protocols::serve(&protocol, people).await,
@@ -149,6 +177,9 @@ async fn measure_all(args: &Args) -> Result<()> {
     }
     if args.public {
         return on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await;
+    }
+    if args.stream {
+        return streams(server, args).await;
     }
     if args.personas {
         return on_both(server, "personas", personas::HEAD, &[]).await;
@@ -178,9 +209,17 @@ async fn measure_all(args: &Args) -> Result<()> {
     on_both(server, "queue", queue::HEAD, &[]).await?;
     drain::all(server).await?;
     on_both(server, "personas", personas::HEAD, &[]).await?;
+    streams(server, args).await?;
     uploads::all(server, most).await?;
     protocols::all_of_them(server, 100_000).await?;
     on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await
+}
+
+/// The profile stream.
+async fn streams(server: &str, args: &Args) -> Result<()> {
+    on_both(server, "inbox", stream::inbox::HEAD, &[&args.seconds.to_string()]).await?;
+    on_both(server, "apply", stream::apply::HEAD, &[&args.events.to_string()]).await?;
+    on_both(server, "broker", stream::broker::HEAD, &[&(args.events / 5).to_string()]).await
 }
 
 /// One part on both databases, each in a process and a database of its own; it prints its line of the table.

@@ -101,14 +101,14 @@ export function profile(source, subject, sequence, data) {
   return { specversion: '1.0', id: `${subject}-${sequence}`, type: 'profile.upserted', source, subject, sequence: String(sequence), data: { profileAltId: subject, ...data } };
 }
 
-/** An audience list with an extension, and a stream connection that took two events and refused one. */
+/** An audience list with an extension, both without rows, and a stream connection that took two events, passed one over and refused one. */
 async function listsAndStream(page) {
-  const key = ['Member number', 'text', 20];
-  const list = await makeList(page, 'Members', [key, ['Member since', 'date'], ['Newsletter language', 'text', 5, 'en']]);
-  await makeExtension(page, list, 'LOYALTY', 'Loyalty profile', [key, ['Tier', 'text', 10, 'Basic'], ['Points', 'integer'], ['Last order', 'datetime'], ['Email', 'text', 200]]);
-  const stream = await makeStream(page, 'Loyalty programme', '/loyalty/north');
-  const member = (subject, tier, points) => profile('/loyalty/north', subject, 1, { attributes: { tier, email: `${subject.toLowerCase()}@home.example` }, metrics: { points } });
-  await sendEvents(stream, [member('LOY-1', 'Gold', 1204), member('LOY-2', 'Basic', 12), profile('/loyalty/south', 'LOY-3', 1, {})]);
+  const key = ['Volunteer number', 'text', 20];
+  const list = await makeList(page, 'Volunteers', [key, ['Since', 'date'], ['Language', 'text', 5, 'en']], 'Volunteers');
+  await makeExtension(page, list, 'HOURS', 'Volunteer hours', [key, ['Hours', 'float'], ['Last shift', 'datetime']]);
+  const stream = await makeStream(page, 'Volunteer portal', '/volunteers/vienna');
+  const hours = (subject, n) => profile('/volunteers/vienna', subject, 1, { attributes: { city: 'Vienna' }, metrics: { hours: n } });
+  await sendEvents(stream, [hours('V-1', 12.5), hours('V-2', 3), profile('/volunteers/graz', 'V-3', 1, {}), { id: 'odd-1' }]);
 }
 
 /** Unsubscribes the nth person of Newsletter who may be mailed. */
@@ -191,6 +191,12 @@ async function firstLink(page, on, begins) {
   return found.split('?')[0];
 }
 
+/** Where the link with this name leads. */
+async function named(page, on, name) {
+  await page.goto(on);
+  return page.locator('main').getByRole('link', { name, exact: true }).getAttribute('href');
+}
+
 const openMenu = (name) => async (page) => page.locator('summary', { hasText: name }).first().click();
 
 const popUp = async (page) => {
@@ -229,9 +235,10 @@ export async function everyPage(page) {
   const error = await firstLink(page, '/writebacks?state=error', '/writebacks/');
   await page.goto('/settings/tokens');
   const revoke = await page.getByRole('link', { name: 'Revoke …', includeHidden: true }).first().getAttribute('href');
-  const list = await firstLink(page, '/lists', '/lists/0');
-  const extension = await firstLink(page, '/lists/extensions', '/lists/0');
-  const stream = await firstLink(page, '/admin/streams', '/admin/streams/0');
+  const list = await named(page, '/lists', 'Volunteers');
+  const extension = await named(page, '/lists/extensions', 'Volunteer hours');
+  const filled = await named(page, '/lists/extensions', 'Loyalty profile');
+  const stream = await named(page, '/admin/streams', 'Volunteer portal');
   return [
     { name: 'overview', path: '/' },
     { name: 'target-groups', path: '/target-groups' },
@@ -302,6 +309,8 @@ export async function everyPage(page) {
     { name: 'lists-none', path: '/lists?q=no+such+list' },
     { name: 'list-new', path: '/lists/new' },
     { name: 'list-new-faults', path: '/lists/new', act: async (p) => { await p.getByRole('button', { name: 'Make the list' }).click(); await p.getByText('Nothing was saved yet.').waitFor(); } },
+    { name: 'list-rows', path: filled },
+    { name: 'list-rows-found-none', path: `${filled}?q=nobody` },
     { name: 'list-rows-none', path: list },
     { name: 'list-fields', path: `${list}/fields` },
     { name: 'list-fields-menu', path: `${list}/fields`, act: openMenu('Actions for') },

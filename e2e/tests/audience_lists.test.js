@@ -8,8 +8,9 @@ import { startDemo } from '../support/demo.js';
 import { DESKTOP, PHONE, launch, open, openGroup, quiet, runEnds, signIn, sound } from '../support/browser.js';
 import { addUser, enterFields, makeExtension, makeList, makeStream, profile, sendEvents } from '../support/pages.js';
 
-const NORTH = '/loyalty/north';
-const KEY = ['Loyalty ID', 'text', 20];
+// The demo has a loyalty programme of its own: what is made here is about volunteers.
+const UNIT = '/volunteers/vienna';
+const KEY = ['Volunteer ID', 'text', 20];
 
 let demo, browser, page, token, stream, list, extension, somebody;
 
@@ -65,13 +66,10 @@ async function adminToken() {
 }
 
 test('a list is made with typed fields, without JavaScript too, and nothing entered is lost', async () => {
-  await page.goto('/lists');
-  await page.getByText('An audience list holds typed data about people').waitFor();
-  await accessible(page, 'no lists');
   const plain = await open(browser, demo, { javaScriptEnabled: false });
   await signIn(plain, demo);
   await plain.goto('/lists/new');
-  await plain.getByLabel('Name', { exact: true }).fill('Members');
+  await plain.getByLabel('Name', { exact: true }).fill('Volunteers');
   await enterFields(plain, [['Member number', 'long'], ['Since', 'date', '', 'some day']]);
   await plain.getByRole('button', { name: 'More rows' }).click();
   await plain.getByLabel('Name of field 11', { exact: true }).fill('City');
@@ -83,21 +81,21 @@ test('a list is made with typed fields, without JavaScript too, and nothing ente
   await sound(plain);
   await plain.getByLabel('Default of field 2', { exact: true }).fill('2026-01-31');
   await plain.getByRole('button', { name: 'Make the list' }).click();
-  await plain.getByRole('heading', { level: 1, name: 'Members' }).waitFor();
+  await plain.getByRole('heading', { level: 1, name: 'Volunteers' }).waitFor();
   assert.deepEqual(await plain.locator('tbody td:first-child').allInnerTexts(), ['Member number', 'Since', 'City']);
   list = new URL(plain.url()).pathname.replace('/fields', '');
   await plain.context().close();
 });
 
 test('an extension stands beside it under a scope name, and fields are added, made longer and retired', async () => {
-  extension = await makeExtension(page, list, 'LOYALTY', 'Loyalty profile', [KEY, ['Tier', 'text', 10, 'Basic'], ['Points', 'integer'], ['Email', 'text', 200]]);
-  await page.getByRole('cell', { name: 'LOYALTY.tier' }).waitFor();
+  extension = await makeExtension(page, list, 'HOURS', 'Volunteer profile', [KEY, ['Tier', 'text', 10, 'Basic'], ['Points', 'integer'], ['Email', 'text', 200]]);
+  await page.getByRole('cell', { name: 'HOURS.tier' }).waitFor();
   assert.equal(await page.locator('nav.side a[aria-current]').first().innerText(), 'Profile extensions');
   await page.getByRole('link', { name: 'Add a field' }).click();
   await page.getByLabel('Name', { exact: true }).fill('Last order');
   await page.getByLabel('Type').selectOption('datetime');
   await page.getByRole('button', { name: 'Add the field' }).click();
-  await page.getByRole('cell', { name: 'LOYALTY.last_order' }).waitFor();
+  await page.getByRole('cell', { name: 'HOURS.last_order' }).waitFor();
   await page.goto(`${extension}/fields/2`);
   await page.getByLabel('Length').fill('5');
   await page.getByRole('button', { name: 'Save' }).click();
@@ -116,49 +114,47 @@ test('an extension stands beside it under a scope name, and fields are added, ma
 });
 
 test('the token of a stream is shown once, and its page says how to send an event', async () => {
-  await page.goto('/admin/streams');
-  await page.getByText('A stream connection takes profile events').waitFor();
-  await accessible(page, 'no streams');
-  stream = await makeStream(page, 'Loyalty programme', NORTH);
+  stream = await makeStream(page, 'Volunteer portal', UNIT);
   await accessible(page, 'token made');
   await page.goto(stream.href);
   assert.ok(!(await page.content()).includes(stream.token), 'shown once');
   const command = await page.getByLabel('Command that sends a test event').inputValue();
-  assert.ok(command.includes(stream.address) && command.includes(`"source":"${NORTH}"`), command);
+  assert.ok(command.includes(stream.address) && command.includes(`"source":"${UNIT}"`), command);
   await page.getByRole('button', { name: 'Copy the command' }).click();
   await page.getByRole('link', { name: 'Replace the token …' }).click();
-  await page.getByRole('dialog').getByRole('heading', { name: 'Replace the token of Loyalty programme?' }).waitFor();
+  await page.getByRole('dialog').getByRole('heading', { name: 'Replace the token of Volunteer portal?' }).waitFor();
   await page.getByRole('dialog').getByRole('link', { name: 'Keep it' }).click();
 });
 
 test('events become rows that meet subscribers, and the stream tells what came', async () => {
   const sync = await api('POST', '/data-syncs', {
-    name: 'Loyalty points', destination: extension.split('/').pop(), stream: stream.href.split('/').pop(), mode: 'upsert',
+    name: 'Volunteer data', destination: extension.split('/').pop(), stream: stream.href.split('/').pop(), mode: 'upsert',
     match: { by: 'email', field: 'email' },
-    mapping: [{ from: 'profileAltId', to: 'loyalty_id' }, { from: 'attributes.tier', to: 'tier' }, { from: 'metrics.points', to: 'points' }, { from: 'attributes.email', to: 'email' }],
+    mapping: [{ from: 'profileAltId', to: 'volunteer_id' }, { from: 'attributes.tier', to: 'tier' }, { from: 'metrics.points', to: 'points' }, { from: 'attributes.email', to: 'email' }],
   });
   await api('POST', `/data-syncs/${sync.id}/enable`);
-  const member = (subject, tier, points, email) => profile(NORTH, subject, 1, { attributes: { tier, email }, metrics: { points } });
+  const member = (subject, tier, points, email) => profile(UNIT, subject, 1, { attributes: { tier, email }, metrics: { points } });
   const told = await sendEvents(stream, [
-    member('LOY-1', '=Gold', 12450, somebody.email),
-    member('LOY-2', null, -3, 'nobody@home.example'),
-    profile('/loyalty/south', 'LOY-3', 1, {}),
+    member('VOL-1', '=Gold', 12450, somebody.email),
+    member('VOL-2', null, -3, 'nobody@home.example'),
+    profile('/volunteers/graz', 'VOL-3', 1, {}),
+    { id: 'odd-1' },
   ]);
   assert.deepEqual([told.accepted, told.rejected.length], [2, 1]);
-  const line = page.locator('tbody tr', { hasText: 'LOY-1' });
+  const line = page.locator('tbody tr', { hasText: 'VOL-1' });
   for (let tries = 0; tries < 40 && await line.count() === 0; tries += 1) {
     await page.goto(extension);
     await page.waitForTimeout(250);
   }
-  assert.deepEqual((await line.locator('td').allInnerTexts()).slice(0, 5), ['LOY-1', somebody.email, '=Gold', '12450', somebody.email]);
-  const other = page.locator('tbody tr', { hasText: 'LOY-2' });
+  assert.deepEqual((await line.locator('td').allInnerTexts()).slice(0, 5), ['VOL-1', somebody.email, '=Gold', '12450', somebody.email]);
+  const other = page.locator('tbody tr', { hasText: 'VOL-2' });
   assert.deepEqual((await other.locator('td').allInnerTexts()).slice(1, 4), ['nobody yet', 'Basic default', '-3']);
   await page.getByText('2 rows; 1 meets a subscriber, 1 meets nobody yet').waitFor();
   await looksRight(extension, 'rows');
   const download = page.waitForEvent('download');
   await page.getByRole('link', { name: 'Download CSV' }).click();
   const csv = (await readFile(await (await download).path(), 'utf8')).split('\r\n');
-  assert.equal(csv[1], `LOY-1,${somebody.email},'=Gold,12450,${somebody.email},`, 'safe to open in a spreadsheet');
+  assert.equal(csv[1], `VOL-1,${somebody.email},'=Gold,12450,${somebody.email},`, 'safe to open in a spreadsheet');
   await page.getByLabel('Key, address or Remote ID').fill(somebody.email.toUpperCase());
   await page.getByRole('button', { name: 'Search' }).click();
   assert.equal(await page.locator('tbody tr').count(), 1);
@@ -166,17 +162,17 @@ test('events become rows that meet subscribers, and the stream tells what came',
   await page.waitForURL(new RegExp(`/subscribers/${somebody.id}$`));
 
   await page.goto(`${extension}/usage`);
-  await page.getByRole('link', { name: 'Loyalty points' }).waitFor();
+  await page.getByRole('link', { name: 'Volunteer data' }).waitFor();
   await looksRight(`${extension}/usage`, 'usage');
   await page.goto(stream.href);
   await page.locator('h1 .chip', { hasText: 'Receiving' }).waitFor();
-  await page.locator('tr', { hasText: 'Loyalty points' }).getByText('Through').waitFor();
-  await page.locator('.facts', { hasText: '2 taken so far' }).waitFor();
+  await page.locator('tr', { hasText: 'Volunteer data' }).getByText('Through').waitFor();
+  await page.locator('.facts', { hasText: '2 taken so far' }).getByText('1 of other business units passed over, the last of /volunteers/graz').waitFor();
   await page.getByRole('link', { name: 'Fields seen' }).click();
   await page.locator('tr', { hasText: 'metrics.points' }).getByText('integer').waitFor();
   await page.getByRole('link', { name: 'Rejected' }).click();
   await page.getByText('1 open.').waitFor();
-  await page.locator('tr', { hasText: 'LOY-3' }).getByText('/loyalty/south').waitFor();
+  await page.locator('tr', { hasText: 'odd-1' }).getByText('specversion').waitFor();
   await page.getByRole('button', { name: 'Put all aside' }).click();
   await page.getByText('1 rejected event was put aside.').waitFor();
   for (const tab of ['', '/fields', '/rejected', '/edit']) await looksRight(`${stream.href}${tab}`, `stream${tab}`);
@@ -187,8 +183,8 @@ test('what is in use cannot be deleted, and what nobody uses can', async () => {
   await page.goto(`${extension}/settings`);
   await page.getByRole('link', { name: 'Delete …' }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByRole('heading', { name: 'Loyalty profile cannot be deleted yet' }).waitFor();
-  await dialog.getByRole('link', { name: 'the data sync Loyalty points' }).waitFor();
+  await dialog.getByRole('heading', { name: 'Volunteer profile cannot be deleted yet' }).waitFor();
+  await dialog.getByRole('link', { name: 'the data sync Volunteer data' }).waitFor();
   await looksRight(`${list}/settings`, 'settings');
   const spare = await makeList(page, 'For nothing', [KEY]);
   await page.goto(`${spare}/delete`);
@@ -197,8 +193,8 @@ test('what is in use cannot be deleted, and what nobody uses can', async () => {
   await looksRight('/lists', 'lists');
   await looksRight('/lists/new', 'a new list');
   await page.goto(`${stream.href}/delete`);
-  await page.getByRole('button', { name: 'Delete Loyalty programme' }).click();
-  await page.getByText('The data sync Loyalty points reads this connection.').waitFor();
+  await page.getByRole('button', { name: 'Delete Volunteer portal' }).click();
+  await page.getByText('The data sync Volunteer data reads this connection.').waitFor();
 });
 
 test('a marketer edits lists and only looks at streams', async () => {

@@ -129,3 +129,61 @@ async fn faults_are_told_by_text_and_line_and_bad_input_is_refused() {
         assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE);
     }
 }
+
+/// A marketer who is signed in, and what the forms need.
+async fn signed_in(test: &Test) -> (String, String) {
+    test.user("ann@rialto.example", Role::Viewer).await;
+    let cookie = test.sign_in("ann@rialto.example").await;
+    let page = test.get("/mailings/personalization", &cookie).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    let csrf = page.text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    (cookie, csrf)
+}
+
+#[tokio::test]
+async fn the_page_previews_and_keeps_what_was_entered() {
+    for test in Test::on_both().await {
+        let admin = test.token(Role::Admin).await;
+        let first = world(&test, &admin).await;
+        let (cookie, csrf) = signed_in(&test).await;
+        earn(&test, "<b>Gold", 1200).await;
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("subject", "For {{ LOYALTY.tier }}"),
+            ("text", "\r\n</textarea>{{ LOYALTY.tier }} has\r\n{{ LOYALTY.points | number }}"),
+            ("subscriber", first.as_str()),
+            ("q", "p"),
+            ("f", "tier"),
+        ];
+        let page = test.form("/mailings/personalization", &cookie, &fields, &[]).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+        for said in [
+            "<b>For &#60;b&#62;Gold</b>",
+            "&#60;/textarea&#62;&#60;b&#62;Gold has\n1,200</p>",
+            "rows=\"9\"",
+            "p2<wbr>@members.example",
+            "data-insert=\"{{ LOYALTY.tier }}\"",
+            "<span class=\"sample\">&#60;b&#62;Gold</span>",
+        ] {
+            assert!(page.text.contains(said), "{}: {said}: {}", test.name, page.text);
+        }
+        assert!(!page.text.contains("</textarea>{{"), "what was entered ends no field");
+        assert!(!page.text.contains("data-insert=\"{{ LOYALTY.points }}\""), "only what the search finds");
+        let faulty = [("csrf", csrf.as_str()), ("text", "a\n{{ LOYALTY.tiers }}")];
+        let part = test.form("/mailings/personalization/preview", &cookie, &faulty, &[]).await;
+        assert!(
+            part.text.contains("<b>Line 2</b> <code>{{ LOYALTY.tiers }}</code>") && part.text.contains("Did you mean LOYALTY.tier?"),
+            "{}",
+            part.text
+        );
+        let fine = [("csrf", csrf.as_str()), ("text", "a {{ LOYALTY.tier }}")];
+        let part = test.form("/mailings/personalization/preview", &cookie, &fine, &[]).await;
+        assert!(part.text.contains("Choose a subscriber") && !part.text.contains("<html"), "{}", part.text);
+        let people = test.form("/mailings/personalization/people", &cookie, &[("csrf", csrf.as_str()), ("q", "R-2")], &[]).await;
+        assert!(people.text.contains("p2<wbr>@members.example"), "by Remote ID: {}", people.text);
+        let none = test.form("/mailings/personalization/fields", &cookie, &[("csrf", csrf.as_str()), ("f", "nothing like it")], &[]).await;
+        assert!(none.text.contains("No field has"), "{}", none.text);
+        let foreign = test.form("/mailings/personalization/preview", &cookie, &[("text", "x")], &[]).await;
+        assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    }
+}

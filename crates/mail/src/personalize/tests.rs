@@ -107,6 +107,7 @@ fn numbers_and_dates_look_as_the_text_says() {
     let date =
         |filter: &str| text(&format!("{{{{ LOYALTY.last_purchase {filter} }}}}"), &[("LOYALTY.last_purchase", "2026-03-01 14:05:09")]);
     assert_eq!(date(""), "2026-03-01 14:05");
+    assert_eq!(text("{{ LOYALTY.last_purchase }}", &[("LOYALTY.last_purchase", "2026-03-01 00:00:00")]), "2026-03-01");
     assert_eq!(date("| date"), "2026-03-01");
     assert_eq!(date("| date('%-d %B %Y, %H:%M')"), "1 March 2026, 14:05");
     assert_eq!(text("{{ LOYALTY.wants_text_messages }}", &[("LOYALTY.wants_text_messages", "true")]), "yes");

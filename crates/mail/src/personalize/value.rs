@@ -160,6 +160,8 @@ impl Value {
             Self::Integer(n) => n.to_string(),
             Self::Float(n) => n.to_string(),
             Self::Date(day) => day.to_string(),
+            // Systems that have no dates send midnights.
+            Self::Moment(at) if at.time() == jiff::civil::Time::midnight() => at.date().to_string(),
             Self::Moment(at) => at.strftime("%Y-%m-%d %H:%M").to_string(),
             Self::Boolean(yes) => yes_or_no(*yes).to_owned(),
         }

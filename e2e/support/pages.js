@@ -285,6 +285,8 @@ export async function everyPage(page) {
     { name: 'search-none', path: '/search?q=zzzz' },
     { name: 'search-empty', path: '/search' },
     { name: 'sync-runs', path: '/sync-runs' },
+    { name: 'personalization', path: '/mailings/personalization' },
+    { name: 'personalization-faults', path: '/mailings/personalization?text=Dear+%7B%7B+first_nam+%7D%7D%2C' },
     { name: 'writebacks', path: '/writebacks' },
     { name: 'writebacks-none', path: '/writebacks?state=held' },
     { name: 'writebacks-days', path: '/writebacks?kind=unsubscribe&from=2026-01-01' },

@@ -20,6 +20,7 @@ pub mod membership;
 mod migrate;
 pub mod notes;
 pub mod people;
+pub mod personalization;
 pub mod personas;
 pub mod reconcile;
 pub mod runs;

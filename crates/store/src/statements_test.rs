@@ -40,6 +40,8 @@ fn all() -> Vec<(&'static str, &'static [(&'static str, Sql)])> {
         ("notes", crate::notes::ALL),
         ("people", crate::people::ALL),
         ("people::write", crate::people::WRITE_ALL),
+        ("personalization", crate::personalization::ALL),
+        ("personalization::values", crate::personalization::VALUES_ALL),
         ("personas", crate::personas::ALL),
         ("personas::told", crate::personas::TOLD_ALL),
         ("personas::views", crate::personas::VIEWS_ALL),

@@ -292,6 +292,43 @@
   });
   for (const copy of $$('[data-copy]')) copy.hidden = false;
 
+  // A text with fields: they are put where it was edited last.
+  let written = $('#personal textarea');
+  if (written) {
+    document.addEventListener('focusin', (event) => { if (event.target.matches('#text, #subject')) written = event.target; });
+    document.addEventListener('click', (event) => {
+      const button = event.target.closest('[data-insert]');
+      if (!button) return;
+      written.focus();
+      written.setRangeText(button.dataset.insert, written.selectionStart, written.selectionEnd, 'end');
+      written.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+  }
+
+  // How old what is read again and again is. What comes back the same is not put in, so that nobody is told of it.
+  const age = $('[data-age]');
+  if (age) {
+    let read = Date.now();
+    let before;
+    const told = () => {
+      const seconds = Math.round((Date.now() - read) / 1000);
+      const [n, unit] = seconds < 60 ? [seconds, 'second'] : [Math.floor(seconds / 60), 'minute'];
+      age.textContent = seconds < 1 ? 'just now' : `${n} ${unit}${n === 1 ? '' : 's'} ago`;
+    };
+    told();
+    setInterval(told, 1000);
+    document.addEventListener('htmx:afterRequest', (event) => {
+      if (event.detail.elt.id !== age.dataset.age || !event.detail.successful) return;
+      read = Date.now();
+      told();
+    });
+    document.addEventListener('htmx:beforeSwap', (event) => {
+      if (event.detail.target.id !== age.dataset.age || !event.detail.shouldSwap) return;
+      event.detail.shouldSwap = event.detail.serverResponse !== before;
+      before = event.detail.serverResponse;
+    });
+  }
+
   // A file may be dropped where it could be chosen.
   document.documentElement.classList.add('scripts');
   for (const zone of $$('[data-drop]')) {

@@ -5,6 +5,7 @@ mod fetched;
 mod full;
 mod membership;
 mod people;
+mod personalization;
 mod runs;
 mod schedules;
 mod schema;

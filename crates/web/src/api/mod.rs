@@ -21,6 +21,7 @@ pub mod households;
 mod idempotency;
 pub mod interests;
 pub mod labels;
+pub mod personalization;
 pub mod personas;
 pub mod reconcile;
 mod runs;
@@ -164,6 +165,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(data_sync_history::refused))
         .routes(routes!(labels::list, labels::create))
         .routes(routes!(labels::delete))
+        .routes(routes!(personalization::fields))
+        .routes(routes!(personalization::preview))
         .routes(routes!(settings::get, settings::patch))
         .routes(routes!(admin::audit));
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", v1)

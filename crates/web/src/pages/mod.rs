@@ -30,6 +30,7 @@ mod links;
 mod navigation;
 mod overview;
 mod people_table;
+mod personalization;
 mod personas;
 pub(crate) mod preferences;
 mod reconcile;
@@ -101,6 +102,10 @@ pub fn router() -> Router<App> {
         .route("/target-groups/{id}/about", get(group_tabs::about))
         .route("/target-groups/{id}/resync", post(start::resync))
         .route("/target-groups/{id}/plan", post(start::plan))
+        .route(personalization::PATH, get(personalization::show).post(personalization::submit))
+        .route("/mailings/personalization/preview", post(personalization::preview))
+        .route("/mailings/personalization/people", post(personalization::find))
+        .route("/mailings/personalization/fields", post(personalization::fields))
         .route("/sync-runs", get(runs::show))
         .route("/sync-runs/export.csv", get(runs::export))
         .route("/sync-runs/{id}", get(run::show))

@@ -16,6 +16,7 @@ const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
             ("Upload", "/subscribers/upload"),
         ],
     ),
+    ("Mailings", &[("Personalization", "/mailings/personalization")]),
     ("Data Exchange", &[("Sync runs", "/sync-runs"), ("Writeback List", "/writebacks")]),
     ("Lists", &[("Audience lists", "/lists"), ("Profile extensions", "/lists/extensions")]),
     (

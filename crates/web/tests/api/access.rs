@@ -123,6 +123,8 @@ const OPERATIONS: &[Operation] = &[
     ("PATCH", "/audience-lists/{id}/fields/{number}", &[Permission::ListsEdit], Some(|| json!({}))),
     ("GET", "/audience-lists/{id}/rows", &[], None),
     ("GET", "/audience-lists/{id}/usage", &[], None),
+    ("GET", "/personalization/fields", &[], None),
+    ("POST", "/personalization/preview", &[], Some(|| json!({"subscriber": "x"}))),
     ("GET", "/streams", &[], None),
     ("POST", "/streams", &[Permission::ProfileStream], Some(|| json!({"name": "", "sources": []}))),
     ("GET", "/streams/{id}", &[], None),

@@ -25,6 +25,7 @@ mod lists;
 mod old_pages;
 mod pages;
 mod people;
+mod personalization;
 mod personas;
 mod public;
 mod run_pages;

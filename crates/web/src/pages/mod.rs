@@ -9,6 +9,7 @@ mod bridges;
 mod compound;
 mod compound_form;
 mod compound_made;
+mod data_exchange;
 mod decide;
 mod fetch_token;
 mod folders;
@@ -132,6 +133,7 @@ pub fn router() -> Router<App> {
         .route("/subscribers/households", get(households::show))
         .route("/subscribers/households/{id}", post(households::decide))
         .merge(personas::router())
+        .merge(data_exchange::router())
         .route("/subscribers/interests", get(interests::show))
         .route("/subscribers/interests/{id}", post(interests::submit))
         .route("/subscribers/interests/{id}/stop", get(interests::ask_stop))

@@ -16,7 +16,7 @@ const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
             ("Upload", "/subscribers/upload"),
         ],
     ),
-    ("Data Exchange", &[("Sync runs", "/sync-runs"), ("Writeback List", "/writebacks")]),
+    ("Data Exchange", &[("Profile enrichment", "/data-exchange"), ("Sync runs", "/sync-runs"), ("Writeback List", "/writebacks")]),
     (
         "Admin › Setup",
         &[("Bridge Configuration", "/admin/bridges"), ("Check Bridge Status", "/admin/status"), ("Schedules", "/admin/schedules")],

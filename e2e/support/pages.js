@@ -1,5 +1,6 @@
 // Every page there is, with something on it. A new page adds its line to `everyPage`, and what it needs to `furnish`.
 
+import { makeClub } from './club.js';
 import { sandbox } from './demo.js';
 import { openGroup, runEnds } from './browser.js';
 
@@ -109,7 +110,42 @@ async function listsAndStream(page) {
   const stream = await makeStream(page, 'Volunteer portal', '/volunteers/vienna');
   const hours = (subject, n) => profile('/volunteers/vienna', subject, 1, { attributes: { city: 'Vienna' }, metrics: { hours: n } });
   await sendEvents(stream, [hours('V-1', 12.5), hours('V-2', 3), profile('/volunteers/graz', 'V-3', 1, {}), { id: 'odd-1' }]);
+  await enrichments(page, demo);
 }
+
+/** A profile enrichment that is enabled and has rejected a value, one that would, and one whose destination was changed. */
+export async function enrichments(page, demo) {
+  const club = await makeClub(page, demo);
+  const mapping = [{ from: 'profileAltId', to: 'club_id' }, { from: 'attributes.tier', to: 'tier' }, { from: 'attributes.email', to: 'email' }];
+  const make = (name, destination, more = []) => club.api('POST', '/data-syncs', {
+    name, folder: 'Club', labels: ['club'], destination, stream: club.stream, mode: 'upsert', match: { by: 'email', field: 'email' }, mapping: [...mapping, ...more],
+  });
+  await club.send('W-1', 1, { tier: 'Gold', email: 'w1@club.example' }, 5);
+  await club.send('W-2', 1, { tier: 'Platinum Plus', email: 'w2@club.example' }, 7);
+  const on = await make('Club members', club.list);
+  await club.api('POST', `/data-syncs/${on.id}/enable`);
+  await make('Club points', club.extension, [{ from: 'metrics.points', to: 'points' }]);
+  const moved = await make('Club moved', club.extension, [{ from: 'metrics.points', to: 'points' }]);
+  await page.goto(`/data-exchange/${moved.id}`);
+  await page.getByLabel('Destination', { exact: true }).selectOption({ label: 'Club (the list itself)' });
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('heading', { name: 'What no longer fits' }).waitFor();
+  for (let n = 0; n < 50 && (await club.rows(club.list)).length < 2; n += 1) await page.waitForTimeout(200);
+}
+
+/** The steps of the wizard, from the first to the one that is wanted. */
+const wizard = (steps) => async (page) => {
+  await page.getByLabel('Name', { exact: true }).fill('Club tiers');
+  await page.getByRole('button', { name: 'Next', exact: true }).click();
+  const destination = page.getByLabel('Destination', { exact: true });
+  await destination.waitFor();
+  if (steps === 2) return;
+  await destination.selectOption({ label: 'Club profile (extension, scope CLUB)' });
+  await page.getByLabel('Source', { exact: true }).selectOption({ label: '/club/west' });
+  await page.getByRole('button', { name: 'Next', exact: true }).click();
+  await page.getByLabel('Since is filled from').selectOption('attributes.tier');
+  await page.getByText('the field is of type date').waitFor();
+};
 
 /** Unsubscribes the nth person of Newsletter who may be mailed. */
 export async function unsubscribe(page, n) {
@@ -239,6 +275,9 @@ export async function everyPage(page) {
   const extension = await named(page, '/lists/extensions', 'Volunteer hours');
   const filled = await named(page, '/lists/extensions', 'Loyalty profile');
   const stream = await named(page, '/admin/streams', 'Volunteer portal');
+  await page.goto('/data-exchange');
+  const sync = async (name) => page.getByRole('cell').getByRole('link', { name, exact: true }).getAttribute('href');
+  const [members, points, moved] = [await sync('Club members'), await sync('Club points'), await sync('Club moved')];
   return [
     { name: 'overview', path: '/' },
     { name: 'target-groups', path: '/target-groups' },
@@ -284,6 +323,22 @@ export async function everyPage(page) {
     { name: 'search', path: '/search?q=a' },
     { name: 'search-none', path: '/search?q=zzzz' },
     { name: 'search-empty', path: '/search' },
+    { name: 'exchange', path: '/data-exchange' },
+    { name: 'exchange-new-menu', path: '/data-exchange', act: openMenu('New') },
+    { name: 'exchange-none', path: '/data-exchange?state=stopped' },
+    { name: 'exchange-all-history', path: '/data-exchange/history' },
+    { name: 'exchange-general', path: '/data-exchange/new' },
+    { name: 'exchange-ends', path: '/data-exchange/new', act: wizard(2) },
+    { name: 'exchange-matching', path: '/data-exchange/new', act: wizard(3) },
+    { name: 'exchange-properties', path: points },
+    { name: 'exchange-properties-enabled', path: members },
+    { name: 'exchange-fields', path: `${points}/matching` },
+    { name: 'exchange-fields-enabled', path: `${members}/matching` },
+    { name: 'exchange-review', path: `${moved}/matching` },
+    { name: 'exchange-preview', path: `${points}/preview` },
+    { name: 'exchange-preview-none', path: `${members}/preview` },
+    { name: 'exchange-history', path: `${members}/history` },
+    { name: 'exchange-delete', path: `${points}/delete` },
     { name: 'sync-runs', path: '/sync-runs' },
     { name: 'personalization', path: '/mailings/personalization' },
     { name: 'personalization-faults', path: '/mailings/personalization?text=Dear+%7B%7B+first_nam+%7D%7D%2C' },

@@ -71,6 +71,7 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     (27, "passed over", Text::Both(include_str!("../migrations/0027_passed_over.sql"))),
     (28, "matched later", Text::Both(include_str!("../migrations/0028_matched_later.sql"))),
     (29, "feeds", Text::Both(include_str!("../migrations/0029_feeds.sql"))),
+    (30, "data exchange", Text::Both(include_str!("../migrations/0030_data_exchange.sql"))),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

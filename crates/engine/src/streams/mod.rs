@@ -121,7 +121,7 @@ async fn once_more(parts: &Parts, sync: &DataSync) -> Result<bool, StoreError> {
     };
     say(parts, sync, &words).await?;
     let mut tx = parts.db.write().await?;
-    data_syncs::replayed(&mut tx, sync.id).await?;
+    data_syncs::replayed(&mut tx, sync).await?;
     tx.commit().await?;
     Ok(true)
 }

@@ -23,7 +23,7 @@ pub struct Replayed {
     pub rejected: i64,
 }
 
-/// Replays all open ones of a data sync, in the order in which they came. The inner `Err` says what has to be mended first.
+/// Replays the open ones of a data sync in the order in which they came: all of them, or those alone that were chosen. The inner `Err` says what has to be mended first.
 pub async fn replay(parts: &Parts, sync: &DataSync) -> Result<Result<Replayed, String>, StoreError> {
     let ready = match Ready::of(parts.db.read(), sync).await? {
         Ok(ready) => ready,
@@ -45,7 +45,8 @@ async fn slice(parts: &Parts, sync: &DataSync, ready: &Ready, after: i64, all: &
     if !data_syncs::hold(&mut tx, sync).await? {
         return Ok(None);
     }
-    let open = streams::open_of_sync(&mut tx, sync.id, after, SLICE).await?;
+    let only_chosen = sync.replay_chosen && !sync.replay;
+    let open = streams::open_of_sync(&mut tx, sync.id, after, SLICE, only_chosen).await?;
     let Some(last) = open.last().map(|r| r.id) else { return Ok(None) };
     let mut books = Books::default();
     for rejected in &open {

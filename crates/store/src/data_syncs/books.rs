@@ -19,6 +19,8 @@ statements! {
             replayed = data_sync_minute.replayed + excluded.replayed, last_position = excluded.last_position");
     HISTORY = sql!("SELECT minute, read, applied, older, duplicates, other, rejected, values_rejected, replayed, first_position, last_position
         FROM data_sync_minute WHERE sync_id = $1 AND minute < $2 ORDER BY minute DESC LIMIT $3");
+    OF_ALL = sql!("SELECT m.*, s.name, s.created_at FROM data_sync_minute m JOIN data_sync s ON s.id = m.sync_id
+        WHERE s.deleted_at IS NULL AND (m.minute, m.sync_id) < ($1, $2) ORDER BY m.minute DESC, m.sync_id DESC LIMIT $3");
     CLEAN = sql!("DELETE FROM data_sync_minute WHERE minute < $1");
 }
 
@@ -49,6 +51,17 @@ pub struct Minute {
     pub last_position: i64,
 }
 
+/// A minute of any data sync, and which one it was.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct MinuteOf {
+    pub sync_id: i64,
+    pub name: String,
+    /// When the data sync was made.
+    pub created_at: i64,
+    #[sqlx(flatten)]
+    pub minute: Minute,
+}
+
 pub async fn record(tx: &mut Tx, batch: &Batch, now: Instant) -> Result<(), StoreError> {
     let b = batch.books;
     if b.read == 0 {
@@ -75,6 +88,11 @@ pub async fn record(tx: &mut Tx, batch: &Batch, now: Instant) -> Result<(), Stor
 /// Minutes in which something happened, the newest first, before one.
 pub async fn history(mut read: Read<'_>, sync_id: i64, before: i64, limit: i64) -> Result<Vec<Minute>, StoreError> {
     read.all(HISTORY, args![sync_id, before, limit]).await
+}
+
+/// The same of all data syncs that were not deleted: before a minute, and within it before a data sync.
+pub async fn history_of_all(mut read: Read<'_>, before: (i64, i64), limit: i64) -> Result<Vec<MinuteOf>, StoreError> {
+    read.all(OF_ALL, args![before.0, before.1, limit]).await
 }
 
 /// Throws away what is older.

@@ -15,6 +15,7 @@ statements! {
     INSERT = sql!("INSERT INTO label (id, created_at, name, name_folded) VALUES ($1, $2, $3, $4)");
     OF_SYNC = sql!("SELECT l.id, l.created_at, l.name, CAST(0 AS BIGINT) AS used FROM label l JOIN data_sync_label d ON d.label_id = l.id
         WHERE d.sync_id = $1 ORDER BY l.name_folded");
+    BY_SYNC = sql!("SELECT d.sync_id, l.name FROM data_sync_label d JOIN label l ON l.id = d.label_id ORDER BY d.sync_id, l.name_folded");
     CLEAR = sql!("DELETE FROM data_sync_label WHERE sync_id = $1");
     GIVE = sql!("INSERT INTO data_sync_label (sync_id, label_id) VALUES ($1, $2) ON CONFLICT DO NOTHING");
     UNUSE = sql!("DELETE FROM data_sync_label WHERE label_id = $1");
@@ -36,6 +37,11 @@ pub async fn all(mut read: Read<'_>) -> Result<Vec<Label>, StoreError> {
 
 pub async fn of_sync(mut read: Read<'_>, sync_id: i64) -> Result<Vec<Label>, StoreError> {
     read.all(OF_SYNC, args![sync_id]).await
+}
+
+/// Ids of data syncs with the names of their labels, for lists.
+pub async fn by_sync(mut read: Read<'_>) -> Result<Vec<(i64, String)>, StoreError> {
+    read.all(BY_SYNC, args![]).await
 }
 
 /// The label with this name, if there is one.

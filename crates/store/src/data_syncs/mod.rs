@@ -2,9 +2,12 @@
 //! while disabled (LO-05); another destination has the field matching reviewed (LO-06).
 
 mod books;
+mod figures;
 mod labels;
+mod lost;
 mod pairs;
 mod ready;
+mod replay;
 
 use rialto_core::data_sync::{MatchBy, Mode};
 use serde_json::json;
@@ -19,12 +22,21 @@ use crate::ids;
 use crate::sql::{Arg, sql, statements};
 use crate::streams;
 
-pub use books::{Batch, Minute, clean as clean_books, history, record};
-pub use labels::{Label, all as labels, create as create_label, find as find_label, of_sync as labels_of, remove as remove_label};
+pub use books::{Batch, Minute, MinuteOf, clean as clean_books, history, history_of_all, record};
+pub use figures::{Figures, figures};
+pub use labels::{
+    Label, all as labels, by_sync as labels_by_sync, create as create_label, find as find_label, of_sync as labels_of,
+    remove as remove_label,
+};
+pub use lost::{Lost, note as note_lost};
 pub use pairs::{Stored as StoredPair, pairs};
 pub use ready::Ready;
+pub use replay::{Which, ask as ask_replay, done as replayed, waiting as to_replay};
 #[cfg(test)]
-pub(crate) use {books::ALL as BOOKS_ALL, labels::ALL as LABELS_ALL, pairs::ALL as PAIRS_ALL};
+pub(crate) use {
+    books::ALL as BOOKS_ALL, figures::ALL as FIGURES_ALL, labels::ALL as LABELS_ALL, lost::ALL as LOST_ALL, pairs::ALL as PAIRS_ALL,
+    replay::ALL as REPLAY_ALL,
+};
 
 /// Data syncs with the names of what they join.
 macro_rules! joined {
@@ -45,7 +57,8 @@ statements! {
             match_field, position) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
     UPDATE = sql!("UPDATE data_sync SET name = $2, name_folded = $3, folder = $4, description = $5, audience_id = $6, source_id = $7, mode = $8,
             match_by = $9, match_bridge = $10, match_field = $11,
-            position = $12, review = $13, again_until = $14, revision = revision + 1, trouble = '' WHERE id = $1");
+            position = $12, review = $13, again_until = $14, revision = revision + 1, trouble = '',
+            lost = CASE WHEN $13 THEN lost ELSE '' END WHERE id = $1");
     LOCK = sql!(
         sqlite "SELECT id FROM data_sync WHERE id = $1",
         postgres "SELECT id FROM data_sync WHERE id = $1 FOR UPDATE"
@@ -55,9 +68,7 @@ statements! {
     /// Only where it stands, and as it was: a worker that lost its lease moves nothing, and nobody applies by a matching of before.
     ADVANCE = sql!("UPDATE data_sync SET position = $4, last_event_at = $5 WHERE id = $1 AND position = $2 AND revision = $3 AND enabled");
     ADVANCE_MANY = sql!("UPDATE data_sync SET position = $3 WHERE position = $2 AND enabled AND id ", among 1, "");
-    ASK_REPLAY = sql!("UPDATE data_sync SET replay = TRUE WHERE id = $1 AND deleted_at IS NULL");
-    REPLAYED = sql!("UPDATE data_sync SET replay = FALSE WHERE id = $1");
-    TO_REPLAY = joined!("s.replay AND s.deleted_at IS NULL ORDER BY s.id");
+    TO_REPLAY = joined!("(s.replay OR s.replay_chosen) AND s.deleted_at IS NULL ORDER BY s.id");
     SKIP = sql!("UPDATE data_sync SET position = $2 WHERE id = $1 AND position < $2");
     TROUBLE = sql!("UPDATE data_sync SET trouble = $2 WHERE id = $1 AND trouble <> $2");
 }
@@ -86,10 +97,13 @@ pub struct DataSync {
     pub trouble: String,
     /// Rises with every change of what it does.
     pub revision: i64,
-    /// Its rejected events are about to be taken once more.
+    /// Its open rejected events are about to be taken once more: all of them, or those that were chosen.
     pub replay: bool,
+    pub replay_chosen: bool,
     /// Events before this position are taken also where their very version is there already: a field was matched later than they came.
     pub again_until: i64,
+    /// JSON; see [`Self::lost`].
+    lost: String,
     pub audience_name: String,
     /// The business unit.
     pub source: String,
@@ -104,6 +118,16 @@ impl DataSync {
 
     pub fn match_by(&self) -> Option<MatchBy> {
         self.match_by.as_deref().and_then(MatchBy::from_name)
+    }
+
+    /// Lines of its field matching that the changed destination has no place for; none once the matching was reviewed (LO-06).
+    pub fn lost(&self) -> Vec<Lost> {
+        lost::read(&self.lost)
+    }
+
+    /// Whether rejected events of it are about to be taken once more.
+    pub fn replays(&self) -> bool {
+        self.replay || self.replay_chosen
     }
 
     /// Whose rows it writes.
@@ -276,24 +300,6 @@ pub async fn hold(tx: &mut Tx, sync: &DataSync) -> Result<bool, StoreError> {
 /// Moves several on that stand at one place and had nothing to do.
 pub async fn advance_many(tx: &mut Tx, ids: &[i64], from: i64, to: i64) -> Result<(), StoreError> {
     tx.run(ADVANCE_MANY, args![json!(ids).to_string(), from, to]).await.map(drop)
-}
-
-/// Asks for its rejected events to be taken once more; the engine does it.
-pub async fn ask_replay(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError> {
-    if tx.run(ASK_REPLAY, args![id]).await? == 0 {
-        return Err(StoreError::NotFound);
-    }
-    audit::write(tx, who, "data_sync.replay", "data_sync", Some(id), json!({})).await
-}
-
-/// Those whose rejected events are to be taken once more.
-pub async fn to_replay(mut read: Read<'_>) -> Result<Vec<DataSync>, StoreError> {
-    read.all(TO_REPLAY, args![]).await
-}
-
-/// It is done.
-pub async fn replayed(tx: &mut Tx, id: i64) -> Result<(), StoreError> {
-    tx.run(REPLAYED, args![id]).await.map(drop)
 }
 
 /// Moves a data sync past events that were thrown away.

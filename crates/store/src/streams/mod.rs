@@ -25,7 +25,8 @@ pub use flow::{Reader, events_since, readers};
 pub use intake::{Batch, Fields, NoBatch, Noted, Passed, take};
 pub use log::{Behind, Chunk, append, chunk, clean};
 pub use rejected::{
-    Refused, Rejected, State as RejectedState, dismiss, keep, of_stream, of_sync, open_of_sync, settle as settle_rejected, unknown,
+    Refused, Rejected, State as RejectedState, dismiss, dismiss_chosen, keep, of_stream, of_sync, open_before, open_of_sync,
+    settle as settle_rejected, unknown,
 };
 pub use seen::{SeenField, merge as merge_seen, of_source as seen_of_source};
 #[cfg(test)]

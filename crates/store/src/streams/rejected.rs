@@ -18,13 +18,17 @@ statements! {
     OF_SYNC = sql!("SELECT id, created_at, stream_id, sync_id, event_id, subject, field, reason, body, state, settled_at FROM stream_rejected
         WHERE sync_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
     OPEN_OF_SYNC = sql!("SELECT id, created_at, stream_id, sync_id, event_id, subject, field, reason, body, state, settled_at FROM stream_rejected
-        WHERE sync_id = $1 AND state = 'open' AND id > $2 ORDER BY id LIMIT $3");
+        WHERE sync_id = $1 AND state = 'open' AND id > $2 AND (chosen OR NOT $4) ORDER BY id LIMIT $3");
+    OPEN_BEFORE = sql!("SELECT id, created_at, stream_id, sync_id, event_id, subject, field, reason, body, state, settled_at FROM stream_rejected
+        WHERE sync_id = $1 AND state = 'open' AND id < $2 ORDER BY id DESC LIMIT $3");
     OPEN_AMONG = sql!("SELECT event_id, field FROM stream_rejected WHERE sync_id = $2 AND state = 'open' AND event_id ", among texts 1, "");
     COUNT_OF_SYNC = sql!("SELECT COUNT(*) FROM stream_rejected WHERE sync_id = $1 AND state = 'open'");
     COUNT_OF_STREAM = sql!("SELECT COUNT(*) FROM stream_rejected WHERE stream_id = $1 AND sync_id IS NULL AND state = 'open'");
     SETTLE = sql!("UPDATE stream_rejected SET state = $2, settled_at = $3 WHERE state = 'open' AND id ", among 1, "");
     DISMISS_OF_STREAM = sql!("UPDATE stream_rejected SET state = 'dismissed', settled_at = $2 WHERE stream_id = $1 AND sync_id IS NULL AND state = 'open'");
     DISMISS_OF_SYNC = sql!("UPDATE stream_rejected SET state = 'dismissed', settled_at = $2 WHERE sync_id = $1 AND state = 'open'");
+    DISMISS_CHOSEN = sql!("UPDATE stream_rejected SET state = 'dismissed', settled_at = $3 WHERE sync_id = $2 AND state = 'open' AND id ",
+        among 1, "");
 }
 
 /// What became of a rejected event.
@@ -78,9 +82,15 @@ pub async fn of_sync(mut read: Read<'_>, sync_id: i64, before: i64, limit: i64) 
     Ok((read.all(OF_SYNC, args![sync_id, before, limit]).await?, open))
 }
 
-/// Open ones in the order in which they came, after an id.
-pub async fn open_of_sync(tx: &mut Tx, sync_id: i64, after: i64, limit: i64) -> Result<Vec<Rejected>, StoreError> {
-    tx.all(OPEN_OF_SYNC, args![sync_id, after, limit]).await
+/// Open ones alone, the newest first, before an id; and how many are open.
+pub async fn open_before(mut read: Read<'_>, sync_id: i64, before: i64, limit: i64) -> Result<(Vec<Rejected>, i64), StoreError> {
+    let (open,): (i64,) = read.one(COUNT_OF_SYNC, args![sync_id]).await?;
+    Ok((read.all(OPEN_BEFORE, args![sync_id, before, limit]).await?, open))
+}
+
+/// Open ones in the order in which they came, after an id; only those that were chosen to be replayed, if so wanted.
+pub async fn open_of_sync(tx: &mut Tx, sync_id: i64, after: i64, limit: i64, chosen: bool) -> Result<Vec<Rejected>, StoreError> {
+    tx.all(OPEN_OF_SYNC, args![sync_id, after, limit, chosen]).await
 }
 
 /// Of these, what does not stand open already: event and field.
@@ -140,4 +150,9 @@ pub async fn dismiss(tx: &mut Tx, stream_id: i64, sync_id: Option<i64>, now: Ins
         Some(sync) => tx.run(DISMISS_OF_SYNC, args![sync, now]).await,
         None => tx.run(DISMISS_OF_STREAM, args![stream_id, now]).await,
     }
+}
+
+/// Puts open ones of a data sync aside by their ids; answers how many.
+pub async fn dismiss_chosen(tx: &mut Tx, sync_id: i64, ids: &[i64], now: Instant) -> Result<u64, StoreError> {
+    tx.run(DISMISS_CHOSEN, args![serde_json::json!(ids).to_string(), sync_id, now]).await
 }

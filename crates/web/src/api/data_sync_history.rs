@@ -9,15 +9,16 @@ use rialto_core::audience::Stored;
 use rialto_core::data_sync::{self, Mode};
 use rialto_core::event::{self, ProfileEvent};
 use rialto_core::permissions::Permission;
+use rialto_store::Actor;
 use rialto_store::audiences::{self, Field};
-use rialto_store::data_syncs::{self, DataSync, Ready};
+use rialto_store::data_syncs::{self, DataSync, Ready, Which};
 use rialto_store::streams::{self, Rejected};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::data_syncs::load;
-use super::extract::{Id, Params, Problem, limit, maybe_time, time};
+use super::extract::{Body, Id, Params, Problem, limit, maybe_time, time};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::state::App;
@@ -40,6 +41,26 @@ impl Paged {
     fn before(&self) -> Result<i64, Error> {
         let fault = |_| Error::field("cursor", "Use the next_cursor of the page before.");
         self.cursor.as_ref().map_or(Ok(i64::MAX), |c| c.parse().map_err(fault))
+    }
+}
+
+/// Most rejected events that are chosen at once.
+const CHOSEN: usize = 1_000;
+
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(deny_unknown_fields)]
+pub struct ChosenInput {
+    /// Ids of rejected events; left out, all that are open are meant.
+    pub rejected: Option<Vec<i64>>,
+}
+
+impl ChosenInput {
+    fn which(&self) -> Result<Which<'_>, Error> {
+        match self.rejected.as_deref() {
+            None => Ok(Which::All),
+            Some(ids) if ids.is_empty() || ids.len() > CHOSEN => Err(Error::field("rejected", "Choose 1 to 1000 of them.")),
+            Some(ids) => Ok(Which::These(ids)),
+        }
     }
 }
 
@@ -199,29 +220,44 @@ pub async fn refused(State(app): State<App>, _: Caller, id: Id, Params(paged): P
     Ok(Json(rejected_list(streams::of_stream(app.db.read(), stream.id, paged.before()?, limit + 1).await?, limit)))
 }
 
-/// Takes its open rejected events once more, in the background: `replaying` of the data sync is true until then.
-#[utoipa::path(post, path = "/data-syncs/{id}/replay", tag = "data syncs", params(("id" = String, Path)),
-    responses((status = 202), (status = 404, body = Problem)))]
-pub async fn replay(State(app): State<App>, caller: Caller, id: Id) -> Result<StatusCode, Error> {
+/// Takes its open rejected events once more, in the background: `replaying` of the data sync is true until then. 404 also where nothing of what
+/// is named is open.
+#[utoipa::path(post, path = "/data-syncs/{id}/replay", tag = "data syncs", params(("id" = String, Path)), request_body = ChosenInput,
+    responses((status = 202), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn replay(State(app): State<App>, caller: Caller, id: Id, body: Body<ChosenInput>) -> Result<StatusCode, Error> {
     caller.require(Permission::DataExchangeEdit)?;
-    let sync = load(&app, &id).await?;
-    let mut tx = app.db.write().await?;
-    data_syncs::ask_replay(&mut tx, sync.id, &caller.actor(&app)).await?;
-    tx.commit().await?;
-    app.wake.ring_streams();
+    let (sync, chosen) = (load(&app, &id).await?, body.read_or_default()?);
+    do_replay(&app, &sync, chosen.which()?, &caller.actor(&app)).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Puts its open rejected events aside.
-#[utoipa::path(post, path = "/data-syncs/{id}/dismiss", tag = "data syncs", params(("id" = String, Path)),
-    responses((status = 200, body = Dismissed), (status = 404, body = Problem)))]
-pub async fn dismiss(State(app): State<App>, caller: Caller, id: Id) -> Result<Json<Dismissed>, Error> {
-    caller.require(Permission::DataExchangeEdit)?;
-    let sync = load(&app, &id).await?;
+/// Asks for it; the engine does it.
+pub(crate) async fn do_replay(app: &App, sync: &DataSync, which: Which<'_>, who: &Actor) -> Result<(), Error> {
     let mut tx = app.db.write().await?;
-    let dismissed = streams::dismiss(&mut tx, sync.stream_id, Some(sync.id), app.clock.now()).await?;
+    data_syncs::ask_replay(&mut tx, sync.id, which, who).await?;
     tx.commit().await?;
-    Ok(Json(Dismissed { dismissed }))
+    app.wake.ring_streams();
+    Ok(())
+}
+
+/// Puts its open rejected events aside.
+#[utoipa::path(post, path = "/data-syncs/{id}/dismiss", tag = "data syncs", params(("id" = String, Path)), request_body = ChosenInput,
+    responses((status = 200, body = Dismissed), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn dismiss(State(app): State<App>, caller: Caller, id: Id, body: Body<ChosenInput>) -> Result<Json<Dismissed>, Error> {
+    caller.require(Permission::DataExchangeEdit)?;
+    let (sync, chosen) = (load(&app, &id).await?, body.read_or_default()?);
+    Ok(Json(Dismissed { dismissed: do_dismiss(&app, &sync, chosen.which()?).await? }))
+}
+
+/// Puts them aside; answers how many were open.
+pub(crate) async fn do_dismiss(app: &App, sync: &DataSync, which: Which<'_>) -> Result<u64, Error> {
+    let (mut tx, now) = (app.db.write().await?, app.clock.now());
+    let dismissed = match which {
+        Which::All => streams::dismiss(&mut tx, sync.stream_id, Some(sync.id), now).await?,
+        Which::These(ids) => streams::dismiss_chosen(&mut tx, sync.id, ids, now).await?,
+    };
+    tx.commit().await?;
+    Ok(dismissed)
 }
 
 /// What the next hundred events would change. Nothing is written.
@@ -229,11 +265,16 @@ pub async fn dismiss(State(app): State<App>, caller: Caller, id: Id) -> Result<J
     responses((status = 200, body = Preview), (status = 404, body = Problem)))]
 pub async fn preview(State(app): State<App>, _: Caller, id: Id) -> Result<Json<Preview>, Error> {
     let sync = load(&app, &id).await?;
-    let events = next(&app, &sync).await?;
+    Ok(Json(previewed(&app, &sync).await?))
+}
+
+/// What the next events of a data sync would change.
+pub(crate) async fn previewed(app: &App, sync: &DataSync) -> Result<Preview, Error> {
+    let events = next(app, sync).await?;
     let mut preview = Preview { events: events.len(), rows: vec![], rejected: vec![], passed_over: 0, other: 0, trouble: String::new() };
-    let ready = match Ready::of(app.db.read(), &sync).await? {
+    let ready = match Ready::of(app.db.read(), sync).await? {
         Ok(ready) => ready,
-        Err(words) => return Ok(Json(Preview { trouble: words, ..preview })),
+        Err(words) => return Ok(Preview { trouble: words, ..preview }),
     };
     let mut keys = data_sync::keys(sync.mode(), &events);
     keys.retain(|key| !ready.of.numeric || key.parse::<i64>().is_ok());
@@ -245,7 +286,7 @@ pub async fn preview(State(app): State<App>, _: Caller, id: Id) -> Result<Json<P
     let fields: Vec<&Field> = ready.columns.iter().filter_map(|(number, _)| all.iter().find(|f| f.number == i64::from(*number))).collect();
     let there: HashMap<String, Vec<Option<String>>> =
         audiences::values(app.db.read(), sync.audience_id, &fields, &keys).await?.into_iter().map(|r| (r.key, r.values)).collect();
-    preview.rows = folded.rows.iter().filter_map(|(key, row)| change(&sync, &ready, &fields, key, &row.values, there.get(key))).collect();
+    preview.rows = folded.rows.iter().filter_map(|(key, row)| change(sync, &ready, &fields, key, &row.values, there.get(key))).collect();
     preview.rejected = folded
         .refused
         .into_iter()
@@ -257,7 +298,7 @@ pub async fn preview(State(app): State<App>, _: Caller, id: Id) -> Result<Json<P
         .collect();
     preview.passed_over = folded.books.older + folded.books.duplicates;
     preview.other = folded.books.other;
-    Ok(Json(preview))
+    Ok(preview)
 }
 
 /// The next events of its business unit, looked for in the next stretches of the log.

@@ -10,6 +10,7 @@ mod bridges;
 pub mod compound;
 pub mod consent;
 pub mod data_sync_history;
+pub mod data_sync_input;
 pub mod data_syncs;
 mod document;
 pub mod extract;

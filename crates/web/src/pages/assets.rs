@@ -21,6 +21,7 @@ const CSS: &str = concat!(
     include_str!("../../assets/css/5-floating.css"),
     include_str!("../../assets/css/6-tables.css"),
     include_str!("../../assets/css/7-forms.css"),
+    include_str!("../../assets/css/8-exchange.css"),
     include_str!("../../assets/css/8-groups.css"),
     include_str!("../../assets/css/8-lists.css"),
     include_str!("../../assets/css/8-loop.css"),

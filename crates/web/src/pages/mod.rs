@@ -10,6 +10,7 @@ mod bridges;
 mod compound;
 mod compound_form;
 mod compound_made;
+mod data_exchange;
 mod decide;
 mod entry_fields;
 mod fetch_token;
@@ -142,6 +143,7 @@ pub fn router() -> Router<App> {
         .route("/subscribers/households", get(households::show))
         .route("/subscribers/households/{id}", post(households::decide))
         .merge(personas::router())
+        .merge(data_exchange::router())
         .route("/subscribers/interests", get(interests::show))
         .route("/subscribers/interests/{id}", post(interests::submit))
         .route("/subscribers/interests/{id}/stop", get(interests::ask_stop))

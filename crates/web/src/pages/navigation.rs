@@ -17,7 +17,7 @@ const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     ("Mailings", &[("Personalization", "/mailings/personalization")]),
-    ("Data Exchange", &[("Sync runs", "/sync-runs"), ("Writeback List", "/writebacks")]),
+    ("Data Exchange", &[("Profile enrichment", "/data-exchange"), ("Sync runs", "/sync-runs"), ("Writeback List", "/writebacks")]),
     ("Lists", &[("Audience lists", "/lists"), ("Profile extensions", "/lists/extensions")]),
     (
         "Admin › Setup",

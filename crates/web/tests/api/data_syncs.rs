@@ -3,14 +3,15 @@
 use axum::http::StatusCode;
 use rialto_core::audience::{Seen, Sent};
 use rialto_core::permissions::Role;
-use rialto_store::streams;
+use rialto_store::data_syncs;
+use rialto_store::streams::{self, Refused};
 use serde_json::{Value, json};
 
 use crate::audiences::{made, text};
 use crate::harness::Test;
 use crate::inbox::{connection, event, send};
 
-fn wanted(destination: &str, stream: &str) -> Value {
+pub fn wanted(destination: &str, stream: &str) -> Value {
     json!({"name": "Loyalty points", "folder": "Loyalty", "labels": ["nightly"], "destination": destination, "stream": stream, "mode": "upsert",
         "match": {"by": "email", "field": "email"},
         "mapping": [{"from": "profileAltId", "to": "loyalty_id"}, {"from": "attributes.tier", "to": "tier"},
@@ -122,5 +123,53 @@ async fn a_preview_shows_what_the_next_events_would_change_and_changes_nothing()
         assert_eq!((&preview["rejected"][0]["subject"], &preview["rejected"][0]["field"]), (&json!("LOY-2"), &json!("Tier")));
         let rows = test.api(&admin, "GET", &format!("/audience-lists/{extension}/rows?q=LOY"), None).await.json();
         assert_eq!((&rows["total"], rows["items"].as_array().unwrap().len()), (&json!(0), 0), "{}: nothing was written", test.name);
+    }
+}
+
+/// Keeps rejected values of a data sync; answers their ids, the newest first.
+pub async fn rejected(test: &Test, subjects: &[&str]) -> Vec<i64> {
+    let sync = data_syncs::list(test.app.db.read()).await.unwrap().remove(0);
+    let refused: Vec<Refused> = subjects
+        .iter()
+        .map(|subject| Refused {
+            event_id: format!("{subject}-1"),
+            subject: (*subject).to_owned(),
+            field: "Tier".into(),
+            reason: "The value of attributes.tier is longer than the 10 characters of the field.".into(),
+            body: event(subject, 1, &json!({"attributes": {"tier": "<b>Platinum Plus</b>"}})).to_string(),
+        })
+        .collect();
+    let mut tx = test.app.db.write().await.unwrap();
+    streams::keep(&mut tx, sync.stream_id, Some(sync.id), &refused, test.app.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    streams::of_sync(test.app.db.read(), sync.id, i64::MAX, 10).await.unwrap().0.iter().map(|r| r.id).collect()
+}
+
+#[tokio::test]
+async fn rejected_ones_are_replayed_and_put_aside_all_or_chosen() {
+    for test in Test::on_both().await {
+        let admin = test.token(Role::Admin).await;
+        let (_, extension) = made(&test, &admin).await;
+        let (stream, _) = connection(&test, &admin).await;
+        let made = test.api(&admin, "POST", "/data-syncs", Some(wanted(&extension, &stream))).await.json();
+        let path = format!("/data-syncs/{}", text(&made, "id"));
+        let ids = rejected(&test, &["LOY-1", "LOY-2", "LOY-3"]).await;
+        let post = async |what: &str, body: Value| test.api(&admin, "POST", &format!("{path}/{what}"), Some(body)).await;
+        let empty = post("replay", json!({"rejected": []})).await;
+        assert_eq!((empty.status, &empty.json()["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("rejected")));
+        assert_eq!(post("replay", json!({"rejected": [ids[0] + 50]})).await.status, StatusCode::NOT_FOUND, "none of them is open");
+        assert_eq!(post("replay", json!({"rejected": [ids[0]]})).await.status, StatusCode::ACCEPTED, "{}", test.name);
+        assert_eq!(test.api(&admin, "GET", &path, None).await.json()["replaying"], json!(true));
+        let sync = data_syncs::to_replay(test.app.db.read()).await.unwrap().remove(0);
+        let mut tx = test.app.db.write().await.unwrap();
+        let chosen = streams::open_of_sync(&mut tx, sync.id, 0, 10, true).await.unwrap();
+        let all = streams::open_of_sync(&mut tx, sync.id, 0, 10, false).await.unwrap();
+        assert_eq!((chosen.iter().map(|r| r.id).collect::<Vec<_>>(), all.len()), (vec![ids[0]], 3), "{}", test.name);
+        data_syncs::replayed(&mut tx, &sync).await.unwrap();
+        assert!(streams::open_of_sync(&mut tx, sync.id, 0, 10, true).await.unwrap().is_empty(), "a choice holds for once");
+        tx.commit().await.unwrap();
+        assert_eq!(post("dismiss", json!({"rejected": [ids[1], ids[1] + 50]})).await.json()["dismissed"], json!(1));
+        assert_eq!(test.api(&admin, "POST", &format!("{path}/replay"), None).await.status, StatusCode::ACCEPTED, "a body may be left out");
+        assert_eq!(test.api(&admin, "POST", &format!("{path}/dismiss"), None).await.json()["dismissed"], json!(2), "{}", test.name);
     }
 }

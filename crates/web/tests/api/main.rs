@@ -9,6 +9,7 @@ mod audiences;
 mod audit_pages;
 mod bridges;
 mod compound;
+mod data_exchange;
 mod data_syncs;
 mod described;
 mod feeds;

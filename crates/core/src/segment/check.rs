@@ -182,9 +182,13 @@ impl Checker<'_> {
     fn test(&mut self, test: &Test, path: &str) {
         self.tests += 1;
         match test {
-            Test::Address(rule) => self.text(rule, &format!("{path}/address")),
+            // What is left of a value when it is read as an address must be something.
+            Test::Address(rule) => self.text(&rule.map(crate::address::canonical), &format!("{path}/address")),
             Test::RemoteId(rule) => self.text(rule, &format!("{path}/remote_id")),
             Test::Bridge { bridge, .. } => self.reference(Reference::Bridge(*bridge), &format!("{path}/bridge")),
+            Test::Added(TimeRule::Anniversary { .. }) => {
+                self.fault(&format!("{path}/added"), "The day of the year can be asked of fields only.");
+            }
             Test::Added(rule) => self.time(rule, &format!("{path}/added")),
             Test::UsableAddress(_) | Test::Mailable(_) | Test::Cause { .. } => {}
             Test::Member { of, .. } => self.set(*of, &format!("{path}/member")),

@@ -77,7 +77,7 @@ impl Span {
     }
 
     fn before(self, day: Date) -> Date {
-        day.saturating_sub(self.step())
+        day.saturating_sub(self.step()).max(jiff::civil::date(1, 1, 1))
     }
 
     fn after(self, day: Date) -> Date {

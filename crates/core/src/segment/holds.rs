@@ -82,7 +82,7 @@ fn node_holds<'a>(node: &'a Node, person: &Person, today: &Today) -> Answer<'a> 
 pub fn test_holds(test: &Test, person: &Person, today: &Today) -> bool {
     let usable = person.state == AddressState::Usable;
     match test {
-        Test::Address(rule) => text_holds(&canonical_rule(rule), &person.address),
+        Test::Address(rule) => text_holds(&rule.map(canonical), &person.address),
         Test::RemoteId(rule) => text_holds(rule, &person.remote_id),
         Test::Bridge { bridge, is } => (person.bridge == *bridge) == *is,
         Test::Added(rule) => rule.days(today.date).contain(person.added),
@@ -91,18 +91,6 @@ pub fn test_holds(test: &Test, person: &Person, today: &Today) -> bool {
         Test::Cause { cause, is } => person.causes.contains(cause) == *is,
         Test::Member { of, is } => person.sets.contains(of) == *is,
         Test::Field { of, number, is } => rule_holds(is, person.values.get(&(*of, *number)), today),
-    }
-}
-
-/// A rule about an address, with what it asks for in the form in which addresses are compared.
-pub(super) fn canonical_rule(rule: &TextRule) -> TextRule {
-    let all = |texts: &[String]| texts.iter().map(|t| canonical(t)).collect();
-    match rule {
-        TextRule::Is(texts) => TextRule::Is(all(texts)),
-        TextRule::IsNot(texts) => TextRule::IsNot(all(texts)),
-        TextRule::Contains(text) => TextRule::Contains(canonical(text)),
-        TextRule::DoesNotContain(text) => TextRule::DoesNotContain(canonical(text)),
-        TextRule::StartsWith(text) => TextRule::StartsWith(canonical(text)),
     }
 }
 

@@ -176,7 +176,7 @@ pub enum TimeRule {
     InNext(Span),
     /// More than so far ahead.
     FurtherAhead(Span),
-    /// Its day of the year comes today or in the next so many days.
+    /// Of a field: its day of the year comes today or in the next so many days.
     Anniversary {
         within_days: u16,
     },
@@ -263,6 +263,20 @@ impl<R> Table<R> {
             Self::Bridge(id) => Table::Bridge(f(Reference::Bridge(id))?),
             Self::Audience(id) => Table::Audience(f(Reference::Audience(id))?),
         })
+    }
+}
+
+impl TextRule {
+    /// The same with other values.
+    pub fn map(&self, f: impl Fn(&str) -> String) -> Self {
+        let all = |texts: &[String]| texts.iter().map(|t| f(t)).collect();
+        match self {
+            Self::Is(texts) => Self::Is(all(texts)),
+            Self::IsNot(texts) => Self::IsNot(all(texts)),
+            Self::Contains(text) => Self::Contains(f(text)),
+            Self::DoesNotContain(text) => Self::DoesNotContain(f(text)),
+            Self::StartsWith(text) => Self::StartsWith(f(text)),
+        }
     }
 }
 

@@ -97,6 +97,11 @@ impl Today {
         Self { date: now.timestamp().to_zoned(zone.clone()).date(), zone: zone.clone() }
     }
 
+    /// Today in a zone by its name (`instance.timezone`); in UTC where this machine does not know it.
+    pub fn in_zone(now: Instant, name: &str) -> Self {
+        Self::at(now, &TimeZone::get(name).unwrap_or(TimeZone::UTC))
+    }
+
     /// The day of a moment, in this zone.
     pub fn day_of(&self, at: Instant) -> Date {
         at.timestamp().to_zoned(self.zone.clone()).date()

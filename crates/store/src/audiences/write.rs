@@ -138,7 +138,7 @@ fn typed(kind: FieldType) -> Typed {
 /// Writes rows by their keys, each of which stands once among them. `columns`: numbers and types of the fields of `Written::values`. Rows that
 /// have the same fields go in one statement.
 pub async fn upsert(tx: &mut Tx, of: &Of, columns: &[(u32, FieldType)], rows: &[Written]) -> Result<(), StoreError> {
-    changed(tx, of).await?;
+    changed(tx, of, rows.len()).await?;
     let mut alike: HashMap<Vec<bool>, Vec<&Written>> = HashMap::new();
     for row in rows {
         let mut shape: Vec<bool> = row.values.iter().map(Option::is_some).collect();
@@ -171,13 +171,16 @@ pub async fn upsert(tx: &mut Tx, of: &Of, columns: &[(u32, FieldType)], rows: &[
 }
 
 /// Tells segments that ask about the list. Its row is held by whoever writes to it.
-async fn changed(tx: &mut Tx, of: &Of) -> Result<(), StoreError> {
+async fn changed(tx: &mut Tx, of: &Of, rows: usize) -> Result<(), StoreError> {
+    if rows == 0 {
+        return Ok(());
+    }
     tx.run(CHANGED, args![of.audience_id]).await.map(drop)
 }
 
 /// Removes rows, and keeps at which version.
 pub async fn delete(tx: &mut Tx, of: &Of, rows: &[(String, Version)]) -> Result<(), StoreError> {
-    changed(tx, of).await?;
+    changed(tx, of, rows.len()).await?;
     bury(tx, of, rows).await?;
     let keys: Vec<&String> = rows.iter().map(|(key, _)| key).collect();
     let text = format!("DELETE FROM {} WHERE f{KEY} {}", table(of.audience_id), among(tx.is_sqlite(), of.numeric, 1));
@@ -186,7 +189,7 @@ pub async fn delete(tx: &mut Tx, of: &Of, rows: &[(String, Version)]) -> Result<
 
 /// Clears fields of rows, and keeps at which version.
 pub async fn clear(tx: &mut Tx, of: &Of, fields: &[u32], rows: &[(String, Version)]) -> Result<(), StoreError> {
-    changed(tx, of).await?;
+    changed(tx, of, rows.len()).await?;
     bury(tx, of, rows).await?;
     let fields: HashSet<u32> = fields.iter().copied().filter(|n| i64::from(*n) != KEY).collect();
     if fields.is_empty() {

@@ -12,7 +12,7 @@ use crate::sql::{sql, statements};
 statements! {
     /// Lists change all day long: their segments are asked again after five seconds, and after twenty times as long as it takes. People and
     /// consent come in large numbers during the night, and what keeps a segment blocked is mended by people: after a minute.
-    DUE = sql!("SELECT s.group_id, CASE WHEN s.turns_at IS NOT NULL AND s.turns_at <= $1 THEN TRUE ELSE FALSE END
+    DUE = sql!("SELECT s.group_id, s.looked_at, CASE WHEN s.turns_at IS NOT NULL AND s.turns_at <= $1 THEN TRUE ELSE FALSE END
         FROM segment s JOIN target_group g ON g.id = s.group_id JOIN compound c ON c.group_id = s.group_id
         WHERE g.deleted_at IS NULL AND s.looked_at + 5000000 <= $1 AND s.looked_at + s.took_ms * 20000 <= $1
         AND NOT EXISTS (SELECT 1 FROM sync_run r WHERE r.group_id = s.group_id AND r.state IN ('queued', 'running'))
@@ -31,7 +31,7 @@ statements! {
         FROM segment_source o WHERE o.group_id = $1 ORDER BY o.kind, o.source_id");
     LOOKED = sql!("UPDATE segment SET looked_revision = $2, looked_at = $3, took_ms = $4, turns_at = $5 WHERE group_id = $1 AND revision = $2");
     LOOKED_SOURCE = sql!("UPDATE segment_source SET looked = $4 WHERE group_id = $1 AND kind = $2 AND source_id = $3");
-    PUT_OFF = sql!("UPDATE segment SET looked_at = $2 WHERE group_id = $1");
+    TAKE = sql!("UPDATE segment SET looked_at = $2 WHERE group_id = $1 AND looked_at = $3");
     DATA_AS_OF = sql!("UPDATE target_group SET data_as_of = $2 WHERE id = $1");
 }
 
@@ -39,7 +39,8 @@ statements! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     pub group_id: i64,
-    /// Nothing but the day has changed, as far as is known.
+    looked_at: i64,
+    /// Another day has come, whatever else has changed.
     pub by_the_day: bool,
 }
 
@@ -53,8 +54,8 @@ pub struct Looked {
 
 /// The segment that has waited longest for being asked.
 pub async fn due(mut read: Read<'_>, now: Instant) -> Result<Option<Due>, StoreError> {
-    let row: Option<(i64, bool)> = read.opt(DUE, args![now]).await?;
-    Ok(row.map(|(group_id, by_the_day)| Due { group_id, by_the_day }))
+    let row: Option<(i64, i64, bool)> = read.opt(DUE, args![now]).await?;
+    Ok(row.map(|(group_id, looked_at, by_the_day)| Due { group_id, looked_at, by_the_day }))
 }
 
 /// The state of what a segment asks about: before it is asked, so that a change meanwhile is seen.
@@ -63,8 +64,15 @@ pub async fn state_of(mut read: Read<'_>, group_id: i64, revision: i64, segment:
     Ok(Looked { revision, sources, turns_at: segment.moves_with_the_day().then(|| today.ends()) })
 }
 
-/// Notes that a segment's people are those of the state that was looked at.
-pub async fn looked(tx: &mut Tx, group_id: i64, state: &Looked, took_ms: i64, now: Instant) -> Result<(), StoreError> {
+/// Notes that a segment's people are those of the state that was looked at. `data_as_of`: the age of the oldest data; `None` when unknown.
+pub async fn looked(
+    tx: &mut Tx,
+    group_id: i64,
+    state: &Looked,
+    took_ms: i64,
+    now: Instant,
+    data_as_of: Option<Instant>,
+) -> Result<(), StoreError> {
     if tx.run(LOOKED, args![group_id, state.revision, now, took_ms, state.turns_at]).await? == 0 {
         // It was edited meanwhile: that run is to come.
         return Ok(());
@@ -72,10 +80,10 @@ pub async fn looked(tx: &mut Tx, group_id: i64, state: &Looked, took_ms: i64, no
     for (kind, source, version) in &state.sources {
         tx.run(LOOKED_SOURCE, args![group_id, kind, *source, *version]).await?;
     }
-    tx.run(DATA_AS_OF, args![group_id, now]).await.map(drop)
+    tx.run(DATA_AS_OF, args![group_id, data_as_of]).await.map(drop)
 }
 
-/// Asks no sooner than after the usual pause.
-pub async fn put_off(tx: &mut Tx, group_id: i64, now: Instant) -> Result<(), StoreError> {
-    tx.run(PUT_OFF, args![group_id, now]).await.map(drop)
+/// Takes a segment that is due; false when another worker has. It is due again after the usual pause unless [`looked`] is told.
+pub async fn take(tx: &mut Tx, due: Due, now: Instant) -> Result<bool, StoreError> {
+    Ok(tx.run(TAKE, args![due.group_id, now, due.looked_at]).await? == 1)
 }

@@ -26,7 +26,7 @@ use crate::{folders, ids};
 
 pub use context::Context;
 pub use count::{Counted, contains, count, ids};
-pub use due::{Due, Looked, due, looked, put_off, state_of};
+pub use due::{Due, Looked, due, looked, state_of, take};
 pub use person::person;
 #[cfg(test)]
 pub(crate) use {context::ALL as CONTEXT_ALL, due::ALL as DUE_ALL, person::ALL as PERSON_ALL};

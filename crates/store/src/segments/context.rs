@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rialto_core::audience::FieldType as AudienceType;
 use rialto_core::data_sync::MatchBy;
 use rialto_core::fields::FieldType as BridgeType;
-use rialto_core::segment::{Fault, Kind, Known, Segment, Set, Table, Today, Vocabulary};
+use rialto_core::segment::{Fault, Kind, Known, Reference, Segment, Set, Table, Today, Vocabulary};
 
 use crate::args;
 use crate::audiences::{self, Audience};
@@ -14,14 +14,14 @@ use crate::error::StoreError;
 use crate::sql::{sql, statements};
 
 statements! {
-    BRIDGES = sql!("SELECT id, name, CAST(CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END AS BIGINT) FROM bridge ORDER BY position, id");
+    BRIDGES = sql!("SELECT id, created_at, name, CAST(CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END AS BIGINT) FROM bridge ORDER BY position, id");
     BRIDGE_FIELDS = sql!("SELECT f.bridge_id, f.number, CASE WHEN f.display_name = '' THEN f.label ELSE f.display_name END AS title, f.kind, f.gone_at FROM bridge_field f JOIN bridge b ON b.id = f.bridge_id WHERE b.deleted_at IS NULL ORDER BY b.position, f.bridge_id, f.position, f.number");
     AUDIENCE_FIELDS = sql!("SELECT audience_id, number, name, kind, retired_at FROM audience_field
         ORDER BY audience_id, position, number");
-    PERSONAS = sql!("SELECT id, name, group_id FROM persona ORDER BY position");
-    INTERESTS = sql!("SELECT i.id, i.name, i.group_id FROM interest i JOIN target_group g ON g.id = i.group_id
+    PERSONAS = sql!("SELECT id, created_at, name, group_id FROM persona ORDER BY position");
+    INTERESTS = sql!("SELECT i.id, i.created_at, i.name, i.group_id FROM interest i JOIN target_group g ON g.id = i.group_id
         WHERE g.deleted_at IS NULL ORDER BY i.name_folded, i.id");
-    GROUPS = sql!("SELECT id, name FROM target_group WHERE deleted_at IS NULL AND kind NOT IN ('persona', 'interest') ORDER BY name_folded, id");
+    GROUPS = sql!("SELECT id, created_at, name FROM target_group WHERE deleted_at IS NULL AND kind NOT IN ('persona', 'interest') ORDER BY name_folded, id");
 }
 
 /// Owner, number, name, type, and since when it is gone.
@@ -37,6 +37,7 @@ pub struct Context {
     pub sets: Vec<Set>,
     pub today: Today,
     pub(super) sqlite: bool,
+    created: HashMap<Reference<i64>, i64>,
     /// Groups of personas and interests.
     groups: HashMap<Set, i64>,
     /// Whose rows meet subscribers how.
@@ -52,10 +53,13 @@ impl Context {
             sets: Vec::new(),
             today,
             sqlite: read.is_sqlite(),
+            created: HashMap::new(),
             groups: HashMap::new(),
             audiences: audiences::list(read).await?.into_iter().map(|a| (a.id, a)).collect(),
         };
-        for (id, name, gone) in read.all::<(i64, String, i64)>(BRIDGES, args![]).await? {
+        context.created.extend(context.audiences.values().map(|a| (Reference::Audience(a.id), a.created_at)));
+        for (id, created_at, name, gone) in read.all::<(i64, i64, String, i64)>(BRIDGES, args![]).await? {
+            context.created.insert(Reference::Bridge(id), created_at);
             if gone == 0 {
                 context.bridges.push(id);
                 context.vocabulary.bridges.insert(id, name);
@@ -67,13 +71,16 @@ impl Context {
         for row in read.all::<FieldRow>(AUDIENCE_FIELDS, args![]).await? {
             context.add_audience_field(row)?;
         }
-        for (id, name, group) in read.all::<(i64, String, i64)>(PERSONAS, args![]).await? {
+        for (id, created_at, name, group) in read.all::<(i64, i64, String, i64)>(PERSONAS, args![]).await? {
+            context.created.insert(Reference::Persona(id), created_at);
             context.add_set(Set::Persona(id), name, group);
         }
-        for (id, name, group) in read.all::<(i64, String, i64)>(INTERESTS, args![]).await? {
+        for (id, created_at, name, group) in read.all::<(i64, i64, String, i64)>(INTERESTS, args![]).await? {
+            context.created.insert(Reference::Interest(id), created_at);
             context.add_set(Set::Interest(id), name, group);
         }
-        for (id, name) in read.all::<(i64, String)>(GROUPS, args![]).await? {
+        for (id, created_at, name) in read.all::<(i64, i64, String)>(GROUPS, args![]).await? {
+            context.created.insert(Reference::Group(id), created_at);
             context.add_set(Set::Group(id), name, id);
         }
         Ok(context)
@@ -111,6 +118,19 @@ impl Context {
     /// What keeps a segment from being asked; empty for nothing.
     pub fn check(&self, segment: &Segment) -> Vec<Fault> {
         segment.check(&self.vocabulary)
+    }
+
+    /// When something that segments can speak of was made: part of its public id. `None` when it is not there.
+    pub fn created_at(&self, of: Reference<i64>) -> Option<i64> {
+        self.created.get(&of).copied()
+    }
+
+    /// The name of the list of a field, or of its bridge.
+    pub fn owner(&self, of: Table) -> &str {
+        match of {
+            Table::Bridge(id) => self.vocabulary.bridges.get(&id).map_or("", String::as_str),
+            Table::Audience(id) => self.audiences.get(&id).map_or("", |a| a.name.as_str()),
+        }
     }
 
     pub(super) fn kind(&self, of: Table, number: i64) -> Result<Kind, StoreError> {

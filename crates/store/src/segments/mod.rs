@@ -36,6 +36,11 @@ statements! {
     EVERY = sql!("SELECT s.* FROM segment s JOIN target_group g ON g.id = s.group_id WHERE g.deleted_at IS NULL ORDER BY g.name_folded, g.id");
     OF_AUDIENCE = sql!("SELECT g.id, g.created_at, g.name, s.rule FROM segment_source o JOIN segment s ON s.group_id = o.group_id
         JOIN target_group g ON g.id = s.group_id WHERE o.kind = 'audience' AND o.source_id = $1 AND g.deleted_at IS NULL ORDER BY g.name_folded, g.id");
+    USED_BY = sql!("SELECT g.id, g.created_at, g.name, g.kind FROM compound_part p JOIN target_group g ON g.id = p.group_id
+        WHERE p.part_group = $1 AND g.deleted_at IS NULL ORDER BY g.name_folded, g.id");
+    SOME_PEOPLE = sql!("SELECT s.id, s.created_at, s.address, s.remote_id FROM membership m JOIN subscriber s ON s.id = m.subscriber_id
+        WHERE m.group_id = $1 ORDER BY m.subscriber_id LIMIT $2");
+    WITH_ADDRESS = sql!("SELECT id, created_at, address, remote_id FROM subscriber WHERE canonical = $1 AND canonical <> '' ORDER BY id LIMIT $2");
     INSERT_GROUP = sql!("INSERT INTO target_group (id, created_at, kind, name, name_folded, description, folder, state, edited_at)
         VALUES ($1, $2, 'segment', $3, $4, $5, $6, 'active', $2)");
     INSERT_COMPOUND = sql!("INSERT INTO compound (group_id, form) VALUES ($1, 'segment')");
@@ -175,6 +180,39 @@ fn asked_fields(audience_id: i64, rows: Vec<(i64, i64, String, String)>) -> Resu
         Ok(segment.fields().into_iter().filter(|(of, _)| *of == Table::Audience(audience_id)).map(|(_, number)| number).collect())
     };
     rows.into_iter().map(|(id, created_at, name, rule)| Ok((id, created_at, name, of(&rule, id)?))).collect()
+}
+
+/// A target group that is made of another one: its id, creation time, name and kind.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Use {
+    pub id: i64,
+    pub created_at: i64,
+    pub name: String,
+    pub kind: String,
+}
+
+/// Target groups that are made of a segment's.
+pub async fn used_by(mut read: Read<'_>, group_id: i64) -> Result<Vec<Use>, StoreError> {
+    read.all(USED_BY, args![group_id]).await
+}
+
+/// A record, as a page names it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Record {
+    pub id: i64,
+    pub created_at: i64,
+    pub address: String,
+    pub remote_id: String,
+}
+
+/// The first members of a segment's group.
+pub async fn some_people(mut read: Read<'_>, group_id: i64, limit: i64) -> Result<Vec<Record>, StoreError> {
+    read.all(SOME_PEOPLE, args![group_id, limit]).await
+}
+
+/// The first records with an address, in the segment or not.
+pub async fn with_address(mut read: Read<'_>, address: &str, limit: i64) -> Result<Vec<Record>, StoreError> {
+    read.all(WITH_ADDRESS, args![rialto_core::address::canonical(address), limit]).await
 }
 
 /// Forgets the rule of a deleted group.

@@ -37,6 +37,7 @@ export async function furnish(page, demo) {
   await makeToken(page, 'Website sign-up');
   await decisions(page, demo);
   await listsAndStream(page);
+  await enrichments(page, demo);
 }
 
 /** Fills in the fields of a new list or extension, the unique key first: `[name, type, length, default]` each. */

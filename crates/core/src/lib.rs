@@ -21,6 +21,7 @@ pub mod preference;
 pub mod random;
 pub mod run;
 pub mod schedule;
+pub mod segment;
 pub mod time;
 pub mod timing;
 pub mod upload;

@@ -1,4 +1,4 @@
-//! What is put in order when no run waits: counts that a person's act made stale, members of deleted groups, sessions and failed
+//! What is put in order when no run waits: segments about which something has changed, counts that a person's act made stale, members of deleted groups, sessions and failed
 //! sign-ins that are long past.
 
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use rialto_store::groups::Group;
 use rialto_store::waterfall::{self, Basis};
 use rialto_store::{Actor, StoreError, groups, runs, sessions, settings, throttle, uploads};
 
-use crate::{Engine, Parts};
+use crate::{Engine, Parts, segments};
 
 /// Pause between two sweeps of this process, in microseconds.
 const SWEEP_EVERY: i64 = 600 * 1_000_000;
@@ -17,7 +17,7 @@ const SWEEP_EVERY: i64 = 600 * 1_000_000;
 /// Does one piece of it. False when there is nothing to do.
 pub(crate) async fn one(engine: &Engine) -> Result<bool, StoreError> {
     let parts = engine.parts();
-    Ok(recount(parts).await? || groups::purge(&parts.db).await? || sweep(engine).await?)
+    Ok(segments::follow(parts).await? || recount(parts).await? || groups::purge(&parts.db).await? || sweep(engine).await?)
 }
 
 /// Forgets sessions and failed sign-ins that are long past, from time to time.

@@ -10,6 +10,7 @@ mod people;
 mod personas;
 mod remote;
 mod schedules;
+mod segments;
 pub mod send;
 pub mod streams;
 mod take_over;

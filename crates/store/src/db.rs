@@ -172,6 +172,7 @@ macro_rules! bind {
             query = match arg {
                 Arg::Int(v) => query.bind(v),
                 Arg::OptInt(v) => query.bind(v),
+                Arg::Float(v) => query.bind(v),
                 Arg::Text(v) => query.bind(v),
                 Arg::OptText(v) => query.bind(v),
                 Arg::Bool(v) => query.bind(v),

@@ -26,6 +26,7 @@ pub mod reconcile;
 pub mod runs;
 pub mod schedules;
 pub mod seed;
+pub mod segments;
 pub mod sessions;
 pub mod settings;
 pub mod sql;

@@ -68,6 +68,14 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
             postgres: include_str!("../migrations/0025_stream_log.postgres.sql"),
         },
     ),
+    (
+        26,
+        "segments",
+        Text::Two {
+            sqlite: include_str!("../migrations/0026_segments.sqlite.sql"),
+            postgres: include_str!("../migrations/0026_segments.postgres.sql"),
+        },
+    ),
     (27, "passed over", Text::Both(include_str!("../migrations/0027_passed_over.sql"))),
     (28, "matched later", Text::Both(include_str!("../migrations/0028_matched_later.sql"))),
     (29, "feeds", Text::Both(include_str!("../migrations/0029_feeds.sql"))),

@@ -20,6 +20,7 @@ impl From<&'static str> for Sql {
 pub enum Arg {
     Int(i64),
     OptInt(Option<i64>),
+    Float(f64),
     Text(String),
     OptText(Option<String>),
     Bool(bool),
@@ -51,6 +52,7 @@ arg_from! {
     i32 => |v| Arg::Int(v.into()),
     i16 => |v| Arg::Int(v.into()),
     Option<i64> => |v| Arg::OptInt(v),
+    f64 => |v| Arg::Float(v),
     rialto_core::Instant => |v| Arg::Int(v.0),
     Option<rialto_core::Instant> => |v| Arg::OptInt(v.map(|i| i.0)),
     &str => |v| Arg::Text(v.to_owned()),

@@ -1,7 +1,7 @@
-//! People of a target group that is made of others: computed from the members of its parts, then planned and applied as any run
-//! (`docs/adr/0013`). Its parts have passed the gate already.
+//! People of a target group that is made of others, or by the rule of a segment: computed from the members of its parts, or asked of the
+//! profiles, then planned and applied as any run (`docs/adr/0013`, `0152`). Its parts have passed the gate already.
 
-mod settle;
+pub(crate) mod settle;
 
 use rialto_core::compound::Definition;
 use rialto_core::run::{Phase, RunState};
@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::Parts;
 use crate::lease::Lease;
 use crate::remote::Trouble;
+use crate::segments::{self, Question};
 
 /// What stays the same during a run.
 struct Job<'a> {
@@ -37,17 +38,19 @@ struct Plan {
 
 pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Ending, Trouble> {
     let began = tokio::time::Instant::now();
-    let (group, definition) = defined(parts, run).await?;
+    let (group, rule) = defined(parts, run).await?;
     let made_of = compound::parts(parts.db.read(), group.id).await?;
     let job = Job { parts, run, lease, group, made_of };
     let members = membership::members(&parts.db, job.group.id).await?;
-    let blocked = compound::blocked_by(&job.made_of);
+    let blocked = rule.blocked_by(&job.made_of);
     if !blocked.is_empty() {
         return keep(&job, &members, blocked).await;
     }
-    let belong = match &definition {
-        Definition::Compound(c) => compound::evaluate(&parts.db, c).await?,
-        Definition::Share(s) => compound::share_of(&parts.db, s, job.group.id, &members).await?,
+    let mut answer = None;
+    let belong = match &rule {
+        Rule::Of(Definition::Compound(c)) => compound::evaluate(&parts.db, c).await?,
+        Rule::Of(Definition::Share(s)) => compound::share_of(&parts.db, s, job.group.id, &members).await?,
+        Rule::Segment(segment) => answer.insert(segment.ask(parts).await?).people.clone(),
     };
     announce(&job, belong.len() as i64).await?;
     let plan = plan(&members, &belong);
@@ -67,8 +70,12 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
         format!("{} joined, {} left.", figure(plan.counts.added), figure(plan.counts.removed)),
         json!({}),
     );
-    let end = Ending { data_as_of: settle::data_as_of(&job.made_of), ..end };
+    let data_as_of = if answer.is_some() { segments::data_as_of(parts, &job.made_of) } else { settle::data_as_of(&job.made_of) };
+    let end = Ending { data_as_of, ..end };
     apply(&job, &plan, &end).await?;
+    if let Some(answer) = &answer {
+        answer.keep(parts, job.group.id, data_as_of).await?;
+    }
     let applied_ms = began.elapsed().as_millis() as u64;
     if let Err(error) = settle::settle(&job, &plan).await {
         tracing::warn!(run = run.id, ?error, "the counts of the target group are made later");
@@ -77,14 +84,33 @@ pub(crate) async fn run(parts: &Parts, run: &Run, lease: &Lease) -> Result<Endin
     Ok(Ending { stats, ..end })
 }
 
-async fn defined(parts: &Parts, run: &Run) -> Result<(Group, Definition), Trouble> {
+/// By what a group's people are found.
+enum Rule {
+    Of(Definition),
+    Segment(Box<Question>),
+}
+
+impl Rule {
+    /// Why the members are kept; empty when nothing stands in the way.
+    fn blocked_by(&self, made_of: &[compound::Part]) -> String {
+        match self {
+            Self::Of(_) => compound::blocked_by(made_of),
+            Self::Segment(segment) => segment.blocked_by(made_of),
+        }
+    }
+}
+
+async fn defined(parts: &Parts, run: &Run) -> Result<(Group, Rule), Trouble> {
     let gone = || Trouble::refused("The target group was deleted.", "Choose another target group.");
     let group = groups::get(parts.db.read(), run.group_id.unwrap_or(0)).await?.ok_or_else(gone)?;
+    if let Some(segment) = Question::of(parts, group.id).await? {
+        return Ok((group, Rule::Segment(Box::new(segment))));
+    }
     let definition = compound::definition(parts.db.read(), group.id).await?;
     let definition = definition.ok_or_else(|| {
         Trouble::refused("This target group is not made of others.", "Only remote and compound target groups can be synced.")
     })?;
-    Ok((group, definition))
+    Ok((group, Rule::Of(definition)))
 }
 
 /// A part cannot be relied on: the members stay as they are, and the group says why.
@@ -97,7 +123,12 @@ async fn keep(job: &Job<'_>, members: &RoaringTreemap, why: String) -> Result<En
     let n = members.len() as i64;
     let counts = Counts { members_before: n, members_after: n, ..Counts::default() };
     let end = ending(RunState::Incomplete, counts, format!("{why} The members stay as they were."), json!({}));
-    Ok(Ending { advice: "Sync or decide on that target group, or take it out of this one; this one then follows by itself.".into(), ..end })
+    let advice = if job.group.kind == "segment" {
+        "Mend that, or change the segment's conditions; it then follows by itself."
+    } else {
+        "Sync or decide on that target group, or take it out of this one; this one then follows by itself."
+    };
+    Ok(Ending { advice: advice.into(), ..end })
 }
 
 fn ending(state: RunState, counts: Counts, reason: String, stats: serde_json::Value) -> Ending {
@@ -163,7 +194,7 @@ async fn apply(job: &Job<'_>, plan: &Plan, ending: &Ending) -> Result<(), Troubl
         lifts: &none,
         lifts_withheld: &none,
         lift_before: 0,
-        source: "compound",
+        source: if job.group.kind == "segment" { "segment" } else { "compound" },
         now: job.parts.clock.now(),
     };
     match membership::apply(db, change, Outcome { ending, complete: true, seen_again: None, pause: false }).await? {

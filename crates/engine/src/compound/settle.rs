@@ -22,7 +22,7 @@ pub(super) async fn settle(job: &Job<'_>, plan: &Plan) -> Result<(), Trouble> {
 }
 
 /// No younger than the oldest of its parts' own data; unknown when one of them is.
-pub(super) fn data_as_of(parts: &[compound::Part]) -> Option<Instant> {
+pub(crate) fn data_as_of(parts: &[compound::Part]) -> Option<Instant> {
     let ages: Option<Vec<i64>> = parts.iter().map(|p| p.data_as_of).collect();
     ages?.into_iter().min().map(Instant)
 }

@@ -3,6 +3,7 @@
 mod follow;
 mod large;
 mod personas;
+mod segments;
 mod sets;
 mod shares;
 mod world;

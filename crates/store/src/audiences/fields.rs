@@ -9,6 +9,7 @@ use crate::audit::{self, Actor};
 use crate::db::Tx;
 use crate::error::StoreError;
 use crate::groups::fold;
+use crate::segments;
 use crate::sql::{sql, statements};
 
 statements! {
@@ -105,7 +106,7 @@ pub async fn rename(tx: &mut Tx, id: i64, number: i64, to: &NewField, who: &Acto
     audit::write(tx, who, "audience_field.update", "audience", Some(id), detail).await
 }
 
-/// Retires a field or brings it back. Its values stay. `Conflict` for the key, and while a data sync fills it.
+/// Retires a field or brings it back. Its values stay. `Conflict` for the key, and while a data sync fills it or a segment asks about it.
 pub async fn retire(tx: &mut Tx, id: i64, number: i64, retired: bool, who: &Actor) -> Result<(), StoreError> {
     super::lock(tx, id).await?;
     let field: Field = tx.one(GET, args![id, number]).await?;
@@ -116,6 +117,13 @@ pub async fn retire(tx: &mut Tx, id: i64, number: i64, retired: bool, who: &Acto
         if let Some((sync,)) = tx.opt::<(String,)>(MAPPED, args![id, number]).await? {
             return Err(StoreError::Conflict(format!(
                 "The data sync {sync} fills {}. Take it out of its field matching first.",
+                field.name
+            )));
+        }
+        let segments = segments::users_of_audience(tx, id).await?;
+        if let Some((.., segment, _)) = segments.into_iter().find(|(.., fields)| fields.contains(&number)) {
+            return Err(StoreError::Conflict(format!(
+                "The segment {segment} asks about {}. Take it out of its conditions first.",
                 field.name
             )));
         }

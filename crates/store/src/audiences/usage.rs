@@ -3,6 +3,7 @@
 use crate::args;
 use crate::db::{Read, Tx};
 use crate::error::StoreError;
+use crate::segments;
 use crate::sql::{sql, statements};
 
 statements! {
@@ -13,7 +14,7 @@ statements! {
 /// One that depends on the list.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Use {
-    /// `data_sync`.
+    /// `data_sync` or `segment`.
     pub kind: String,
     pub id: i64,
     pub created_at: i64,
@@ -22,9 +23,22 @@ pub struct Use {
 }
 
 pub async fn usage(mut read: Read<'_>, audience_id: i64) -> Result<Vec<Use>, StoreError> {
-    read.all(SYNCS, args![audience_id]).await
+    let syncs = read.all(SYNCS, args![audience_id]).await?;
+    Ok(with_segments(syncs, segments::users_of_audience_read(read, audience_id).await?))
 }
 
 pub(super) async fn in_tx(tx: &mut Tx, audience_id: i64) -> Result<Vec<Use>, StoreError> {
-    tx.all(SYNCS, args![audience_id]).await
+    let syncs = tx.all(SYNCS, args![audience_id]).await?;
+    Ok(with_segments(syncs, segments::users_of_audience(tx, audience_id).await?))
+}
+
+fn with_segments(mut all: Vec<Use>, segments: Vec<segments::User>) -> Vec<Use> {
+    all.extend(segments.into_iter().map(|(id, created_at, name, _)| Use {
+        kind: "segment".to_owned(),
+        id,
+        created_at,
+        name,
+        enabled: true,
+    }));
+    all
 }

@@ -25,6 +25,7 @@ statements! {
             SELECT $1, $2, value->>0, (value->>1)::bigint FROM json_array_elements($3::json)
             ON CONFLICT (audience_id, source_id, row_key) DO UPDATE SET version = excluded.version WHERE excluded.version > audience_tombstone.version"
     );
+    CHANGED = sql!("UPDATE audience SET changes = changes + 1 WHERE id = $1");
     LINKS = sql!("SELECT DISTINCT match_field FROM data_sync WHERE audience_id = $1 AND match_field IS NOT NULL AND deleted_at IS NULL");
     OF_SOURCE = sql!("SELECT id FROM data_sync WHERE audience_id = $1 AND source_id = $2 AND mode = 'upsert' ORDER BY id");
 }
@@ -137,6 +138,7 @@ fn typed(kind: FieldType) -> Typed {
 /// Writes rows by their keys, each of which stands once among them. `columns`: numbers and types of the fields of `Written::values`. Rows that
 /// have the same fields go in one statement.
 pub async fn upsert(tx: &mut Tx, of: &Of, columns: &[(u32, FieldType)], rows: &[Written]) -> Result<(), StoreError> {
+    changed(tx, of, rows.len()).await?;
     let mut alike: HashMap<Vec<bool>, Vec<&Written>> = HashMap::new();
     for row in rows {
         let mut shape: Vec<bool> = row.values.iter().map(Option::is_some).collect();
@@ -168,8 +170,17 @@ pub async fn upsert(tx: &mut Tx, of: &Of, columns: &[(u32, FieldType)], rows: &[
     Ok(())
 }
 
+/// Tells segments that ask about the list. Its row is held by whoever writes to it.
+async fn changed(tx: &mut Tx, of: &Of, rows: usize) -> Result<(), StoreError> {
+    if rows == 0 {
+        return Ok(());
+    }
+    tx.run(CHANGED, args![of.audience_id]).await.map(drop)
+}
+
 /// Removes rows, and keeps at which version.
 pub async fn delete(tx: &mut Tx, of: &Of, rows: &[(String, Version)]) -> Result<(), StoreError> {
+    changed(tx, of, rows.len()).await?;
     bury(tx, of, rows).await?;
     let keys: Vec<&String> = rows.iter().map(|(key, _)| key).collect();
     let text = format!("DELETE FROM {} WHERE f{KEY} {}", table(of.audience_id), among(tx.is_sqlite(), of.numeric, 1));
@@ -178,6 +189,7 @@ pub async fn delete(tx: &mut Tx, of: &Of, rows: &[(String, Version)]) -> Result<
 
 /// Clears fields of rows, and keeps at which version.
 pub async fn clear(tx: &mut Tx, of: &Of, fields: &[u32], rows: &[(String, Version)]) -> Result<(), StoreError> {
+    changed(tx, of, rows.len()).await?;
     bury(tx, of, rows).await?;
     let fields: HashSet<u32> = fields.iter().copied().filter(|n| i64::from(*n) != KEY).collect();
     if fields.is_empty() {

@@ -77,7 +77,7 @@ pub struct Part {
     pub data_as_of: Option<i64>,
     /// How often the remote makes the list anew; empty for groups of other kinds.
     pub regeneration: String,
-    /// `include`, `exclude`, or `parent` of a share.
+    /// `include`, `exclude`, `parent` of a share, or `asked` of a segment.
     pub side: String,
     /// The run that waits for a decision.
     pub held_id: Option<i64>,
@@ -111,16 +111,16 @@ pub struct New<'a> {
     pub folder: &'a str,
 }
 
-/// What a derived group is made of; `None` for other kinds.
+/// What a derived group is made of; `None` for other kinds, and for segments, which have a rule.
 pub async fn definition(mut read: Read<'_>, group_id: i64) -> Result<Option<Definition>, StoreError> {
-    let Some(row) = read.opt::<Row>(GET, args![group_id]).await? else { return Ok(None) };
+    let Some(row) = read.opt::<Row>(GET, args![group_id]).await?.filter(|r| r.form != "segment") else { return Ok(None) };
     let sides: Vec<(i64, String)> = read.all(SIDES, args![group_id]).await?;
     defined(group_id, &row, &sides).map(Some)
 }
 
 /// The same inside a transaction.
 pub(crate) async fn definition_in(tx: &mut Tx, group_id: i64) -> Result<Option<Definition>, StoreError> {
-    let Some(row) = tx.opt::<Row>(GET, args![group_id]).await? else { return Ok(None) };
+    let Some(row) = tx.opt::<Row>(GET, args![group_id]).await?.filter(|r| r.form != "segment") else { return Ok(None) };
     let sides: Vec<(i64, String)> = tx.all(SIDES, args![group_id]).await?;
     defined(group_id, &row, &sides).map(Some)
 }
@@ -193,7 +193,7 @@ pub async fn redefine(tx: &mut Tx, id: i64, to: &Compound, who: &Actor) -> Resul
 }
 
 /// Definitions are written one after another, so that two edits cannot close a circle together.
-async fn one_at_a_time(tx: &mut Tx) -> Result<(), StoreError> {
+pub(crate) async fn one_at_a_time(tx: &mut Tx) -> Result<(), StoreError> {
     ids::next(tx, "compound_edit").await.map(drop)
 }
 
@@ -208,6 +208,17 @@ async fn write_parts(tx: &mut Tx, id: i64, definition: &Definition) -> Result<()
     }
     for (part, side) in rows {
         if tx.run(INSERT_PART, args![id, part, side]).await? == 0 {
+            return Err(StoreError::Conflict("One of the target groups was deleted meanwhile. Choose again.".into()));
+        }
+    }
+    nesting(tx, id).await
+}
+
+/// Makes these the groups that a segment asks about. `Conflict` as `create`.
+pub(crate) async fn ask_about(tx: &mut Tx, id: i64, groups: &[i64]) -> Result<(), StoreError> {
+    tx.run(DROP_PARTS, args![id]).await?;
+    for group in groups {
+        if tx.run(INSERT_PART, args![id, *group, "asked"]).await? == 0 {
             return Err(StoreError::Conflict("One of the target groups was deleted meanwhile. Choose again.".into()));
         }
     }

@@ -18,7 +18,7 @@ statements! {
             AND r.state = 'running')
         AND (EXISTS (SELECT 1 FROM compound_part p JOIN target_group t ON t.id = p.part_group
                 WHERE p.group_id = c.group_id AND t.applied_run <> p.asked_run)
-            OR (c.blocked <> '' AND NOT EXISTS (SELECT 1 FROM compound_part p JOIN target_group t ON t.id = p.part_group
+            OR (c.blocked <> '' AND c.form <> 'segment' AND NOT EXISTS (SELECT 1 FROM compound_part p JOIN target_group t ON t.id = p.part_group
                 LEFT JOIN bridge b ON b.id = t.bridge_id LEFT JOIN compound i ON i.group_id = t.id WHERE p.group_id = c.group_id
                 AND (t.state = 'gone' OR t.deleted_at IS NOT NULL OR b.deleted_at IS NOT NULL OR t.synced_run IS NULL OR i.blocked <> ''
                     OR EXISTS (SELECT 1 FROM sync_run h WHERE h.group_id = t.id AND h.state = 'held')))))

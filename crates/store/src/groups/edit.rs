@@ -6,7 +6,7 @@ use crate::audit::{self, Actor};
 use crate::db::{Db, Tx};
 use crate::error::StoreError;
 use crate::sql::{sql, statements};
-use crate::{compound, folders};
+use crate::{compound, folders, segments};
 
 statements! {
     GET = sql!("SELECT * FROM target_group WHERE id = $1 AND deleted_at IS NULL");
@@ -93,6 +93,7 @@ pub async fn delete(tx: &mut Tx, id: i64, who: &Actor) -> Result<(), StoreError>
     if !users.is_empty() {
         return Err(StoreError::Conflict(format!("These target groups are made of it: {}. Take it out of them first.", users.join(", "))));
     }
+    segments::forget(tx, id).await?;
     compound::forget(tx, id).await?;
     tx.run(DELETE, args![id, who.at]).await?;
     tx.run(END_HELD, args![id, "The target group was deleted."]).await?;

@@ -71,9 +71,9 @@ pub struct Group {
 }
 
 impl Group {
-    /// Made of other groups: it follows them, and no remote is read for it.
+    /// Made of other groups or by a rule: it follows what it is made of, and no remote is read for it.
     pub fn is_derived(&self) -> bool {
-        matches!(self.kind.as_str(), "compound" | "persona")
+        matches!(self.kind.as_str(), "compound" | "persona" | "segment")
     }
 
     pub fn waterfall_basis(&self) -> Option<Basis> {

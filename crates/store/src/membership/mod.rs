@@ -32,6 +32,7 @@ statements! {
     DROP_PLAN = sql!("DELETE FROM membership_change WHERE run_id = $1 AND subscriber_id IN (SELECT subscriber_id FROM membership_change
         WHERE run_id = $1 ORDER BY subscriber_id LIMIT $2)");
     COUNT = sql!("SELECT COUNT(*) FROM membership WHERE group_id = $1");
+    CONTAINS = sql!("SELECT COUNT(*) FROM membership WHERE group_id = $1 AND subscriber_id = $2");
     FLAG_PLANNED = sql!(
         sqlite "SELECT json_group_array(f.subscriber_id) FROM flag_change f JOIN subscriber s ON s.id = f.subscriber_id
             WHERE f.run_id = $1 AND f.op = 3 AND s.remote_flag_run <> 0 AND s.remote_flag_seen = 1",
@@ -141,6 +142,11 @@ fn slices(people: &RoaringTreemap, size: usize) -> impl Iterator<Item = String> 
         text.push(']');
         Some(text)
     })
+}
+
+/// Whether somebody is a member of a group.
+pub async fn contains(mut read: Read<'_>, group_id: i64, subscriber_id: i64) -> Result<bool, StoreError> {
+    read.one::<(i64,)>(CONTAINS, args![group_id, subscriber_id]).await.map(|(n,)| n > 0)
 }
 
 /// The counted members of a group, for checks: `target_group.members` must say the same.

@@ -188,7 +188,7 @@ pub struct UseView {
     pub at: String,
 }
 
-pub(super) async fn load(app: &App, id: &Id) -> Result<Group, Error> {
+pub(crate) async fn load(app: &App, id: &Id) -> Result<Group, Error> {
     let id = id.of(Kind::TargetGroup)?;
     found(groups::get(app.db.read(), id.id).await?, id, |g| g.created_at)
 }

@@ -27,6 +27,7 @@ pub mod personas;
 pub mod reconcile;
 mod runs;
 pub mod schedules;
+pub mod segments;
 pub mod settings;
 pub mod streams;
 pub mod subscribers;
@@ -117,6 +118,10 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(personas::get, personas::patch, personas::delete))
         .routes(routes!(personas::of_person))
         .routes(routes!(personas::send))
+        .routes(routes!(segments::list, segments::create))
+        .routes(routes!(segments::count))
+        .routes(routes!(segments::get, segments::patch, segments::delete))
+        .routes(routes!(segments::explain))
         .routes(routes!(uploads::list, uploads::create))
         .routes(routes!(uploads::get, uploads::discard))
         .routes(routes!(uploads::map))

@@ -127,7 +127,7 @@ pub(super) async fn list_of(
     Ok(Json(page(rows, limit, total, |p| end(p.id), show)))
 }
 
-pub(super) async fn load(app: &App, id: &Id) -> Result<Person, Error> {
+pub(crate) async fn load(app: &App, id: &Id) -> Result<Person, Error> {
     let id = id.of(Kind::Subscriber)?;
     found(views::person(app.db.read(), id.id).await?, id, |p| p.created_at)
 }

@@ -45,6 +45,7 @@ mod runs_table;
 mod schedule;
 mod schedules;
 mod search;
+mod segments;
 mod settings;
 mod settings_audit;
 mod shell;
@@ -144,6 +145,7 @@ pub fn router() -> Router<App> {
         .route("/subscribers/households/{id}", post(households::decide))
         .merge(personas::router())
         .merge(data_exchange::router())
+        .merge(segments::router())
         .route("/subscribers/interests", get(interests::show))
         .route("/subscribers/interests/{id}", post(interests::submit))
         .route("/subscribers/interests/{id}/stop", get(interests::ask_stop))

@@ -10,6 +10,7 @@ const NAVIGATION: &[(&str, &[(&str, &str)])] = &[
         &[
             ("Search", "/subscribers"),
             ("Target Groups", "/target-groups"),
+            ("Segments", "/subscribers/segments"),
             ("Personas", "/subscribers/personas"),
             ("Interests", "/subscribers/interests"),
             ("Households", "/subscribers/households"),

@@ -74,6 +74,13 @@ const OPERATIONS: &[Operation] = &[
     ("GET", "/subscribers/{id}/consent", &[], None),
     ("POST", "/subscribers/{id}/unsubscribe", &[Permission::ListsEdit], Some(|| json!({"reason": "x", "evidence": "x"}))),
     ("POST", "/subscribers/{id}/resubscribe", &[Permission::UsersAdmin], Some(|| json!({"reason": "x", "evidence": "x"}))),
+    ("GET", "/segments", &[], None),
+    ("POST", "/segments", &[Permission::ListsEdit], Some(|| json!({"name": "x", "rule": {"all": []}}))),
+    ("POST", "/segments/count", &[Permission::ListsEdit], Some(|| json!({"rule": {"all": []}}))),
+    ("GET", "/segments/{id}", &[], None),
+    ("PATCH", "/segments/{id}", &[Permission::ListsEdit], Some(|| json!({"name": "x"}))),
+    ("DELETE", "/segments/{id}", &[Permission::ListsEdit], None),
+    ("GET", "/segments/{id}/explain", &[], None),
     ("GET", "/personas", &[], None),
     ("POST", "/personas", &[Permission::ListsEdit], Some(|| json!({"name": "Student", "target_group": "x"}))),
     ("PUT", "/personas/order", &[Permission::ListsEdit], Some(|| json!({"personas": []}))),
@@ -169,7 +176,7 @@ const OPERATIONS: &[Operation] = &[
 fn path_of(path: &str) -> String {
     let kind = match path.split('/').nth(1).unwrap_or_default() {
         "bridges" => Kind::Bridge,
-        "target-groups" => Kind::TargetGroup,
+        "target-groups" | "segments" => Kind::TargetGroup,
         "sync-runs" => Kind::SyncRun,
         "folders" => Kind::Folder,
         "households" => Kind::Household,

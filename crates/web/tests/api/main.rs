@@ -32,6 +32,7 @@ mod public;
 mod run_pages;
 mod runs;
 mod schedules;
+mod segments;
 mod settings;
 mod sign_in;
 mod stream_pages;

@@ -313,7 +313,7 @@
     const told = () => {
       const seconds = Math.round((Date.now() - read) / 1000);
       const [n, unit] = seconds < 60 ? [seconds, 'second'] : [Math.floor(seconds / 60), 'minute'];
-      age.textContent = seconds < 1 ? 'just now' : `${n} ${unit}${n === 1 ? '' : 's'} ago`;
+      age.textContent = seconds < 1 ? 'now' : `${n} ${unit}${n === 1 ? '' : 's'} ago`;
     };
     told();
     setInterval(told, 1000);

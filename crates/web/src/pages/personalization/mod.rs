@@ -72,6 +72,8 @@ struct Shown {
     people: People,
     fields: Fields,
     preview: Preview,
+    /// Fields in all.
+    total: i64,
     /// When the values were read.
     as_of: String,
 }
@@ -114,8 +116,9 @@ async fn whole(reader: &Reader, sent: Sent) -> Result<Html<String>, Error> {
     let preview = Preview::of(&reader.app, &known, chosen.as_ref(), &sent).await?;
     let fields = Fields::of(&reader.app, &known, chosen.as_ref(), &sent.f).await?;
     let people = found(reader, chosen, &sent.q).await?;
+    let total = known.offers.len() as i64;
     let as_of = here.now.timestamp().to_zoned(here.zone.clone()).strftime("%H:%M:%S").to_string();
-    Ok(Html(Shown { page: reader.page("Personalization"), sent, people, fields, preview, as_of }.render()?))
+    Ok(Html(Shown { page: reader.page("Personalization"), sent, people, fields, preview, total, as_of }.render()?))
 }
 
 /// The chosen subscriber first, then those whom the search finds.

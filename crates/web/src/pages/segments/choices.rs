@@ -29,7 +29,6 @@ pub struct Line {
     pub group: bool,
     /// Of a group, with what is chosen; of a condition empty.
     pub modes: Vec<Choice>,
-    pub mode: String,
     pub subject: String,
     /// What the condition is about, in words.
     pub name: String,
@@ -160,7 +159,7 @@ fn line(n: usize, part: &Part, context: &Context) -> Line {
         depth: part.depth,
         group: part.is_group(),
         modes: mode.iter().map(|(value, label)| choice(value, label, &part.mode)).collect(),
-        mode: part.mode.clone(),
+
         subject: part.subject.clone(),
         name,
         ops: ops.iter().map(|(value, label)| choice(value, label, op)).collect(),

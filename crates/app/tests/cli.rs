@@ -132,7 +132,8 @@ fn the_whole_loop_holds_against_what_the_sandbox_holds() {
             "L3",
             "L4",
             "L5",
-            "L6"
+            "L6",
+            "L7"
         ]
     );
     assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "nothing is left behind");

@@ -70,6 +70,15 @@ pub const PROFILE: [(&str, &str); 9] = [
 pub const MEMBERS: [(&str, &str); 4] =
     [(KEY, "loyalty_id"), ("attributes.email", "email"), ("attributes.firstName", "first_name"), ("attributes.lastName", "last_name")];
 
+/// The body of a segment: whoever is Gold or above with more than 1,000 points, by the extension's fields.
+pub fn segment(extension: &str) -> Value {
+    let field = |number: u32, is: Value| json!({"field": {"of": {"audience": extension}, "number": number, "is": is}});
+    json!({"name": "Gold and above, over 1,000 points", "folder": FOLDER, "rule": {"all": [
+        field(3, json!({"text": {"is": ["Gold", "Platinum"]}})),
+        field(5, json!({"number": {"more": 1_000}})),
+    ]}})
+}
+
 /// The source's unique identifier (LO-04).
 pub const KEY: &str = "profileAltId";
 
@@ -135,5 +144,6 @@ async fn make(api: &Api) -> anyhow::Result<()> {
         let made = api.post("/data-syncs", data_sync(name, stream_id, destination, mode, pairs)).await?;
         api.post(&format!("/data-syncs/{}/enable", text(&made, "id")?), json!({})).await?;
     }
+    api.post("/segments", segment(extension)).await?;
     Ok(())
 }

@@ -16,8 +16,8 @@ use crate::demo::loyalty::{KEY, MEMBERS, PROFILE, UNIT, connection, data_sync, m
 /// Members of both business units.
 const PEOPLE: u64 = 600;
 /// Longest wait until something is taken or applied.
-const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A row by its key: the values of the matched fields, as texts.
 type Row = (String, Vec<Option<String>>);
@@ -25,10 +25,10 @@ type Row = (String, Vec<Option<String>>);
 /// The loyalty system, and what is made for it here.
 pub struct Programme<'w> {
     world: &'w World,
-    remote: loyalty::Running,
+    pub(super) remote: loyalty::Running,
     stream: String,
     list: String,
-    extension: String,
+    pub(super) extension: String,
     /// The data sync that fills the extension, and all of them.
     enrichment: String,
     all: Vec<String>,
@@ -41,7 +41,7 @@ impl<'w> Programme<'w> {
         Ok(Self { world, remote, stream: empty(), list: empty(), extension: empty(), enrichment: empty(), all: Vec::new() })
     }
 
-    fn api(&self) -> &Api {
+    pub(super) fn api(&self) -> &Api {
         &self.world.api
     }
 
@@ -271,12 +271,13 @@ impl<'w> Programme<'w> {
         self.caught_up().await?;
         checks.equal("what is not told stays as it was", self.row(&someone).await?.map(|r| r["points"].clone()), before);
 
-        sandbox.set_target(None)?;
+        fields.push("points");
+        sandbox.share(&fields)?;
         Ok(checks)
     }
 
     /// Members of the business unit that is read, whom nothing was done to.
-    fn north(&self) -> Vec<Member> {
+    pub(super) fn north(&self) -> Vec<Member> {
         self.remote.sandbox.members().into_iter().filter(|m| m.unit == UNIT).collect()
     }
 
@@ -292,7 +293,7 @@ impl<'w> Programme<'w> {
     }
 
     /// Waits until every data sync that is enabled has read all that came.
-    async fn caught_up(&self) -> anyhow::Result<()> {
+    pub(super) async fn caught_up(&self) -> anyhow::Result<()> {
         let until = tokio::time::Instant::now() + PATIENCE;
         for id in &self.all {
             loop {

@@ -5,6 +5,7 @@ mod b2;
 mod b3;
 mod b4;
 mod imis;
+mod l7;
 mod loyalty;
 mod m3;
 mod others;
@@ -133,6 +134,7 @@ async fn walk(world: World, report: &mut Report) {
             report.step("L4", "Profile events are applied as they come, whatever goes wrong on the way", programme.applied().await);
             report.step("L5", "Edited only while disabled, then it catches up; usage and history tell the rest", programme.edited().await);
             report.step("L6", "The loyalty side chooses what it shares", programme.shared().await);
+            report.step("L7", "Segments and texts use the newest values", programme.used().await);
         }
         Err(error) => report.step("L1", "A stream connection reads only the events of its business unit", Err(error)),
     }

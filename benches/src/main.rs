@@ -11,6 +11,7 @@ mod protocols;
 mod public;
 mod queue;
 mod raw;
+mod segments;
 mod table;
 mod tokens;
 mod uploads;
@@ -46,6 +47,9 @@ struct Args {
     /// Only sorting people into personas.
     #[arg(long)]
     personas: bool,
+    /// Only segments, over profiles of the largest size.
+    #[arg(long)]
+    segments: bool,
     /// Only uploads, of the largest size.
     #[arg(long)]
     uploads: bool,
@@ -78,6 +82,8 @@ enum Part {
     Drain { name: String, db: String, sink: String },
     /// People sorted into personas.
     Personas { name: String, db: String },
+    /// Segments counted.
+    Segments { name: String, db: String, people: i64 },
     /// Unsubscribes by link.
     Public { name: String, db: String, rate: u32 },
     /// The rows of an upload, as fast as the database takes them.
@@ -119,6 +125,10 @@ async fn main() -> Result<()> {
             println!("{}", personas::measure(&name, &db).await?);
             Ok(())
         }
+        Some(Part::Segments { name, db, people }) => {
+            println!("{}", segments::measure(&name, &db, people).await?);
+            Ok(())
+        }
         Some(Part::Public { name, db, rate }) => {
             println!("{}", public::measure(&name, &db, rate).await?);
             Ok(())
@@ -150,10 +160,13 @@ async fn measure_all(args: &Args) -> Result<()> {
     if args.public {
         return on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await;
     }
+    let most = args.people.iter().copied().max().unwrap_or(1_000_000);
+    if args.segments {
+        return on_both(server, "segments", segments::HEAD, &[&most.to_string()]).await;
+    }
     if args.personas {
         return on_both(server, "personas", personas::HEAD, &[]).await;
     }
-    let most = args.people.iter().copied().max().unwrap_or(1_000_000);
     if args.uploads {
         return uploads::all(server, most).await;
     }
@@ -178,6 +191,7 @@ async fn measure_all(args: &Args) -> Result<()> {
     on_both(server, "queue", queue::HEAD, &[]).await?;
     drain::all(server).await?;
     on_both(server, "personas", personas::HEAD, &[]).await?;
+    on_both(server, "segments", segments::HEAD, &[&most.to_string()]).await?;
     uploads::all(server, most).await?;
     protocols::all_of_them(server, 100_000).await?;
     on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await

@@ -12,6 +12,7 @@ mod public;
 mod queue;
 mod raw;
 mod stream;
+mod segments;
 mod table;
 mod tokens;
 mod uploads;
@@ -56,6 +57,9 @@ struct Args {
     /// Profile events that wait.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10_000..=10_000_000))]
     events: u64,
+    /// Only segments, over profiles of the largest size.
+    #[arg(long)]
+    segments: bool,
     /// Only uploads, of the largest size.
     #[arg(long)]
     uploads: bool,
@@ -88,6 +92,8 @@ enum Part {
     Drain { name: String, db: String, sink: String },
     /// People sorted into personas.
     Personas { name: String, db: String },
+    /// Segments counted.
+    Segments { name: String, db: String, people: i64 },
     /// Unsubscribes by link.
     Public { name: String, db: String, rate: u32 },
     /// Profile events sent to the inbox, for so many seconds.
@@ -135,6 +141,10 @@ async fn main() -> Result<()> {
             println!("{}", personas::measure(&name, &db).await?);
             Ok(())
         }
+        Some(Part::Segments { name, db, people }) => {
+            println!("{}", segments::measure(&name, &db, people).await?);
+            Ok(())
+        }
         Some(Part::Public { name, db, rate }) => {
             println!("{}", public::measure(&name, &db, rate).await?);
             Ok(())
@@ -180,11 +190,13 @@ async fn measure_all(args: &Args) -> Result<()> {
     }
     if args.stream {
         return streams(server, args).await;
+    let most = args.people.iter().copied().max().unwrap_or(1_000_000);
+    if args.segments {
+        return on_both(server, "segments", segments::HEAD, &[&most.to_string()]).await;
     }
     if args.personas {
         return on_both(server, "personas", personas::HEAD, &[]).await;
     }
-    let most = args.people.iter().copied().max().unwrap_or(1_000_000);
     if args.uploads {
         return uploads::all(server, most).await;
     }
@@ -210,6 +222,7 @@ async fn measure_all(args: &Args) -> Result<()> {
     drain::all(server).await?;
     on_both(server, "personas", personas::HEAD, &[]).await?;
     streams(server, args).await?;
+    on_both(server, "segments", segments::HEAD, &[&most.to_string()]).await?;
     uploads::all(server, most).await?;
     protocols::all_of_them(server, 100_000).await?;
     on_both(server, "public", public::HEAD, &[&args.rate.to_string()]).await

@@ -325,6 +325,11 @@ async fn labels_are_typed_by_those_who_may() {
         let sync = data_syncs::list(test.app.db.read()).await.unwrap().remove(0);
         let labels = data_syncs::labels_of(test.app.db.read(), sync.id).await.unwrap();
         assert_eq!((sync.name.as_str(), labels.len(), labels[0].name.as_str()), ("Renamed", 1, "nightly"), "{}", test.name);
+        // A business unit that is no longer read: its data sync can be looked at, and says what is the matter.
+        test.api(&world.admin, "PATCH", &format!("/streams/{}", world.stream), Some(json!({"sources": ["/loyalty/south"]}))).await;
+        assert_eq!(eve.post(&format!("{path}/switch"), &[("to", "on")]).await.status, StatusCode::SEE_OTHER);
+        has(&eve.get(&format!("{path}/matching")).await, &["The stream connection no longer reads /loyalty/north.", "Waits"]);
+        has(&eve.get("/data-exchange?state=waits").await, &["Renamed"]);
     }
 }
 

@@ -7,9 +7,9 @@ use rialto_store::audiences::{self, Audience, Field};
 use rialto_store::data_syncs::Lost;
 use rialto_store::streams;
 
+use super::choices::unit;
 use super::form::Sent;
 use crate::api::audiences::named;
-use crate::api::data_sync_input::source;
 use crate::error::Error;
 use crate::state::App;
 
@@ -17,7 +17,7 @@ use crate::state::App;
 pub async fn carry(app: &App, before: &Sent, sent: &mut Sent) -> Result<Vec<Lost>, Error> {
     let old = named(app, &before.destination, "destination").await?;
     let new = named(app, &sent.destination, "destination").await?;
-    let unit = source(app, &sent.input(&[])).await?;
+    let unit = unit(app, sent).await?;
     let seen = streams::seen_of_source(app.db.read(), unit.id).await?;
     let (had, has) = (audiences::fields(app.db.read(), old.id).await?, audiences::fields(app.db.read(), new.id).await?);
     let name_of = |api: &str| had.iter().find(|f| f.api_name == api).map_or_else(|| api.to_owned(), |f| f.name.clone());

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use rialto_core::Kind;
 use rialto_core::data_sync::{MatchBy, Mode};
 use rialto_core::permissions::Permission;
+use rialto_core::{Kind, PublicId};
 use rialto_store::audiences::{self, Audience};
+use rialto_store::streams::Source;
 use rialto_store::{bridges, data_syncs, streams};
 
 use super::form::{Faulty, Sent};
@@ -157,6 +158,15 @@ pub async fn check_ends(app: &App, sent: &Sent, faults: &mut Faulty) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The business unit that is named, also one that is no longer read: its fields can still be looked at.
+pub async fn unit(app: &App, sent: &Sent) -> Result<Source, Error> {
+    let (stream, unit) = sent.stream_and_unit();
+    let fault = || Error::field("source", "The connection does not read this business unit.");
+    let id = PublicId::parse(stream, Kind::Stream).ok_or_else(fault)?;
+    let all = streams::sources(app.db.read(), id.id).await?;
+    all.into_iter().find(|s| s.source == unit).ok_or_else(fault)
 }
 
 async fn decided_bridge(app: &App, audience: &Audience) -> Result<Option<String>, Error> {

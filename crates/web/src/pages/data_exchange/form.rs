@@ -229,6 +229,12 @@ impl Faulty {
         said.join(" ")
     }
 
+    /// Has what belongs to fields of another page said of the whole; `shown` are those that this one has.
+    pub fn elsewhere(mut self, shown: &[&str]) -> Self {
+        self.faults.iter_mut().filter(|(at, _)| !shown.contains(at)).for_each(|(at, _)| *at = "");
+        self
+    }
+
     pub fn any(&self) -> bool {
         !self.faults.is_empty()
     }

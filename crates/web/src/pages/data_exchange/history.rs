@@ -88,7 +88,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
     let mut minutes = data_syncs::history(db.read(), sync.id, place(&asked.minute), MINUTES + 1).await?;
     let further = minutes.len() as i64 > MINUTES;
     minutes.truncate(MINUTES as usize);
-    let mut all = vec![Column::new("minute", "Minute", move |m: &Minute| Cell::Time(here.when(m.minute))).always().short()];
+    let mut all = vec![Column::new("minute", "Minute", move |m: &Minute| Cell::Text(here.short(m.minute))).always().short()];
     all.extend(columns(|m: &Minute| m));
     let mut table = Table::plain(&reader, &all, &minutes);
     let of =
@@ -105,8 +105,10 @@ pub async fn show(reader: Reader, Path(id): Path<String>, Query(asked): Query<As
     };
     let more = rows.len() as i64 > REJECTED;
     rows.truncate(REJECTED as usize);
+    let frame = reader.page(format!("{}: history", sync.name));
     let page = History {
-        page: reader.page(format!("{}: history", sync.name)).refreshing(5),
+        // Without JavaScript a page that loads itself anew would take away what was chosen.
+        page: if open == 0 || sync.replays() { frame.refreshing(5) } else { frame },
         head: Head::of(&reader, &sync, "history").await?,
         older: rows.last().filter(|_| more).map(|r| of("", &r.id.to_string())),
         rejected: rows.into_iter().map(|r| refused(&reader, r)).collect(),

@@ -42,7 +42,7 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<Str
     let href = |m: &MinuteOf| format!("{HERE}/{}/history", PublicId::new(Kind::DataSync, Instant(m.created_at), m.sync_id));
     let mut columns = vec![
         Column::new("name", "Profile enrichment", move |m: &MinuteOf| Cell::link(href(m), &*m.name)).always().wide(),
-        Column::new("minute", "Minute", move |m: &MinuteOf| Cell::Time(here.when(m.minute.minute))).short(),
+        Column::new("minute", "Minute", move |m: &MinuteOf| Cell::Text(here.short(m.minute.minute))).short(),
     ];
     columns.extend(history::columns(|m: &MinuteOf| &m.minute));
     let mut table = Table::plain(&reader, &columns, &rows);

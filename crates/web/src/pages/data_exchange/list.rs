@@ -61,7 +61,8 @@ struct Row {
     why: String,
     review: bool,
     enabled: bool,
-    source: String,
+    unit: String,
+    stream: String,
     destination: String,
     behind: i64,
     applied: i64,
@@ -105,8 +106,10 @@ pub async fn show(reader: Reader, Query(asked): Query<Asked>) -> Result<Html<Str
     let mut found: Vec<Row> = rows.into_iter().filter(fits).skip((number - 1).saturating_mul(ROWS)).take(ROWS + 1).collect();
     let more = found.len() > ROWS;
     found.truncate(ROWS);
+    let busy = found.iter().any(|r| r.enabled && r.behind > 0);
+    let frame = reader.page("Profile enrichment");
     let page = List {
-        page: reader.page("Profile enrichment").refreshing(10),
+        page: if busy { frame.refreshing(10) } else { frame },
         rows: found,
         all,
         states: Standing::ALL.iter().map(|(name, title)| (*name, *title, *name == asked.state)).collect(),
@@ -153,6 +156,7 @@ fn row(
 ) -> Row {
     let standing = Standing::of(&sync, stream, read.contains(&sync.source_id));
     Row {
+        last: last_applied(&sync, figures).map(|at| here.when(at)),
         href: link(&sync),
         labels: labels.remove(&sync.id).unwrap_or_default(),
         mode: mode_chip(&sync),
@@ -161,11 +165,11 @@ fn row(
         why: standing.why,
         review: sync.review,
         enabled: sync.enabled,
-        source: format!("{} {}", sync.stream_name, sync.source),
+        unit: sync.source,
+        stream: sync.stream_name,
         behind: (stream.next_position - sync.position).max(0),
         applied: figures.applied,
         rejected: figures.rejected,
-        last: last_applied(&sync, figures).map(|at| here.when(at)),
         name: sync.name,
         folder: sync.folder,
         destination: sync.audience_name,

@@ -7,9 +7,9 @@ use rialto_core::event::Section;
 use rialto_store::audiences::{self, Audience, Field};
 use rialto_store::streams::{self, SeenField};
 
+use super::choices::unit;
 use super::form::{Faulty, Sent};
 use crate::api::audiences::named;
-use crate::api::data_sync_input::source;
 use crate::error::Error;
 use crate::pages::shell::Reader;
 use crate::pages::text::When;
@@ -89,7 +89,7 @@ impl Matching {
     pub async fn read(reader: &Reader, sent: &mut Sent, suggest: bool) -> Result<Self, Error> {
         let app = &reader.app;
         let audience = named(app, &sent.destination, "destination").await?;
-        let unit = source(app, &sent.input(&[])).await?;
+        let unit = unit(app, sent).await?;
         let mut fields = audiences::fields(app.db.read(), audience.id).await?;
         fields.retain(|f| f.retired_at.is_none());
         let only_key = sent.is_delete() && audience.is_extension();

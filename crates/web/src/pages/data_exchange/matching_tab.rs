@@ -50,7 +50,7 @@ async fn page(reader: &Reader, sync: &DataSync, m: Matching, faults: Faulty) -> 
         check: format!("{}/matching", head.href),
         head,
         m,
-        faults,
+        faults: faults.elsewhere(&["field"]),
     };
     Ok((status, Html(page.render()?)).into_response())
 }

@@ -21,6 +21,9 @@ use crate::pages::shell::{Page, Reader};
 use crate::pages::text::filters;
 use crate::pages::toast::{self, Toast};
 
+/// Fields of the form.
+const SHOWN: [&str; 8] = ["name", "folder", "description", "labels", "destination", "source", "mode", "how"];
+
 #[derive(Template)]
 #[template(path = "data_exchange/properties.html")]
 struct Properties {
@@ -51,6 +54,7 @@ async fn page(reader: &Reader, sync: &DataSync, sent: Sent, faults: Faulty) -> R
         None => "not at all".to_owned(),
         Some(_) => choices.hows.iter().find(|c| c.chosen).map(|c| c.label.clone()).unwrap_or_default(),
     };
+    let faults = faults.elsewhere(&SHOWN);
     let page = Properties { page: reader.page(&sync.name), form: head.editable() || faults.any(), head, sent, faults, choices, how };
     Ok((status, Html(page.render()?)).into_response())
 }

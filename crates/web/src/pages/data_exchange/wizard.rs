@@ -76,6 +76,10 @@ pub async fn submit(reader: Reader, Form(fields): Form<Vec<(String, String)>>) -
     match go.as_str() {
         "create" => return create(&reader, sent).await,
         "check" | "suggest" => {
+            check_ends(&reader.app, &sent, &mut faults).await?;
+            if faults.any() {
+                return show(&reader, faults.step(), sent, faults, None).await;
+            }
             let matching = Matching::read(&reader, &mut sent, go == "suggest").await?;
             return show(&reader, "matching", sent, faults, Some(matching)).await;
         }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use rialto_core::compound::{Compound, Definition, Mode};
 use rialto_core::permissions::Permission;
 use rialto_core::run::Trigger;
@@ -188,6 +188,9 @@ async fn load(reader: &Reader, id: &str) -> Result<(GroupRow, Made), Error> {
 
 /// GET /target-groups/{id}/edit
 pub async fn edit(reader: Reader, Path(id): Path<String>) -> Result<Response, Error> {
+    if links::find_group(&reader.app, &id).await?.group.kind == "segment" {
+        return Ok(Redirect::to(&format!("/subscribers/segments/{id}/edit")).into_response());
+    }
     let (row, made) = load(&reader, &id).await?;
     let public = |side: &'static str| {
         made.side(side).map(|p| PublicId::new(Kind::TargetGroup, Instant(p.created_at), p.id).to_string()).collect::<Vec<_>>()

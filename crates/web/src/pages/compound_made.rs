@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::response::Html;
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use rialto_core::compound::{Definition, Mode, PartState};
 use rialto_core::permissions::Permission;
 use rialto_store::compound::Part;
@@ -36,8 +36,11 @@ struct MadeOf {
 }
 
 /// GET /target-groups/{id}/made-of
-pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>, Error> {
+pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Response, Error> {
     let row = links::find_group(&reader.app, &id).await?;
+    if row.group.kind == "segment" {
+        return Ok(Redirect::to(&format!("/subscribers/segments/{id}")).into_response());
+    }
     let made = views::made(&reader.app.db, row.group.id).await?.ok_or(Error::NotFound)?;
     let head = Head::of(&reader, &row, "Made of").await?;
     let compound = matches!(made.definition, Definition::Compound(_));
@@ -47,7 +50,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
         edit: (compound && reader.may(Permission::ListsEdit)).then(|| format!("{}/edit", head.href)),
         head,
     };
-    Ok(Html(page.render()?))
+    Ok(Html(page.render()?).into_response())
 }
 
 fn sides(reader: &Reader, made: &Made) -> Vec<SideShown> {

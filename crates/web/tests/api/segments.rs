@@ -146,6 +146,11 @@ async fn the_pages_work_without_scripts() {
         assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);
         let page = browser.get(saved.header("location")).await;
         assert!(page.text.contains("Address contains ann"), "{}", page.text);
+        let of_group = saved.header("location").replace("/subscribers/segments", "/target-groups");
+        for (tab, to) in [("made-of", ""), ("edit", "/edit")] {
+            let led = browser.get(&format!("{of_group}/{tab}")).await;
+            assert_eq!((led.status, led.header("location")), (StatusCode::SEE_OTHER, format!("{}{to}", saved.header("location")).as_str()));
+        }
         let why = browser.get(&format!("{}/explain?subscriber={}", saved.header("location"), people[0])).await;
         assert!(why.text.contains("✓") && why.text.contains("Address contains ann"), "{}", why.text);
     }

@@ -11,8 +11,8 @@ mod protocols;
 mod public;
 mod queue;
 mod raw;
-mod stream;
 mod segments;
+mod stream;
 mod table;
 mod tokens;
 mod uploads;
@@ -190,6 +190,7 @@ async fn measure_all(args: &Args) -> Result<()> {
     }
     if args.stream {
         return streams(server, args).await;
+    }
     let most = args.people.iter().copied().max().unwrap_or(1_000_000);
     if args.segments {
         return on_both(server, "segments", segments::HEAD, &[&most.to_string()]).await;

@@ -27,7 +27,8 @@ pub struct Page<'a> {
 /// The columns as one JSON array a row, so that rows of any width have one type.
 fn shown(sqlite: bool, fields: &[&Field]) -> String {
     let columns: Vec<String> = fields.iter().map(|f| text_of(sqlite, f)).collect();
-    if sqlite { format!("json_array({})", columns.join(", ")) } else { format!("json_build_array({})", columns.join(", ")) }
+    // PostgreSQL passes a hundred values to a function, and a list has more fields.
+    if sqlite { format!("json_array({})", columns.join(", ")) } else { format!("to_json(ARRAY[{}])", columns.join(", ")) }
 }
 
 fn text_of(sqlite: bool, field: &Field) -> String {

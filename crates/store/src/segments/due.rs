@@ -21,11 +21,11 @@ statements! {
                 WHERE o.group_id = s.group_id AND o.kind = 'audience' AND o.looked <> a.changes)
             OR (s.looked_at + 60000000 <= $1 AND (c.blocked <> ''
                 OR EXISTS (SELECT 1 FROM segment_source o WHERE o.group_id = s.group_id AND ((o.kind = 'people' AND o.looked <>
-                    (SELECT COALESCE(MAX(t.applied_run), 0) FROM target_group t WHERE t.kind NOT IN ('compound', 'persona', 'segment')))
+                    (SELECT CAST(COALESCE(SUM(t.applied_run), 0) AS BIGINT) FROM target_group t WHERE t.kind NOT IN ('compound', 'persona', 'segment')))
                     OR (o.kind = 'consent' AND o.looked <> (SELECT COALESCE(MAX(l.id), 0) FROM consent_ledger l)))))))
         ORDER BY s.looked_at, s.group_id LIMIT 1");
     STATE = sql!("SELECT o.kind, o.source_id, CAST(CASE o.kind
-            WHEN 'people' THEN (SELECT COALESCE(MAX(t.applied_run), 0) FROM target_group t WHERE t.kind NOT IN ('compound', 'persona', 'segment'))
+            WHEN 'people' THEN (SELECT CAST(COALESCE(SUM(t.applied_run), 0) AS BIGINT) FROM target_group t WHERE t.kind NOT IN ('compound', 'persona', 'segment'))
             WHEN 'consent' THEN (SELECT COALESCE(MAX(l.id), 0) FROM consent_ledger l)
             ELSE COALESCE((SELECT a.changes FROM audience a WHERE a.id = o.source_id), 0) END AS BIGINT)
         FROM segment_source o WHERE o.group_id = $1 ORDER BY o.kind, o.source_id");
@@ -44,7 +44,8 @@ pub struct Due {
     pub by_the_day: bool,
 }
 
-/// What a segment asked about was like, taken before it is asked.
+/// What a segment asked about was like, taken before it is asked. People: the sum of the runs that were applied last to each group, since a
+/// slow run may be applied after a newer one of another group.
 #[derive(Clone, Debug)]
 pub struct Looked {
     revision: i64,

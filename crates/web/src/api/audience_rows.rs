@@ -47,7 +47,7 @@ pub struct Rows {
 
 #[derive(Serialize, ToSchema)]
 pub struct UseView {
-    /// `data_sync`.
+    /// `data_sync` or `segment`.
     pub kind: String,
     #[schema(format = "uuid")]
     pub id: String,
@@ -99,7 +99,7 @@ pub async fn rows(State(app): State<App>, _: Caller, id: Id, Params(query): Para
 pub async fn usage(State(app): State<App>, _: Caller, id: Id) -> Result<Json<Usage>, Error> {
     let audience = load(&app, &id).await?;
     let items = audiences::usage(app.db.read(), audience.id).await?;
-    let view =
-        |u: audiences::Use| UseView { id: public(Kind::DataSync, u.created_at, u.id), kind: u.kind, name: u.name, enabled: u.enabled };
+    let kind = |u: &audiences::Use| if u.kind == "segment" { Kind::TargetGroup } else { Kind::DataSync };
+    let view = |u: audiences::Use| UseView { id: public(kind(&u), u.created_at, u.id), kind: u.kind, name: u.name, enabled: u.enabled };
     Ok(Json(Usage { items: items.into_iter().map(view).collect() }))
 }

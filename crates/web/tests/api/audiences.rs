@@ -94,3 +94,16 @@ async fn what_is_entered_is_looked_at() {
         assert_eq!(test.api(&admin, "POST", "/audience-lists", Some(twice)).await.status, StatusCode::CONFLICT, "{}", test.name);
     }
 }
+
+#[tokio::test]
+async fn a_list_of_many_fields_shows_its_rows() {
+    for test in Test::on_both().await {
+        let admin = test.token(Role::Admin).await;
+        let fields: Vec<Value> =
+            (1..=300).map(|n| json!({"name": format!("Field {n}"), "type": if n == 1 { "long" } else { "boolean" }})).collect();
+        let made = test.api(&admin, "POST", "/audience-lists", Some(json!({"name": "Wide", "fields": fields}))).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        let rows = test.api(&admin, "GET", &format!("/audience-lists/{}/rows", text(&made.json(), "id")), None).await;
+        assert_eq!(rows.status, StatusCode::OK, "{}: {}", test.name, rows.text);
+    }
+}

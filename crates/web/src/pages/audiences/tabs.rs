@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Html;
+use rialto_core::{Instant, Kind, PublicId};
 use rialto_store::audiences::{self as store, Audience, Use};
 
 use super::{Head, data_sync, find, href, in_use, page, rows_of};
@@ -71,12 +72,16 @@ struct Usage {
 }
 
 /// Kinds of what can depend on a list, as the store names them and as the page does.
-const KINDS: &[(&str, &str)] = &[("data_sync", "Data syncs")];
+const KINDS: &[(&str, &str)] = &[("data_sync", "Data syncs"), ("segment", "Segments")];
 
 /// Where one is looked at.
 fn link(user: &Use) -> Cell {
     match user.kind.as_str() {
         "data_sync" => Cell::link(data_sync(user.created_at, user.id), &*user.name),
+        "segment" => {
+            let id = PublicId::new(Kind::TargetGroup, Instant(user.created_at), user.id);
+            Cell::link(format!("/subscribers/segments/{id}"), &*user.name)
+        }
         _ => Cell::Text(user.name.clone()),
     }
 }

@@ -31,6 +31,9 @@ async function read(page) {
 
 const figure = async (page) => Number((await page.locator('#count .answer').innerText()).replaceAll(',', ''));
 
+/** Nothing of the page is being changed: a field that has just come takes part once it has settled. */
+const calm = (page) => page.waitForFunction(() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-added, .htmx-settling'));
+
 async function found(page) {
   for (let n = 0; n < 60; n += 1) {
     await page.reload();
@@ -52,16 +55,27 @@ test('a nested segment is built while the count follows, saved, explained and de
   await page.getByLabel('Name').fill('Those at example');
   await page.getByLabel('Condition to add', { exact: true }).selectOption('address');
   await page.getByRole('button', { name: 'Add condition', exact: true }).click();
+  await page.locator('#n1-op').waitFor();
+  await calm(page);
   await page.getByLabel('Address: what is asked').selectOption('text.contains');
-  await page.getByLabel('Address: value').fill('.example');
+  // Another question brings another field.
+  await page.locator('input#n1-value').waitFor();
+  await calm(page);
+  await page.locator('input#n1-value').fill('.example');
   await page.locator('#count .answer').waitFor();
   const all = await figure(page);
   assert.ok(all > 0, 'somebody is found');
   await page.getByRole('button', { name: 'Add group', exact: true }).click();
+  await page.locator('#n2-mode').waitFor();
+  await calm(page);
   await page.getByLabel('Group: for whom').selectOption('none');
   await page.getByLabel('Condition to add to this group').selectOption('address');
   await page.getByRole('button', { name: 'Add condition to this group' }).click();
+  await page.locator('#n3-op').waitFor();
+  await calm(page);
   await page.locator('#n3-op').selectOption('text.starts_with');
+  await page.locator('input#n3-value').waitFor();
+  await calm(page);
   await page.locator('input#n3-value').fill('a');
   await page.waitForFunction((before) => Number(document.querySelector('#count .answer')?.textContent.replaceAll(',', '')) < before, all);
   const fewer = await figure(page);
@@ -83,7 +97,7 @@ test('a nested segment is built while the count follows, saved, explained and de
   await page.getByRole('link', { name: 'Delete …' }).click();
   await page.getByRole('button', { name: 'Delete Those at example' }).click();
   await page.getByText('No segments yet.').waitFor();
-  sound(page);
+  await sound(page);
 });
 
 test('a phone shows the builder whole', async () => {
@@ -93,10 +107,12 @@ test('a phone shows the builder whole', async () => {
   await page.goto(`${HERE}/new`);
   await page.getByLabel('Condition to add', { exact: true }).selectOption('added');
   await page.getByRole('button', { name: 'Add condition', exact: true }).click();
+  await page.getByLabel('Added to Rialto: value').waitFor();
+  await calm(page);
   await page.getByLabel('Added to Rialto: value').fill('30');
   await page.locator('#count .answer').waitFor();
   await accessible(page, 'the builder on a phone');
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.ok(wide <= 0, `${wide} px too wide`);
-  sound(page);
+  await sound(page);
 });

@@ -27,6 +27,7 @@ const CSS: &str = concat!(
     include_str!("../../assets/css/8-loop.css"),
     include_str!("../../assets/css/8-mailings.css"),
     include_str!("../../assets/css/8-personas.css"),
+    include_str!("../../assets/css/8-segments.css"),
     include_str!("../../assets/css/9-last.css"),
 );
 /// For pages outside the frame; small, as it is all that they load.

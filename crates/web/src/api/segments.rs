@@ -1,5 +1,7 @@
 //! `/segments`: rules over profiles (`docs/adr/0152`). A segment is a target group of that kind, with the same id.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,6 +13,8 @@ use rialto_store::segments::{self, Context, Counted, Kept, New};
 use rialto_store::{Actor, compound, people, views};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Body, Faults, Id, Params, Problem, maybe_time, name, public};
@@ -368,7 +372,7 @@ pub async fn remove(app: &App, id: i64, who: &Actor) -> Result<(), Error> {
 
 /// How many people a rule would find, without saving it.
 #[utoipa::path(post, path = "/segments/count", tag = "segments", request_body = SegmentCountRequest,
-    responses((status = 200, body = SegmentCount), (status = 403, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = SegmentCount), (status = 403, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub async fn count(State(app): State<App>, caller: Caller, body: Body<SegmentCountRequest>) -> Result<Json<SegmentCount>, Error> {
     caller.require(Permission::ListsEdit)?;
     let asked = body.read()?;
@@ -377,8 +381,15 @@ pub async fn count(State(app): State<App>, caller: Caller, body: Body<SegmentCou
     counted(&app, &segment, &context).await.map(Json)
 }
 
+/// Counts of this process at a time. People who build a segment ask after each change, and every count reads all profiles: more of them side by
+/// side take longer, and the connections of everybody else.
+static COUNTS: Semaphore = Semaphore::const_new(2);
+/// Longest wait for a turn.
+const TURN: Duration = Duration::from_secs(10);
+
 /// The figures, for API and page.
 pub async fn counted(app: &App, segment: &Segment, context: &Context) -> Result<SegmentCount, Error> {
+    let _turn = timeout(TURN, COUNTS.acquire()).await.map_err(|_| Error::Busy)?;
     let began = tokio::time::Instant::now();
     let Counted { people, mailable } = segments::count(&app.db, segment, context).await?;
     let took_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);

@@ -120,6 +120,9 @@ impl Counted {
             Ok(figures) => Ok(Self { figures: Some(figures), fault: String::new() }),
             Err(Error::Invalid(_)) => Ok(Self { figures: None, fault: "Counted as soon as every condition is complete.".to_owned() }),
             Err(Error::Conflict(fault)) => Ok(Self { figures: None, fault }),
+            Err(Error::Busy) => {
+                Ok(Self { figures: None, fault: "Others are counting just now. It is counted with your next change.".to_owned() })
+            }
             Err(other) => Err(other),
         }
     }

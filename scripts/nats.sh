@@ -17,9 +17,11 @@ nats_install() {
   [ -x "$NATS_BIN" ] || die "nats-server was installed into $home, but its program was not found"
 }
 
-# Starts the server and sets RIALTO_TEST_NATS.
+# Starts the server and sets RIALTO_TEST_NATS, and RIALTO_TEST_NATS_SERVER to its program, for tests that kill one of their own.
 nats_start() {
   nats_install
+  export RIALTO_TEST_NATS_SERVER
+  RIALTO_TEST_NATS_SERVER=$(realpath "$NATS_BIN")
   NATS_FOLDER=$(mktemp -d "${TMPDIR:-/tmp}/rialto-nats.XXXXXX")
   printf 'listen: "127.0.0.1:-1"\nports_file_dir: "%s"\njetstream { store_dir: "%s/data", sync_interval: always }\n' \
     "$NATS_FOLDER" "$NATS_FOLDER" >"$NATS_FOLDER/nats.conf"

@@ -13,7 +13,7 @@ use crate::dice;
 use crate::house::{House, Life, Plan};
 
 /// Largest file that the process may write from now on, in bytes; what is larger already stays.
-fn limit(life: &Life, bytes: &str) {
+pub fn limit(life: &Life, bytes: &str) {
     let set = Command::new("prlimit").args(["--pid", &life.id().to_string(), &format!("--fsize={bytes}:")]).status().unwrap();
     assert!(set.success());
 }

@@ -4,7 +4,7 @@
 //! - `house`: an installation, its processes and their ends.
 //! - `clients`: people who press the links of their mails, and what they heard.
 //! - `check`: what must be true afterwards.
-//! - `stream`: the same house with profile events coming in.
+//! - `stream`, `stream_faults`: the same house with profile events coming in.
 //! - `kill`, `frozen`, `side_by_side`, `full`, `outage`: the faults.
 
 mod check;
@@ -18,3 +18,4 @@ mod outage;
 mod private;
 mod side_by_side;
 mod stream;
+mod stream_faults;

@@ -25,12 +25,20 @@ fn nats() -> String {
     std::env::var("RIALTO_TEST_NATS").expect("RIALTO_TEST_NATS: the address of a NATS server with JetStream; scripts/test.sh starts one")
 }
 
+/// Which way events come.
+pub enum Way {
+    Inbox,
+    /// By the broker at this address.
+    Broker(String),
+}
+
 /// What events go through.
-struct Programme {
-    sandbox: Sandbox,
-    /// Id of the connection, and the inbox's token; `None` for the broker.
-    stream: String,
-    token: Option<String>,
+pub struct Programme {
+    pub sandbox: Sandbox,
+    /// Id of the connection.
+    pub stream: String,
+    /// Where the loyalty system publishes: with the inbox's token, or to a broker.
+    way: Result<String, String>,
     extension: String,
     syncs: Vec<String>,
 }
@@ -46,16 +54,16 @@ fn id(of: &Value) -> String {
 }
 
 impl Programme {
-    async fn begin(house: &House, life: &Life, broker: bool, first_sequence: u64) -> Self {
+    pub async fn begin(house: &House, life: &Life, way: &Way) -> Self {
         let mut connection = json!({"name": "Loyalty", "sources": [UNIT]});
-        if broker {
+        if let Way::Broker(address) = way {
             connection["kind"] = json!("nats");
-            connection["settings"] = json!({"address": nats(), "stream": STREAM});
+            connection["settings"] = json!({"address": address, "stream": STREAM});
         }
         let stream = id(&made(house, life, "/streams", connection).await);
-        let token = match broker {
-            true => None,
-            false => made(house, life, &format!("/streams/{stream}/token"), json!({})).await["token"].as_str().map(str::to_owned),
+        let way = match way {
+            Way::Inbox => Ok(made(house, life, &format!("/streams/{stream}/token"), json!({})).await["token"].as_str().unwrap().to_owned()),
+            Way::Broker(address) => Err(address.clone()),
         };
         let key = json!({"name": "Loyalty id", "type": "text", "length": 40});
         let list = id(&made(house, life, "/audience-lists", json!({"name": "Members", "fields": [key]})).await);
@@ -73,18 +81,18 @@ impl Programme {
             made(house, life, &format!("/data-syncs/{sync}/enable"), json!({})).await;
             syncs.push(sync);
         }
-        let sandbox = Sandbox::new(loyalty::Options { people: 300, first_sequence, ..Default::default() });
-        Self { sandbox, stream, token, extension, syncs }
+        let sandbox = Sandbox::new(loyalty::Options { people: 300, ..Default::default() });
+        Self { sandbox, stream, way, extension, syncs }
     }
 
     /// Has the loyalty system publish to where Rialto is now.
-    fn aim(&self, life: &Life) {
-        let target = match &self.token {
-            Some(token) => {
+    pub fn aim(&self, life: &Life) {
+        let target = match &self.way {
+            Ok(token) => {
                 let address = life.url(&format!("/api/v1/streams/{}/events", self.stream));
                 Target::Http { address, token: token.clone(), batch: 50 }
             }
-            None => Target::Nats { address: nats(), token: String::new(), stream: Some(STREAM.into()), batch: 50 },
+            Err(address) => Target::Nats { address: address.clone(), token: String::new(), stream: Some(STREAM.into()), batch: 50 },
         };
         self.sandbox.set_target(Some(target)).unwrap();
     }
@@ -106,7 +114,7 @@ impl Programme {
     }
 
     /// Waits until everything that was published is applied; answers how many events were kept.
-    async fn settled(&self, house: &House, life: &Life) -> i64 {
+    pub async fn settled(&self, house: &House, life: &Life) -> i64 {
         assert!(self.sandbox.delivered(PATIENCE).await, "{}: {:?}", house.name, self.sandbox.stream());
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -157,7 +165,7 @@ impl Programme {
     }
 
     /// Every event of the log is in the books of every data sync once.
-    async fn books_hold(&self, house: &House, life: &Life, kept: i64) {
+    pub async fn books_hold(&self, house: &House, life: &Life, kept: i64) {
         for sync in &self.syncs {
             let (_, history) = house.api(life, Method::GET, &format!("/data-syncs/{sync}/history?limit=200"), None).await.unwrap();
             let minutes = history["items"].as_array().unwrap();
@@ -167,12 +175,12 @@ impl Programme {
     }
 }
 
-async fn killed_again_and_again(test: TestDb, broker: bool, seed: u64) {
+async fn killed_again_and_again(test: TestDb, way: Way, seed: u64) {
     println!("{}: RIALTO_TEST_SEED={}", test.name, dice::seed());
     let mut dice = Dice::new(seed);
     let house = House::on(test, &Plan { people: 100, lease: 3, concurrency: 2 }).await;
     let mut life = house.serve().await;
-    let programme = Programme::begin(&house, &life, broker, 0).await;
+    let programme = Programme::begin(&house, &life, &way).await;
     programme.aim(&life);
     for round in 1..=rounds() {
         programme.stir(&mut dice);
@@ -195,7 +203,7 @@ async fn killed_again_and_again(test: TestDb, broker: bool, seed: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_sent_to_the_inbox_outlive_the_process_that_took_them() {
     for (n, test) in (1..).zip(rialto_testkit::both().await) {
-        killed_again_and_again(test, false, dice::seed() ^ n).await;
+        killed_again_and_again(test, Way::Inbox, dice::seed() ^ n).await;
     }
 }
 
@@ -206,7 +214,7 @@ async fn events_fetched_from_a_broker_outlive_the_process_that_fetched_them() {
     for (n, test) in (1..).zip(rialto_testkit::both().await) {
         // Left by a run that was broken off, or by the database before.
         let _ = broker.delete_stream(STREAM).await;
-        killed_again_and_again(test, true, dice::seed() ^ n).await;
+        killed_again_and_again(test, Way::Broker(nats()), dice::seed() ^ n).await;
     }
     broker.delete_stream(STREAM).await.unwrap();
 }

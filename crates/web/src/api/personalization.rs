@@ -158,7 +158,8 @@ impl Known {
     }
 }
 
-fn shown(stored: Stored, kind: FieldType) -> String {
+/// A value as a text without filters shows it.
+pub(crate) fn shown(stored: Stored, kind: FieldType) -> String {
     Value::of(stored, kind.into()).shown()
 }
 

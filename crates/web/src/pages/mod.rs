@@ -61,6 +61,7 @@ mod subscriber;
 mod subscriber_act;
 mod subscriber_history;
 mod subscriber_interests;
+mod subscriber_lists;
 mod subscribers;
 mod table;
 mod text;

@@ -20,6 +20,7 @@ use super::run_changes::value;
 use super::shell::{Page, Reader};
 use super::subscriber_history::{self, Moment};
 use super::subscriber_interests::{self, Choice};
+use super::subscriber_lists::{self, InList};
 use super::table::Table;
 use super::text::{self, Chip, When, filters};
 use super::{bridges as bridge_pages, links};
@@ -103,6 +104,7 @@ struct Subscriber {
     empty: usize,
     hidden: usize,
     groups: Vec<InGroup>,
+    lists: Vec<InList>,
     same: Option<Table>,
     ledger: Vec<Entry>,
     ledger_more: i64,
@@ -156,6 +158,7 @@ pub async fn show(reader: Reader, Path(id): Path<String>) -> Result<Html<String>
         href: links::person(person.created_at, person.id),
         id,
         created: here.when(person.created_at),
+        lists: subscriber_lists::of(&reader, person_id).await?,
         groups: groups
             .into_iter()
             .map(|g| InGroup {

@@ -95,6 +95,23 @@ async fn a_preview_has_the_newest_values_and_the_defaults_of_empty_ones() {
 }
 
 #[tokio::test]
+async fn a_persons_page_shows_what_lists_hold_of_them_now() {
+    for test in Test::on_both().await {
+        let admin = test.token(Role::Admin).await;
+        let first = world(&test, &admin).await;
+        test.user("mara@lumora.example", Role::Marketer).await;
+        let mara = crate::admin_pages::Browser::of(&test, "mara@lumora.example").await;
+        let page = mara.get(&format!("/subscribers/{first}")).await.text;
+        assert!(page.contains("Loyalty profile</a></h3>") && page.contains("<dt>Points</dt><dd>1200</dd>"), "{}: {page}", test.name);
+        earn(&test, "Platinum", 22_000).await;
+        let page = mara.get(&format!("/subscribers/{first}")).await.text;
+        assert!(page.contains("<dd>22000</dd>") && page.contains("<dd>Platinum</dd>"), "{}", test.name);
+        let other = mara.get(&format!("/subscribers/{}", id(&test, 2))).await.text;
+        assert!(!other.contains("id=\"from-lists\""), "{}: nobody's row is shown to another", test.name);
+    }
+}
+
+#[tokio::test]
 async fn faults_are_told_by_text_and_line_and_bad_input_is_refused() {
     for test in Test::on_both().await {
         let admin = test.token(Role::Admin).await;

@@ -111,7 +111,6 @@ async function listsAndStream(page) {
   const stream = await makeStream(page, 'Volunteer portal', '/volunteers/vienna');
   const hours = (subject, n) => profile('/volunteers/vienna', subject, 1, { attributes: { city: 'Vienna' }, metrics: { hours: n } });
   await sendEvents(stream, [hours('V-1', 12.5), hours('V-2', 3), profile('/volunteers/graz', 'V-3', 1, {}), { id: 'odd-1' }]);
-  await enrichments(page, demo);
 }
 
 /** A profile enrichment that is enabled and has rejected a value, one that would, and one whose destination was changed. */

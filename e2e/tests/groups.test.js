@@ -114,8 +114,8 @@ test('the bridge has its own section, with its lists and Refresh Target Group Li
   const page = await open(browser, demo);
   await signIn(page, demo);
   await page.goto('/target-groups');
-  // Folders of people stand beside it.
-  const entry = tree(page).getByRole('link', { name: /^Personify360 \(sandbox\)/ });
+  // Folders of people stand beside it, and do not name a bridge.
+  const entry = tree(page).getByRole('link').filter({ has: page.locator('span small') }).first();
   const own = await entry.locator('span').evaluate((span) => span.firstChild.textContent);
   await entry.click();
   await page.getByRole('heading', { level: 1, name: own }).waitFor();

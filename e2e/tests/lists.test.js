@@ -262,7 +262,7 @@ test('keys go to pages, through rows and to the search box, but never while some
 
 test('the Overview updates in place and leaves the focus where it is', async () => {
   await page.goto('/');
-  const link = page.getByRole('link', { name: 'Audience' });
+  const link = page.getByRole('link', { name: 'Audience', exact: true });
   await link.focus();
   await page.evaluate(() => { document.querySelector('#live').dataset.old = 'yes'; });
   await page.waitForFunction(() => !document.querySelector('#live').dataset.old, undefined, { timeout: 15_000 });

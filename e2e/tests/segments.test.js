@@ -97,7 +97,7 @@ test('a nested segment is built while the count follows, saved, explained and de
   await page.getByRole('link', { name: 'Those at example' }).click();
   await page.getByRole('link', { name: 'Delete …' }).click();
   await page.getByRole('button', { name: 'Delete Those at example' }).click();
-  await page.getByText('No segments yet.').waitFor();
+  await page.getByRole('link', { name: 'Those at example' }).waitFor({ state: 'detached' });
   await sound(page);
 });
 

@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rialto_core::Instant;
 use rialto_core::audience::{FieldType, api_name};
 use rialto_core::data_sync::Mode;
 use rialto_store::audiences::{self, New, NewField};
 use rialto_store::data_syncs::{self, Entered as Sync};
 use rialto_store::streams::{self, Entered};
-use rialto_store::{Actor, Db};
+use rialto_store::{Actor, Db, args};
 
 use crate::load::actor;
 
@@ -60,8 +60,8 @@ impl World {
     pub async fn rows(&self) -> Result<i64> {
         let mut rows = 0;
         for list in &self.lists {
-            let audience = audiences::get(self.db.read(), *list).await?.context("the list is there")?;
-            rows += audiences::count(self.db.read(), &audience).await?.0;
+            let counted: Vec<(i64,)> = self.db.read().all_built(format!("SELECT COUNT(*) FROM audience_{list}"), args![]).await?;
+            rows += counted.first().map_or(0, |(n,)| *n);
         }
         Ok(rows)
     }

@@ -124,7 +124,7 @@ async fn visible(engine: &Engine, world: &World) -> Result<(f64, f64, f64)> {
         let events: Vec<String> = (0..every).map(|n| event(&unit(0), (tick * every + n) % MANY, version)).collect();
         sent += every;
         let mut tx = world.db.write().await?;
-        streams::append(&mut tx, world.stream, events.len() as i64, &format!("[{}]", events.join(",")), rialto_core::Instant(1)).await?;
+        streams::append(&mut tx, world.stream, events.len() as i64, &format!("[{}]", events.join(",")), engine.parts().clock.now()).await?;
         tx.commit().await?;
         engine.parts().wake.ring_streams();
         let (db, list, sync) = (world.db.clone(), world.lists[0], world.syncs[0]);

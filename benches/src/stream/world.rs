@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use rialto_core::Instant;
 use rialto_core::audience::{FieldType, api_name};
 use rialto_core::data_sync::Mode;
 use rialto_store::audiences::{self, New, NewField};
@@ -11,7 +10,7 @@ use rialto_store::data_syncs::{self, Entered as Sync};
 use rialto_store::streams::{self, Entered};
 use rialto_store::{Actor, Db, args};
 
-use crate::load::actor;
+use crate::load::{actor, clock};
 
 /// Fields of the destination and where they come from, without the key.
 const FIELDS: [(&str, &str, FieldType); 9] = [
@@ -128,7 +127,7 @@ pub async fn fill(world: &World, total: u64, profiles: u64) -> Result<()> {
             .map(|n| event(&unit((n % units) as usize), (n / units) % profiles, n / units / profiles + 1))
             .collect();
         let mut tx = world.db.write().await?;
-        streams::append(&mut tx, world.stream, events.len() as i64, &format!("[{}]", events.join(",")), Instant(first as i64 + 1)).await?;
+        streams::append(&mut tx, world.stream, events.len() as i64, &format!("[{}]", events.join(",")), clock().now()).await?;
         tx.commit().await?;
     }
     Ok(())

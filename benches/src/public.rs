@@ -6,16 +6,16 @@ use std::time::Duration;
 use anyhow::Result;
 use rialto_core::preference::Link;
 use rialto_store::seed::{self, Size};
-use rialto_store::{Db, ids, views};
+use rialto_store::{Db, views};
 use tokio::time::{Instant, sleep_until};
 
 use crate::load::{actor, add_bridge, clock, vault};
 use crate::pages::{Site, serve};
+use crate::raw;
 
 const SIZE: Size = Size { people: 30_000, groups: 20, runs: 100 };
 /// For how long POSTs come, everybody once.
 const SECONDS: u32 = 20;
-const RAW: Duration = Duration::from_secs(3);
 
 /// Head of the table whose lines [`measure`] gives.
 pub const HEAD: &str = "| database | POST/s | answered 200 | refused (503) | other | lost | p50 ms | p99 ms | p99.9 ms | longest ms | raw commits/s |\n\
@@ -26,7 +26,7 @@ pub async fn measure(name: &str, url: &str, rate: u32) -> Result<String> {
     let db = Db::open(url).await?;
     let (bridge, _) = add_bridge(&db, "http://127.0.0.1:9").await?;
     seed::fill(&db, bridge, SIZE, &actor(), |_| ()).await?;
-    let raw = raw(&db).await?;
+    let raw = raw::commits(&db).await?;
     let Site { origin, server, .. } = serve(&db, vault(), clock()).await?;
     let before = entries(&db).await?;
     let (began, answers) = post_all(&origin, rate).await?;
@@ -45,18 +45,6 @@ pub async fn measure(name: &str, url: &str, rate: u32) -> Result<String> {
     Ok(format!(
         "| {name} | {rate:.0} | {good} | {refused} | {other} | {lost} | {p50:.1} | {p99:.1} | {p999:.1} | {longest:.1} | {raw:.0} |"
     ))
-}
-
-/// Commits of one row, one after another, in a second.
-async fn raw(db: &Db) -> Result<f64> {
-    let (began, mut commits) = (Instant::now(), 0_u32);
-    while began.elapsed() < RAW {
-        let mut tx = db.write().await?;
-        ids::next(&mut tx, "bench").await?;
-        tx.commit().await?;
-        commits += 1;
-    }
-    Ok(f64::from(commits) / began.elapsed().as_secs_f64())
 }
 
 /// Status and milliseconds from the moment at which each was due: a sender that waits for the one before it hides what people feel.

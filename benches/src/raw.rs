@@ -1,18 +1,34 @@
 //! The raw limits: what the remote can give, what the database can take.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use futures::StreamExt;
 use rialto_connectors::Connector;
 use rialto_core::person::{FieldSpec, Mapped, map};
 use rialto_store::people::{self, Bound, insert_rows};
-use rialto_store::{Db, fields};
+use rialto_store::{Db, fields, ids};
 use tokio::time::Instant;
 
 use crate::child::peak_mib;
 use crate::load::{self, LIST};
 use crate::table::Measured;
+
+/// For how long commits are counted.
+const COMMITTING: Duration = Duration::from_secs(3);
+
+/// Durable commits of one row, one after another, in a second.
+pub async fn commits(db: &Db) -> Result<f64> {
+    let (began, mut commits) = (Instant::now(), 0_u32);
+    while began.elapsed() < COMMITTING {
+        let mut tx = db.write().await?;
+        ids::next(&mut tx, "bench").await?;
+        tx.commit().await?;
+        commits += 1;
+    }
+    Ok(f64::from(commits) / began.elapsed().as_secs_f64())
+}
 
 pub async fn fetch(base: &str) -> Result<Measured> {
     let connector = load::connector(base)?;

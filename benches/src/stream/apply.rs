@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use rialto_core::audience::{FieldType, Stored};
 use rialto_core::event::Version;
 use rialto_engine::Engine;
@@ -22,6 +22,8 @@ const MANY: u64 = 200_000;
 /// Events a second while it is looked how long one takes, and how many are looked at.
 const RATE: u64 = 2_000;
 const LOOKED_AT: usize = 300;
+/// Longest wait until an event can be seen.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A line of the table.
 pub async fn measure(name: &str, url: &str, events: u64) -> Result<String> {
@@ -83,7 +85,7 @@ async fn raw(db: &Db, rows: u64) -> Result<f64> {
                 let (profile, points) = (n % PROFILES, (n % 100_000) as i64);
                 Written {
                     key: Stored::Text(format!("LOY-{profile:07}")),
-                    version: Version::from_stored((n / PROFILES + 1) as i64),
+                    version: Version(n / PROFILES + 1),
                     link: None,
                     values: vec![
                         text("Gold"),
@@ -131,13 +133,14 @@ async fn visible(engine: &Engine, world: &World) -> Result<(f64, f64, f64)> {
         let last = format!("LOY-{:07}", (tick * every + every - 1) % MANY);
         looked.push(tokio::spawn(async move {
             let text = format!("SELECT CASE WHEN v{sync} >= $2 THEN 1 ELSE 0 END FROM audience_{list} WHERE f1 = $1");
-            loop {
-                let seen: Vec<(i32,)> = db.read().all_built(text.clone(), args![&last, version as i64]).await?;
+            while due.elapsed() < PATIENCE {
+                let seen: Vec<(i32,)> = db.read().all_built(text.clone(), args![&last, Version(version).stored()]).await?;
                 if seen == [(1,)] {
-                    return Ok::<f64, rialto_store::StoreError>(due.elapsed().as_secs_f64() * 1_000.0);
+                    return Ok(due.elapsed().as_secs_f64() * 1_000.0);
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
+            bail!("the event of {last} cannot be seen")
         }));
     }
     let rate = sent as f64 / began.elapsed().as_secs_f64();

@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rialto_core::{Instant as At, Kind, PublicId};
-use rialto_store::{Db, ids, streams};
+use rialto_store::{Db, streams};
 use rialto_web::auth::secret_hash;
 use tokio::time::Instant;
 
 use super::world::{World, event, unit};
 use crate::load::{actor, clock, vault};
 use crate::pages::{Site, serve};
+use crate::raw;
 
 pub const HEAD: &str = "| database | batch | senders | seconds | events/s | requests/s | p50 ms | p99 ms | raw commits of one row/s |\n|---|---|---|---|---|---|---|---|---|";
 const TOKEN: &str = "rialto_bench";
-const RAW: Duration = Duration::from_secs(3);
 
 /// Two lines of the table.
 pub async fn measure(name: &str, url: &str, seconds: u64) -> Result<String> {
     let db = Db::open(url).await?;
-    let raw = raw(&db).await?;
+    let raw = raw::commits(&db).await?;
     let world = World::new(db.clone(), "http", "Inbox", 1).await?;
     let mut tx = db.write().await?;
     streams::set_token(&mut tx, world.stream, &secret_hash(TOKEN), &actor()).await?;
@@ -36,18 +36,6 @@ pub async fn measure(name: &str, url: &str, seconds: u64) -> Result<String> {
     server.abort();
     db.close().await;
     Ok(format!("{}\n{}", small.line(name, raw), large.line(name, raw)))
-}
-
-/// Commits of one row, one after another, in a second.
-async fn raw(db: &Db) -> Result<f64> {
-    let (began, mut commits) = (Instant::now(), 0_u32);
-    while began.elapsed() < RAW {
-        let mut tx = db.write().await?;
-        ids::next(&mut tx, "bench").await?;
-        tx.commit().await?;
-        commits += 1;
-    }
-    Ok(f64::from(commits) / began.elapsed().as_secs_f64())
 }
 
 struct Sent {

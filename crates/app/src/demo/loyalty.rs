@@ -98,7 +98,8 @@ pub fn target(address: String, token: String) -> Target {
     Target::Http { address, token, batch: BATCH }
 }
 
-/// Makes what is missing, and has the loyalty system publish to it. The first time everybody is sent. `base`: where this demo answers.
+/// Makes what is missing, and has the loyalty system publish to it. Everybody is sent at each start: the simulated system begins anew, and what
+/// is here is to be what it says. `base`: where this demo answers.
 pub async fn ready(parts: &Parts, base: &str, sandbox: &Sandbox) -> anyhow::Result<()> {
     let known = |all: Vec<Stream>| all.into_iter().find(|s| s.name == NAME);
     let before = known(streams::list(parts.db.read()).await?);
@@ -113,9 +114,7 @@ pub async fn ready(parts: &Parts, base: &str, sandbox: &Sandbox) -> anyhow::Resu
     tx.commit().await?;
     let id = PublicId::new(Kind::Stream, Instant(stream.created_at), stream.id);
     sandbox.set_target(Some(target(format!("{base}/api/v1/streams/{id}/events"), token)))?;
-    if before.is_none() {
-        sandbox.begin_send_all()?;
-    }
+    sandbox.begin_send_all()?;
     Ok(())
 }
 

@@ -70,16 +70,17 @@ const MIGRATIONS: &[(i64, &str, Text)] = &[
     ),
     (
         26,
-        "segments",
+        "ruled groups",
         Text::Two {
-            sqlite: include_str!("../migrations/0026_segments.sqlite.sql"),
-            postgres: include_str!("../migrations/0026_segments.postgres.sql"),
+            sqlite: include_str!("../migrations/0026_ruled_groups.sqlite.sql"),
+            postgres: include_str!("../migrations/0026_ruled_groups.postgres.sql"),
         },
     ),
     (27, "passed over", Text::Both(include_str!("../migrations/0027_passed_over.sql"))),
     (28, "matched later", Text::Both(include_str!("../migrations/0028_matched_later.sql"))),
     (29, "feeds", Text::Both(include_str!("../migrations/0029_feeds.sql"))),
     (30, "data exchange", Text::Both(include_str!("../migrations/0030_data_exchange.sql"))),
+    (31, "segments", Text::Both(include_str!("../migrations/0031_segments.sql"))),
 ];
 
 /// Applies what is missing, each step whole or not at all. A database of a newer Rialto is refused.

@@ -1,9 +1,3 @@
--- Derived groups may be segments, and segments stand here.
-ALTER TABLE compound DROP CONSTRAINT compound_form_check;
-ALTER TABLE compound ADD CONSTRAINT compound_form_check CHECK (form IN ('compound', 'share', 'segment'));
-ALTER TABLE compound_part DROP CONSTRAINT compound_part_side_check;
-ALTER TABLE compound_part ADD CONSTRAINT compound_part_side_check CHECK (side IN ('include', 'exclude', 'parent', 'asked'));
-
 -- A segment: a derived group of form 'segment', with a rule instead of sides (docs/adr/0152). The groups it asks about are its parts.
 CREATE TABLE segment (
   group_id BIGINT NOT NULL PRIMARY KEY REFERENCES target_group (id),

@@ -27,6 +27,7 @@ pub mod personas;
 pub mod reconcile;
 mod runs;
 pub mod schedules;
+pub mod segment_answers;
 pub mod segments;
 pub mod settings;
 pub mod streams;
@@ -119,9 +120,9 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(personas::of_person))
         .routes(routes!(personas::send))
         .routes(routes!(segments::list, segments::create))
-        .routes(routes!(segments::count))
+        .routes(routes!(segment_answers::count))
         .routes(routes!(segments::get, segments::patch, segments::delete))
-        .routes(routes!(segments::explain))
+        .routes(routes!(segment_answers::explain))
         .routes(routes!(uploads::list, uploads::create))
         .routes(routes!(uploads::get, uploads::discard))
         .routes(routes!(uploads::map))

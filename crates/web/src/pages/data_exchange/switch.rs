@@ -54,7 +54,7 @@ struct Delete {
     name: String,
     destination: String,
     enabled: bool,
-    /// Events that it has not read yet.
+    /// Rejected events and values that nobody has settled.
     rejected: i64,
 }
 
